@@ -1,0 +1,34 @@
+package formula
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// backward is the straight-through gradient: a product, so that NaN and the
+// sign of zero come out as IEEE has them.
+func backward(t tensor) []*ir.Kernel {
+	bytes := ir.New("backward", "Backward", `sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.`, Masks.Of("Bytes"), Elems.Of(t.name))
+	bytes.Store("dx", t.mem, bytes.Load("dy", t.mem).Mul(bytes.Load("mask", ir.MemU8).ToFloat()))
+
+	bits := ir.New("backward", "Backward", `sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.`, Masks.Of("Bits"), Elems.Of(t.name))
+	m := bits.Load("mask", ir.MemBits)
+	bits.Store("dx", t.mem, bits.Load("dy", t.mem).Mul(m.Keep(bits.Const(1))))
+	return []*ir.Kernel{bytes, bits}
+}
+
+// minmax reduces groups; a NaN in a group shows in both results, and adding
+// +0 makes a zero positive whichever zero was met first.
+func minmax(t tensor) []*ir.Kernel {
+	fold := ir.New("minmax", "MinMax", `sets min and max of each group of x, NaN if one is among it; zeros are +0.`, Elems.Of(t.name))
+	x := fold.Load("x", t.mem)
+	fold.Result("min", x.FoldMin().Add(x.FoldNaN()))
+	fold.Result("max", x.FoldMax().Add(x.FoldNaN()))
+
+	return []*ir.Kernel{fold}
+}
+
+// merge joins the ends of two sets of groups.
+func merge() *ir.Kernel {
+	k := ir.New("minmax", "MergeMinMax", `sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.`)
+	k.Store("min", ir.MemF32, k.Load("min", ir.MemF32).Minimum(k.Load("x", ir.MemF32)))
+	k.Store("max", ir.MemF32, k.Load("max", ir.MemF32).Maximum(k.Load("y", ir.MemF32)))
+	return k
+}

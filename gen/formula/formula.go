@@ -1,0 +1,59 @@
+// Package formula holds each kernel's formula, once for all implementations.
+package formula
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// All records every kernel anew: a target adds constants of its own to a recording.
+func All() []*ir.Kernel {
+	var ks []*ir.Kernel
+	ks = append(ks, prepare()...)
+	for _, t := range tensors {
+		ks = append(ks, fakeQuantize(t)...)
+		ks = append(ks, quantize(t)...)
+		ks = append(ks, dequantize(t)...)
+		ks = append(ks, fakeQuantizeFp(t)...)
+		ks = append(ks, quantizeFp(t)...)
+		ks = append(ks, dequantizeFp(t)...)
+		ks = append(ks, backward(t)...)
+		ks = append(ks, minmax(t)...)
+	}
+	ks = append(ks, merge())
+	ks = append(ks, convert()...)
+	return ks
+}
+
+// Kinds of variants.
+var (
+	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes.",
+		Choices: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed"}, Names: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed"}}
+	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped.",
+		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
+	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
+		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
+	Kinds = []*ir.Kind{Codes, Masks, Elems}
+)
+
+// tensor is a tensor's element type, with the suffix that it gives a kernel.
+type tensor struct {
+	name string
+	mem  ir.Mem
+}
+
+var tensors = []tensor{{"", ir.MemF32}, {"F16", ir.MemF16}, {"BF16", ir.MemBF16}}
+
+// quotient is c/s rounded once, in three operations (Markstein): r is 1/s
+// rounded. It is exact where nothing overflows and no remainder underflows.
+func quotient(c, s, r *ir.Node) *ir.Node {
+	q := c.Mul(r)
+	return q.MulSubFrom(s, c).MulAdd(r, q)
+}
+
+// masks are the ways to say what was clipped, with the names they give a kernel.
+var masks = []struct {
+	name, doc string
+	store     func(k *ir.Kernel, m *ir.Node)
+}{
+	{"", "", func(*ir.Kernel, *ir.Node) {}},
+	{"Bytes", " and mask one byte, 0 or 1", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemU8, m.Bytes()) }},
+	{"Bits", " and mask one bit, first element lowest", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemBits, m) }},
+}

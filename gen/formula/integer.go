@@ -1,0 +1,114 @@
+package formula
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// fakeQuantize is quantize and dequantize in one pass. x is clamped to the
+// range that does not clip, which tells the mask and leaves nothing to clamp
+// behind the division.
+func fakeQuantize(t tensor) []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, m := range masks {
+		k := ir.New("fakequantize"+t.name, "FakeQuantize", `sets y = round(c/scale)*scale with c = min(max(x, lo), hi)`+m.doc+`: whether c == x.
+recip, lo and hi are Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+		x := k.Load("x", t.mem)
+		s, r, lo, hi := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("lo", ir.MemF32), k.Param("hi", ir.MemF32)
+		c := x.Max(lo).Min(hi)
+		inside := c.Eq(x)
+		k.Store("y", t.mem, quotient(c, s, r).Round().MulAdd(s, k.Const(0)))
+		m.store(k, inside)
+		ks = append(ks, k)
+
+		k = ir.New("fakequantize"+t.name, "FakeQuantizeMinval", `sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi)`+m.doc+`: whether c == x-minval.
+recip, lo and hi are Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+		x = k.Load("x", t.mem)
+		s, r, lo, hi = k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("lo", ir.MemF32), k.Param("hi", ir.MemF32)
+		mv := k.Param("minval", ir.MemF32)
+		d := x.Sub(mv)
+		c = d.Max(lo).Min(hi)
+		inside = c.Eq(d)
+		k.Store("y", t.mem, quotient(c, s, r).Round().MulAdd(s, k.Const(0)).Add(mv))
+		m.store(k, inside)
+		ks = append(ks, k)
+
+		k = ir.New("fakequantize"+t.name, "FakeQuantizeAny", `sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most)`+m.doc+`: whether c == v.
+It divides, so any scale will do. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+		x = k.Load("x", t.mem)
+		s, lo, hi, mv = k.Param("scale", ir.MemF32), k.Param("least", ir.MemF32), k.Param("most", ir.MemF32), k.Param("minval", ir.MemF32)
+		v := x.Sub(mv).Div(s).RoundAny()
+		c = v.Max(lo).Min(hi)
+		inside = c.Eq(v)
+		k.Store("y", t.mem, c.MulAdd(s, k.Const(0)).Add(mv))
+		m.store(k, inside)
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+// codes are the two element types of integer codes.
+var codes = []struct {
+	name   string
+	mem    ir.Mem
+	narrow func(*ir.Node) *ir.Node
+	max    func(a, b *ir.Node) *ir.Node
+}{
+	{"Int8", ir.MemI8, (*ir.Node).NarrowS8, (*ir.Node).MaxS8},
+	{"Uint8", ir.MemU8, (*ir.Node).NarrowU8, (*ir.Node).MaxU8},
+}
+
+// quantize clips above by hi, before the division, and below by saturating
+// packs: what is too low, -Inf too, is the least integer by then. Zero points
+// are added between the packs, saturating. NaN is 0.
+func quantize(t tensor) []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, c := range codes {
+		finish := func(k *ir.Kernel, i, zero, v *ir.Node) {
+			least := c.narrow(k.Word("least", ir.MemI32).Narrow16())
+			q := c.narrow(i.Narrow16().AddSat16(zero.Narrow16()))
+			k.Store("q", c.mem, c.max(q, least).ZeroIfNaN(v))
+		}
+		k := ir.New("quantize"+t.name, "Quantize", `sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
+recip and hi are Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
+		x := k.Load("x", t.mem)
+		s, r, hi, z := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32), k.Param("zeroPoint", ir.MemI32)
+		v := x.Min(hi)
+		finish(k, quotient(v, s, r).ToInt(), z, v)
+		ks = append(ks, k)
+
+		k = ir.New("quantize"+t.name, "QuantizeMinval", `sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
+recip and hi are Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
+		x = k.Load("x", t.mem)
+		s, r, hi = k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32)
+		v = x.Sub(k.Param("minval", ir.MemF32)).Min(hi)
+		finish(k, quotient(v, s, r).ToInt(), k.Word("least", ir.MemI32), v)
+		ks = append(ks, k)
+
+		k = ir.New("quantize"+t.name, "QuantizeAny", `sets q = min(max(round((x-minval)/scale), below), above) + zeroPoint, or 0 for NaN.
+It divides, so any scale will do; below and above are least and most less the zero point.`, Codes.Of(c.name), Elems.Of(t.name))
+		x = k.Load("x", t.mem)
+		s, mv := k.Param("scale", ir.MemF32), k.Param("minval", ir.MemF32)
+		lo, hi := k.Param("below", ir.MemF32), k.Param("above", ir.MemF32)
+		v = x.Sub(mv).Div(s)
+		finish(k, v.Max(lo).Min(hi).ToInt(), k.Param("zeroPoint", ir.MemI32), v)
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+func dequantize(t tensor) []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, c := range codes {
+		k := ir.New("dequantize"+t.name, "Dequantize", `sets y = (q - zeroPoint)*scale.`, Codes.Of(c.name), Elems.Of(t.name))
+		q := k.Load("q", c.mem)
+		s, z := k.Param("scale", ir.MemF32), k.Param("zeroPoint", ir.MemI32)
+		k.Store("y", t.mem, q.ToFloat().Sub(z.ToFloat()).MulAdd(s, k.Const(0)))
+		ks = append(ks, k)
+
+		k = ir.New("dequantize"+t.name, "DequantizeMinval", `sets y = (q - least)*scale + minval.`, Codes.Of(c.name), Elems.Of(t.name))
+		q = k.Load("q", c.mem)
+		s, mv := k.Param("scale", ir.MemF32), k.Param("minval", ir.MemF32)
+		least := k.Word("least", ir.MemI32)
+		k.Store("y", t.mem, q.ToFloat().Sub(least.ToFloat()).MulAdd(s, k.Const(0)).Add(mv))
+		ks = append(ks, k)
+	}
+	return ks
+}

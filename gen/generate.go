@@ -1,0 +1,63 @@
+package main
+
+import (
+	"github.com/lowbit-go/lowbit/gen/formula"
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+	"github.com/lowbit-go/lowbit/gen/x86"
+)
+
+const generator = "github.com/lowbit-go/lowbit/gen"
+
+// file is a machine that collects functions and prints them.
+type file interface {
+	plan.Machine
+	File(generator, pkg string) (asm, stubs []byte, err error)
+}
+
+// targets are the implementations, each with its architecture.
+var targets = []struct {
+	name, arch string
+	open       func() file
+}{
+	{"avx2", "amd64", func() file { return x86.AVX2() }},
+	{"avx512", "amd64", func() file { return x86.AVX512() }},
+}
+
+// Generate makes every file of internal/asm in memory.
+func Generate() (map[string][]byte, error) {
+	out := map[string][]byte{}
+	for _, t := range targets {
+		families := map[string][]*ir.Kernel{}
+		for _, k := range formula.All() {
+			families[k.File] = append(families[k.File], k)
+		}
+		for name, ks := range families {
+			m := t.open()
+			for _, k := range ks {
+				if err := plan.Generate(k, m); err != nil {
+					return nil, err
+				}
+			}
+			asm, stubs, err := m.File(generator, "asm")
+			if err != nil {
+				return nil, err
+			}
+			base := name + "_" + t.name + "_" + t.arch
+			out[base+".s"], out[base+".go"] = asm, stubs
+		}
+	}
+	text, err := packageFile()
+	if err != nil {
+		return nil, err
+	}
+	out["asm.go"] = text
+	for file, arch := range map[string]string{"dispatch_amd64.go": "amd64", "dispatch_arm64.go": "arm64", "dispatch_none.go": ""} {
+		text, err := dispatchFile(arch)
+		if err != nil {
+			return nil, err
+		}
+		out[file] = text
+	}
+	return out, nil
+}

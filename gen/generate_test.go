@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const asmDir = "../internal/asm"
+
+// What package kernels checks before it chooses an implementation.
+var gates = map[string]string{
+	"avx2":   "AVX AVX2 FMA3 F16C BMI BMI2 CMOV SSE SSE2",
+	"avx512": "AVX AVX2 FMA3 F16C BMI BMI2 CMOV SSE SSE2 AVX512F AVX512BW AVX512DQ AVX512VL",
+}
+
+func TestFresh(t *testing.T) {
+	files, err := Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		got, err := os.ReadFile(filepath.Join(asmDir, name))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is stale: run go generate ./... from the root (%v)", name, err)
+		}
+	}
+	have, err := os.ReadDir(asmDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range have {
+		if _, ok := files[f.Name()]; !ok {
+			t.Errorf("%s is not generated", f.Name())
+		}
+	}
+}
+
+// functions calls f with each assembly function of a file: its comment lines, and its text.
+func functions(t *testing.T, pattern string, f func(file, comment, text string)) {
+	names, err := filepath.Glob(filepath.Join(asmDir, pattern))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: no files (%v)", pattern, err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.Split(string(b), "\nTEXT ")
+		for i, text := range parts[1:] {
+			comment := parts[i][strings.LastIndex(parts[i], "\n\n")+1:]
+			text, _, _ = strings.Cut(text, "\n\n// func ")
+			f(filepath.Base(name), comment, text)
+		}
+	}
+}
+
+func TestAMD64Text(t *testing.T) {
+	high := regexp.MustCompile(`\b([XY](1[6-9]|2[0-9]|3[01])|Z[0-9]|K[0-7])\b`)
+	frame := regexp.MustCompile(`\$(\d+)-\d+`)
+	for isa, gate := range gates {
+		functions(t, "*_"+isa+"_amd64.s", func(file, comment, text string) {
+			name, _, _ := strings.Cut(text, "(SB)")
+			lines := strings.Split(text, "\n")
+			returns := 0
+			for i, l := range lines {
+				if strings.TrimSpace(l) == "RET" {
+					returns++
+					if strings.TrimSpace(lines[i-1]) != "VZEROUPPER" {
+						t.Errorf("%s: %s returns without VZEROUPPER", file, name)
+					}
+				}
+				if code := strings.TrimSpace(l); isa == "avx2" && !strings.HasPrefix(code, "//") && high.MatchString(code) {
+					t.Errorf("%s: %s uses a register that AVX2 has not: %s", file, name, code)
+				}
+			}
+			if returns == 0 {
+				t.Errorf("%s: %s never returns", file, name)
+			}
+			_, requires, ok := strings.Cut(comment, "Requires: ")
+			if !ok {
+				t.Errorf("%s: %s does not say what it requires", file, name)
+			}
+			for _, r := range strings.FieldsFunc(requires, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
+				if !strings.Contains(" "+gate+" ", " "+r+" ") {
+					t.Errorf("%s: %s requires %s, which dispatch does not check", file, name, r)
+				}
+			}
+			m := frame.FindStringSubmatch(lines[0])
+			if m == nil {
+				t.Fatalf("%s: %s: no frame size in %s", file, name, lines[0])
+			}
+			size, err := strconv.Atoi(m[1])
+			if err != nil || size > 256 && strings.Contains(lines[0], "NOSPLIT") {
+				t.Errorf("%s: %s: NOSPLIT with a frame of %s", file, name, m[1])
+			}
+		})
+	}
+}

@@ -1,0 +1,526 @@
+// Package ir is the vocabulary in which a kernel's formula is written down.
+//
+// A formula calls methods on values; each call records one node of a small
+// SSA graph. A value is a tile of 4W consecutive elements, W being the number
+// of float32 in a register of the target: four registers of 32-bit lanes, two
+// of 16-bit lanes or one of bytes. Equal nodes are recorded once.
+//
+// The graph says nothing of registers, loops or tails: package plan adds
+// those, and a target (x86, neon) chooses instructions.
+package ir
+
+import (
+	"fmt"
+	"math"
+)
+
+// Type is the lane type of a value.
+type Type uint8
+
+// Lane types. A Mask is true or false per 32-bit lane.
+const (
+	None Type = iota
+	F32
+	I32
+	I16
+	I8
+	Mask
+)
+
+// Slots is the number of registers that a tile of this type takes.
+func (t Type) Slots() int {
+	switch t {
+	case I16:
+		return 2
+	case I8:
+		return 1
+	}
+	return 4
+}
+
+// Mem is an element type in memory.
+type Mem uint8
+
+// Memory types. Bits is one bit per element, bit i%8 of byte i/8; E2M1 is four
+// bits, the first element in the low half of a byte. The float formats load as
+// their values; E2M1 is stored from one code per byte.
+const (
+	MemNone Mem = iota
+	MemF32
+	MemF16
+	MemBF16
+	MemI32
+	MemI8
+	MemU8
+	MemE4M3
+	MemE5M2
+	MemE2M1
+	MemBits
+)
+
+var memInfo = [...]struct {
+	bits int
+	goes string
+	typ  Type
+}{
+	MemF32:  {32, "float32", F32},
+	MemF16:  {16, "uint16", F32},
+	MemBF16: {16, "uint16", F32},
+	MemI32:  {32, "int32", I32},
+	MemI8:   {8, "int8", I32},
+	MemU8:   {8, "uint8", I32},
+	MemE4M3: {8, "uint8", F32},
+	MemE5M2: {8, "uint8", F32},
+	MemE2M1: {4, "uint8", F32},
+	MemBits: {1, "uint8", Mask},
+}
+
+// Bits is the number of bits of one element in memory.
+func (m Mem) Bits() int { return memInfo[m].bits }
+
+// GoType is the Go type that a stream of this type points at.
+func (m Mem) GoType() string { return memInfo[m].goes }
+
+// Op is an operation.
+type Op uint8
+
+// Operations. Floating-point ones round half to even, once.
+const (
+	OpLoad  Op = iota // next tile of a stream, widened to 32-bit lanes
+	OpParam           // this group's element of a parameter array
+	OpWord            // a scalar argument of the call
+	OpConst           // the same 32 bits in every lane
+	OpTable           // whole-register constant, asked for by a target
+	OpStore           // next tile of a stream
+
+	OpAdd        // a + b
+	OpSub        // a - b
+	OpMul        // a * b
+	OpDiv        // a / b
+	OpMax        // max(a, b) where b is no NaN; NaN in a stays
+	OpMin        // min(a, b) likewise
+	OpMaximum    // the larger; NaN in either gives NaN
+	OpMinimum    // the smaller; likewise
+	OpMulAdd     // a*b + c, rounded once
+	OpMulSubFrom // c - a*b, rounded once
+	OpRound      // to an integer, |a| < 2^22 or NaN
+	OpRoundAny   // to an integer, any a
+	OpToInt      // to int32; NaN and what is below every int32 gives the least int32
+	OpToFloat    // from int32
+
+	OpIAdd // 32-bit integers, wrapping
+	OpISub
+	OpIMax // signed
+	OpIMin
+	OpUMax // unsigned
+	OpAnd
+	OpOr
+	OpXor
+	OpOrAnd // a | b&c
+	OpShl   // by a constant
+	OpShr   // logical, by a constant
+	OpAs    // the same bits as another type
+
+	OpEq      // mask: a == b, floats
+	OpOrdered // mask: a is no NaN
+	OpSelect  // mask ? a : b
+	OpKeep    // mask ? a : +0
+
+	OpNarrow16  // int32 to int16, saturating
+	OpAddSat16  // int16, saturating
+	OpNarrowS8  // int16 to int8, saturating
+	OpNarrowU8  // int16 to uint8, saturating
+	OpMaxS8     // int8
+	OpMaxU8     // uint8
+	OpBytes     // mask to one byte per lane, 0 or 1
+	OpZeroIfNaN // bytes b, float tile x: 0 where x is NaN; made for x that hardly ever is
+
+	OpFoldMin // the smallest of a group; anything if a NaN is among them
+	OpFoldMax // the largest of a group; likewise
+	OpFoldNaN // a NaN if one is in the group or a fold of it already gives one, else +0
+	OpResult  // stores a group's number
+)
+
+var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
+	"MulAdd", "MulSubFrom", "Round", "RoundAny", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "IMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+	"Eq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "Bytes", "ZeroIfNaN", "FoldMin", "FoldMax", "FoldNaN", "Result"}
+
+func (o Op) String() string { return opNames[o] }
+
+// Node is one recorded operation; in formulas it is a value.
+type Node struct {
+	Op    Op
+	Type  Type
+	Args  []*Node
+	Name  string // stream, parameter, word or result
+	Mem   Mem    // of loads, stores, parameters and results
+	Bits  uint32 // constant, or shift count
+	Table string // OpTable: 4 bytes per lane, little-endian
+	ID    int
+
+	k *Kernel
+}
+
+// Slots is the number of registers that the node's tile takes. Bits are stored for the whole tile at once.
+func (n *Node) Slots() int {
+	if n.Op == OpStore && n.Mem != MemBits {
+		return n.Args[0].Type.Slots()
+	} else if n.Op == OpStore {
+		return 1
+	}
+	return n.Type.Slots()
+}
+
+// Of is the kernel that a node belongs to.
+func Of(n *Node) *Kernel { return n.k }
+
+// Stream is an array with one element per element of the tile.
+type Stream struct {
+	Name string
+	Mem  Mem
+	Out  bool
+	In   bool
+}
+
+// Kernel is a recorded formula.
+type Kernel struct {
+	Name     string    // family and variants, without the implementation's suffix
+	Family   string    // kernels that differ in variants alone
+	Variants []Variant // which of the family this is
+	File     string    // names the generated file
+	Doc      string    // the formula in words, for the generated declaration
+	Nodes    []*Node
+	Streams  []*Stream // outputs first
+	Params   []*Node
+	Words    []*Node
+	Results  []*Node
+
+	memo map[string]*Node
+}
+
+// Variant is one choice of a kind, such as an element type; Name is empty for
+// the kind's first choice.
+type Variant struct {
+	Kind *Kind
+	Name string
+}
+
+// Kind is something in which kernels of a family differ: a Go type with its constants.
+type Kind struct {
+	Type    string
+	Doc     string
+	Choices []string // constants
+	Names   []string // what each adds to a kernel's name
+}
+
+// Of is the kind's choice with the given name.
+func (k *Kind) Of(name string) Variant { return Variant{k, name} }
+
+// Choice is the constant that stands for the variant.
+func (v Variant) Choice() string {
+	for i, n := range v.Kind.Names {
+		if n == v.Name {
+			return v.Kind.Choices[i]
+		}
+	}
+	panic("ir: " + v.Kind.Type + " has no " + v.Name)
+}
+
+// New begins a kernel of a family.
+func New(file, family, doc string, variants ...Variant) *Kernel {
+	k := &Kernel{Name: family, Family: family, Variants: variants, File: file, Doc: doc, memo: map[string]*Node{}}
+	for _, v := range variants {
+		k.Name += v.Name
+	}
+	return k
+}
+
+// Grouped reports whether the kernel has parameters or results per group; if
+// not, it runs over one flat slice.
+func (k *Kernel) Grouped() bool { return len(k.Params)+len(k.Results) > 0 }
+
+// Folds reports whether the kernel reduces its groups to numbers.
+func (k *Kernel) Folds() bool { return len(k.Results) > 0 }
+
+func (n *Node) key() string {
+	key := fmt.Sprint(n.Op, n.Type, n.Name, n.Mem, n.Bits, n.Table)
+	for _, a := range n.Args {
+		key += fmt.Sprint(" ", a.ID)
+	}
+	return key
+}
+
+func (k *Kernel) add(n Node) *Node {
+	key := n.key()
+	if old := k.memo[key]; old != nil {
+		return old
+	}
+	n.ID, n.k = len(k.Nodes), k
+	p := &n
+	k.Nodes = append(k.Nodes, p)
+	k.memo[key] = p
+	return p
+}
+
+func (k *Kernel) stream(name string, m Mem, out bool) {
+	for _, s := range k.Streams {
+		if s.Name == name {
+			if s.Mem != m {
+				panic("ir: stream " + name + " has two types")
+			}
+			s.Out, s.In = s.Out || out, s.In || !out
+			return
+		}
+	}
+	k.Streams = append(k.Streams, &Stream{Name: name, Mem: m, Out: out, In: !out})
+}
+
+// Load is the next tile of an input.
+func (k *Kernel) Load(name string, m Mem) *Node {
+	k.stream(name, m, false)
+	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
+}
+
+// Param is the group's element of a parameter array of float32 or int32.
+func (k *Kernel) Param(name string, m Mem) *Node {
+	n := k.add(Node{Op: OpParam, Type: memInfo[m].typ, Name: name, Mem: m})
+	for _, p := range k.Params {
+		if p == n {
+			return n
+		}
+	}
+	k.Params = append(k.Params, n)
+	return n
+}
+
+// Word is a scalar argument of the call, float32 or int32.
+func (k *Kernel) Word(name string, m Mem) *Node {
+	n := k.add(Node{Op: OpWord, Type: memInfo[m].typ, Name: name, Mem: m})
+	for _, p := range k.Words {
+		if p == n {
+			return n
+		}
+	}
+	k.Words = append(k.Words, n)
+	return n
+}
+
+// Const is a float32 constant.
+func (k *Kernel) Const(v float32) *Node {
+	return k.add(Node{Op: OpConst, Type: F32, Bits: math.Float32bits(v)})
+}
+
+// Int is an int32 constant.
+func (k *Kernel) Int(v int32) *Node { return k.add(Node{Op: OpConst, Type: I32, Bits: uint32(v)}) }
+
+// TableConst is a whole-register constant; targets ask for these.
+func (k *Kernel) TableConst(words []uint32) *Node {
+	b := make([]byte, 0, 4*len(words))
+	for _, w := range words {
+		b = append(b, byte(w), byte(w>>8), byte(w>>16), byte(w>>24))
+	}
+	return k.add(Node{Op: OpTable, Type: I32, Table: string(b)})
+}
+
+// Store writes the tile to an output. Accepted are F32 to floats, I8 to bytes and E2M1, Mask to Bits.
+func (k *Kernel) Store(name string, m Mem, v *Node) {
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI8: I8, MemU8: I8, MemE2M1: I8, MemBits: Mask}[m]
+	v.want("Store", want)
+	k.stream(name, m, true)
+	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m})
+}
+
+// Result stores a folded number for the group.
+func (k *Kernel) Result(name string, v *Node) {
+	v.want("Result", F32)
+	k.Results = append(k.Results, k.add(Node{Op: OpResult, Type: None, Args: []*Node{v}, Name: name, Mem: MemF32}))
+}
+
+func (n *Node) want(op string, ts ...Type) {
+	for _, t := range ts {
+		if n.Type == t {
+			return
+		}
+	}
+	panic(fmt.Sprintf("ir: %s of %s (type %d)", op, n.Op, n.Type))
+}
+
+func (n *Node) bin(op Op, t Type, b *Node, result Type) *Node {
+	n.want(op.String(), t)
+	b.want(op.String(), t)
+	return n.k.add(Node{Op: op, Type: result, Args: []*Node{n, b}})
+}
+
+func (n *Node) un(op Op, t, result Type) *Node {
+	n.want(op.String(), t)
+	return n.k.add(Node{Op: op, Type: result, Args: []*Node{n}})
+}
+
+// Floating point.
+
+func (n *Node) Add(b *Node) *Node     { return n.bin(OpAdd, F32, b, F32) }
+func (n *Node) Sub(b *Node) *Node     { return n.bin(OpSub, F32, b, F32) }
+func (n *Node) Mul(b *Node) *Node     { return n.bin(OpMul, F32, b, F32) }
+func (n *Node) Div(b *Node) *Node     { return n.bin(OpDiv, F32, b, F32) }
+func (n *Node) Max(b *Node) *Node     { return n.bin(OpMax, F32, b, F32) }
+func (n *Node) Min(b *Node) *Node     { return n.bin(OpMin, F32, b, F32) }
+func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
+func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
+func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
+func (n *Node) RoundAny() *Node       { return n.un(OpRoundAny, F32, F32) }
+func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }
+func (n *Node) ToFloat() *Node        { return n.un(OpToFloat, I32, F32) }
+
+// MulAdd is n*b + c, rounded once.
+func (n *Node) MulAdd(b, c *Node) *Node {
+	return n.k.add(Node{Op: OpMulAdd, Type: F32, Args: []*Node{n, b, c}})
+}
+
+// MulSubFrom is c - n*b, rounded once.
+func (n *Node) MulSubFrom(b, c *Node) *Node {
+	return n.k.add(Node{Op: OpMulSubFrom, Type: F32, Args: []*Node{n, b, c}})
+}
+
+// 32-bit integers.
+
+func (n *Node) IAdd(b *Node) *Node { return n.bin(OpIAdd, I32, b, I32) }
+func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
+func (n *Node) IMax(b *Node) *Node { return n.bin(OpIMax, I32, b, I32) }
+func (n *Node) IMin(b *Node) *Node { return n.bin(OpIMin, I32, b, I32) }
+func (n *Node) UMax(b *Node) *Node { return n.bin(OpUMax, I32, b, I32) }
+func (n *Node) And(b *Node) *Node  { return n.bin(OpAnd, I32, b, I32) }
+func (n *Node) Or(b *Node) *Node   { return n.bin(OpOr, I32, b, I32) }
+func (n *Node) Xor(b *Node) *Node  { return n.bin(OpXor, I32, b, I32) }
+
+// OrAnd is n | b&c.
+func (n *Node) OrAnd(b, c *Node) *Node {
+	n.want("OrAnd", I32)
+	return n.k.add(Node{Op: OpOrAnd, Type: I32, Args: []*Node{n, b, c}})
+}
+
+// Shl shifts left by c bits.
+func (n *Node) Shl(c uint32) *Node {
+	n.want("Shl", I32)
+	return n.k.add(Node{Op: OpShl, Type: I32, Args: []*Node{n}, Bits: c})
+}
+
+// Shr shifts right by c bits, filling with zeros.
+func (n *Node) Shr(c uint32) *Node {
+	n.want("Shr", I32)
+	return n.k.add(Node{Op: OpShr, Type: I32, Args: []*Node{n}, Bits: c})
+}
+
+// As is the same bits as a 32-bit lane of another type.
+func (n *Node) As(t Type) *Node {
+	n.want("As", F32, I32)
+	if n.Type == t {
+		return n
+	}
+	return n.k.add(Node{Op: OpAs, Type: t, Args: []*Node{n}})
+}
+
+// Masks.
+
+func (n *Node) Eq(b *Node) *Node { return n.bin(OpEq, F32, b, Mask) }
+func (n *Node) Ordered() *Node   { return n.un(OpOrdered, F32, Mask) }
+
+// Select is a where the mask is true and b elsewhere.
+func (n *Node) Select(a, b *Node) *Node {
+	n.want("Select", Mask)
+	b.want("Select", a.Type)
+	return n.k.add(Node{Op: OpSelect, Type: a.Type, Args: []*Node{n, a, b}})
+}
+
+// Keep is a where the mask is true and zero bits elsewhere.
+func (n *Node) Keep(a *Node) *Node {
+	n.want("Keep", Mask)
+	return n.k.add(Node{Op: OpKeep, Type: a.Type, Args: []*Node{n, a}})
+}
+
+// Narrow lanes.
+
+func (n *Node) Narrow16() *Node        { return n.un(OpNarrow16, I32, I16) }
+func (n *Node) AddSat16(b *Node) *Node { return n.bin(OpAddSat16, I16, b, I16) }
+func (n *Node) NarrowS8() *Node        { return n.un(OpNarrowS8, I16, I8) }
+func (n *Node) NarrowU8() *Node        { return n.un(OpNarrowU8, I16, I8) }
+func (n *Node) MaxS8(b *Node) *Node    { return n.bin(OpMaxS8, I8, b, I8) }
+func (n *Node) MaxU8(b *Node) *Node    { return n.bin(OpMaxU8, I8, b, I8) }
+func (n *Node) Bytes() *Node           { return n.un(OpBytes, Mask, I8) }
+func (n *Node) ZeroIfNaN(x *Node) *Node {
+	x.want("ZeroIfNaN", F32)
+	return n.k.add(Node{Op: OpZeroIfNaN, Type: I8, Args: []*Node{n, x}})
+}
+
+// Folds over a group.
+
+func (n *Node) FoldMin() *Node { return n.un(OpFoldMin, F32, F32) }
+func (n *Node) FoldMax() *Node { return n.un(OpFoldMax, F32, F32) }
+
+// FoldNaN is what must be added to FoldMin and FoldMax to make a NaN in the group show.
+func (n *Node) FoldNaN() *Node { return n.un(OpFoldNaN, F32, F32) }
+
+// Prune forgets nodes that no store and no result needs.
+func (k *Kernel) Prune() {
+	live := map[*Node]bool{}
+	var visit func(n *Node)
+	visit = func(n *Node) {
+		if !live[n] {
+			live[n] = true
+			for _, a := range n.Args {
+				visit(a)
+			}
+		}
+	}
+	for _, n := range k.Nodes {
+		if n.Op == OpStore || n.Op == OpResult {
+			visit(n)
+		}
+	}
+	var kept []*Node
+	for _, n := range k.Nodes {
+		if live[n] {
+			n.ID = len(kept)
+			kept = append(kept, n)
+		}
+	}
+	k.Nodes, k.memo = kept, map[string]*Node{}
+	for _, n := range kept {
+		k.memo[n.key()] = n
+	}
+}
+
+// Level says how often a node is computed.
+type Level uint8
+
+// Levels, from rare to often; After is once per group, behind its elements.
+const (
+	PerCall Level = iota
+	PerGroup
+	PerElement
+	After
+)
+
+// Levels gives each node's level. With lanes set, each element is a group of
+// its own, and parameters are loaded like streams.
+func (k *Kernel) Levels(lanes bool) []Level {
+	l := make([]Level, len(k.Nodes))
+	for i, n := range k.Nodes {
+		switch n.Op {
+		case OpLoad:
+			l[i] = PerElement
+		case OpParam:
+			l[i] = PerGroup
+			if lanes {
+				l[i] = PerElement
+			}
+		case OpStore:
+			l[i] = PerElement
+		case OpFoldMin, OpFoldMax, OpFoldNaN, OpResult:
+			l[i] = After
+		}
+		for _, a := range n.Args {
+			l[i] = max(l[i], l[a.ID])
+		}
+	}
+	return l
+}

@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"sort"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
+
+// assignment gives each virtual register of a segment its physical one.
+type assignment map[V]int
+
+// liveOut are the registers of a segment that later segments use.
+func liveOut(s *Seg, later ...*Seg) []V {
+	mine := map[V]bool{}
+	for _, i := range s.insts {
+		for _, d := range i.Defs {
+			mine[d] = true
+		}
+	}
+	var out []V
+	for _, l := range later {
+		if l == nil {
+			continue
+		}
+		for _, i := range l.insts {
+			for _, u := range append(append([]V(nil), i.Uses...), i.Defs...) {
+				if mine[u] {
+					mine[u] = false
+					out = append(out, u)
+				}
+			}
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
+	return out
+}
+
+// pin gives registers that live through a loop their places, from the top of each file down.
+func (p *planner) pin(vs []V, taken map[V]int) bool {
+	used := [classes]map[int]bool{{}, {}}
+	for v, r := range taken {
+		used[p.class[v]][r] = true
+	}
+	for _, v := range vs {
+		c := p.class[v]
+		regs := p.m.Regs(c)
+		ok := false
+		for i := len(regs) - 1; i >= 0 && !ok; i-- {
+			if !used[c][regs[i]] {
+				used[c][regs[i]], taken[v], ok = true, regs[i], true
+			}
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// scan is the linear scan: it walks the segment once and hands out registers.
+func (p *planner) scan(s *Seg, pinned map[V]int) (assignment, bool) {
+	last := map[V]int{}
+	for i, in := range s.insts {
+		for _, v := range in.Uses {
+			last[v] = i
+		}
+		for _, v := range in.Defs {
+			if _, ok := last[v]; !ok {
+				last[v] = i
+			}
+		}
+	}
+	at := assignment{}
+	busy := [classes]map[int]bool{{}, {}}
+	for v, r := range pinned {
+		at[v] = r
+		busy[p.class[v]][r] = true
+	}
+	for i, in := range s.insts {
+		var dying []V
+		for _, v := range in.Uses {
+			if _, ok := pinned[v]; !ok && last[v] == i {
+				dying = append(dying, v)
+			}
+		}
+		if !in.Apart {
+			p.release(dying, at, &busy)
+		}
+		for _, d := range in.Defs {
+			if _, ok := at[d]; ok { // pinned, or updated in place
+				continue
+			}
+			c := p.class[d]
+			pick := -1
+			if !in.Apart {
+				for _, v := range dying {
+					if p.class[v] == c && !busy[c][at[v]] {
+						pick = at[v]
+						break
+					}
+				}
+			}
+			for _, r := range p.m.Regs(c) {
+				if pick < 0 && !busy[c][r] {
+					pick = r
+				}
+			}
+			if pick < 0 {
+				return nil, false
+			}
+			at[d] = pick
+			busy[c][pick] = true
+			p.maxUsed[c] = max(p.maxUsed[c], len(busy[c]))
+		}
+		if in.Apart {
+			p.release(dying, at, &busy)
+		}
+		for _, d := range in.Defs { // a result that nobody reads
+			if _, ok := pinned[d]; !ok && last[d] == i {
+				delete(busy[p.class[d]], at[d])
+			}
+		}
+	}
+	return at, true
+}
+
+func (p *planner) release(vs []V, at assignment, busy *[classes]map[int]bool) {
+	for _, v := range vs {
+		if holder, ok := at[v]; ok {
+			delete(busy[p.class[v]], holder)
+		}
+	}
+}
+
+// allocation is the result for a whole program.
+type allocation map[*Seg]assignment
+
+// allocate places every segment, or reports that registers ran out.
+func (p *planner) allocate(pr *program) (allocation, bool) {
+	var all []*Seg
+	shapes := append([]*shape{}, pr.short...)
+	for _, sh := range []*shape{pr.groups, pr.lanes} {
+		if sh != nil {
+			shapes = append(shapes, sh)
+		}
+	}
+	for _, sh := range shapes {
+		all = append(all, sh.group, sh.body, sh.tail, sh.after)
+	}
+	callPins := map[V]int{}
+	if !p.pin(liveOut(pr.call, all...), callPins) {
+		return nil, false
+	}
+	out := allocation{}
+	ok := true
+	place := func(s *Seg, pins map[V]int) {
+		if s == nil || !ok {
+			return
+		}
+		out[s], ok = p.scan(s, pins)
+	}
+	place(pr.call, callPins)
+	for _, sh := range shapes {
+		pins := map[V]int{}
+		for v, r := range callPins {
+			pins[v] = r
+		}
+		if !p.pin(liveOut(sh.group, sh.body, sh.tail, sh.after), pins) {
+			return nil, false
+		}
+		place(sh.group, pins)
+		place(sh.body, pins)
+		place(sh.tail, pins)
+		place(sh.after, pins)
+	}
+	return out, ok
+}
+
+// candidates for demotion: constants, words and parameters, the least used in a tile first.
+func (p *planner) candidates() []*ir.Node {
+	uses := map[int]int{}
+	for _, n := range p.k.Nodes {
+		for _, a := range p.operands(n) {
+			for a.Op == ir.OpAs {
+				a = a.Args[0]
+			}
+			uses[a.ID] += n.Slots()
+		}
+	}
+	var out []*ir.Node
+	for _, n := range p.k.Nodes {
+		if n.Op == ir.OpConst || n.Op == ir.OpTable || n.Op == ir.OpWord || n.Op == ir.OpParam {
+			out = append(out, n)
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return uses[out[i].ID] < uses[out[j].ID] })
+	return out
+}

@@ -1,0 +1,295 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
+
+// Generate prints one kernel as one function of the machine.
+func Generate(k *ir.Kernel, m Machine) error {
+	k.Prune()
+	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, streams: Streams(k)}
+	for i := 0; i < len(k.Nodes); i++ {
+		if e := m.Extras(k.Nodes[i]); len(e) > 0 {
+			p.extras[k.Nodes[i].ID] = e
+		}
+	}
+	counts, err := p.assignPointers()
+	if err != nil {
+		return err
+	}
+	var pr *program
+	var alloc allocation
+	candidates := p.candidates()
+	for {
+		p.maxUsed = [classes]int{}
+		pr = p.build()
+		var ok bool
+		if alloc, ok = p.allocate(pr); ok {
+			break
+		}
+		if len(candidates) == 0 {
+			return p.fail("registers ran out")
+		}
+		p.demoted[candidates[0].ID] = true
+		candidates = candidates[1:]
+	}
+	pp := &printer{planner: p, pr: pr, alloc: alloc, counts: counts}
+	pp.function()
+	return nil
+}
+
+// counts are the general registers that hold numbers of elements.
+type counts struct{ groups, length, n GPR }
+
+func (p *planner) assignPointers() (counts, error) {
+	p.ptr = map[string]GPR{}
+	regs := p.m.GPRs()
+	next := 0
+	take := func() GPR {
+		next++
+		if next > len(regs) {
+			return -1
+		}
+		return regs[next-1]
+	}
+	for _, a := range p.arrays() {
+		p.ptr[a.Name] = take()
+	}
+	for _, r := range p.k.Results {
+		p.ptr[r.Name] = take()
+	}
+	c := counts{n: take()}
+	if p.k.Grouped() {
+		c.groups, c.length = take(), take()
+	}
+	if next > len(regs) {
+		return c, p.fail("%d general registers wanted, there are %d", next, len(regs))
+	}
+	return c, nil
+}
+
+type printer struct {
+	*planner
+	pr     *program
+	alloc  allocation
+	counts counts
+}
+
+func (p *printer) run(s *Seg) {
+	at := p.alloc[s]
+	for _, i := range s.insts {
+		d, u := make([]int, len(i.Defs)), make([]int, len(i.Uses))
+		for j, v := range i.Defs {
+			d[j] = at[v]
+		}
+		for j, v := range i.Uses {
+			u[j] = at[v]
+		}
+		i.Emit(d, u)
+	}
+}
+
+func (p *printer) function() {
+	k, m := p.k, p.m
+	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: Args(k), Frame: (p.pr.frame + 15) &^ 15}
+	f.Doc = p.doc(f)
+	m.Begin(f)
+	m.Comment(p.registerMap()...)
+	for _, a := range p.arrays() {
+		m.Arg(p.ptr[a.Name], a.Name)
+	}
+	for _, r := range k.Results {
+		m.Arg(p.ptr[r.Name], r.Name)
+	}
+	p.run(p.pr.call)
+	if !k.Grouped() {
+		m.Arg(p.counts.n, "n")
+		p.tiles(p.pr.lanes, "flat")
+		m.Ret()
+		m.End()
+		return
+	}
+	m.Arg(p.counts.groups, "groups")
+	m.Arg(p.counts.length, "length")
+	if p.pr.lanes != nil {
+		m.Branch(p.counts.length, Equal, 1, "lanes")
+	}
+	for _, sh := range p.pr.short {
+		m.Branch(p.counts.length, Equal, 4*m.Width()/sh.share, fmt.Sprintf("short%d", sh.share))
+	}
+	p.groups()
+	for _, sh := range p.pr.short {
+		p.short(sh)
+	}
+	if p.pr.lanes != nil {
+		m.Label("lanes")
+		m.Move(p.counts.n, p.counts.groups)
+		p.tiles(p.pr.lanes, "lane")
+		m.Ret()
+	}
+	m.End()
+}
+
+// groups is the loop over groups of any length.
+func (p *printer) groups() {
+	m := p.m
+	m.Label("groups")
+	p.run(p.pr.groups.group)
+	m.Move(p.counts.n, p.counts.length)
+	p.tiles(p.pr.groups, "group")
+	p.run(p.pr.groups.after)
+	p.advanceParams(1)
+	for _, r := range p.k.Results {
+		m.AddImm(p.ptr[r.Name], 4)
+	}
+	m.AddImm(p.counts.groups, -1)
+	m.Branch(p.counts.groups, NotEqual, 0, "groups")
+	m.Ret()
+}
+
+// short is the loop in which a tile holds several whole groups; the last few go the general way.
+func (p *printer) short(sh *shape) {
+	m := p.m
+	head := fmt.Sprintf("short%d", sh.share)
+	m.Label(head)
+	m.Branch(p.counts.groups, Less, sh.share, head+"end")
+	m.LoopHead(head + "loop")
+	p.run(sh.group)
+	p.run(sh.body)
+	p.advanceParams(sh.share)
+	p.advanceStreams(false)
+	m.AddImm(p.counts.groups, -sh.share)
+	m.Branch(p.counts.groups, GreaterEqual, sh.share, head+"loop")
+	m.Label(head + "end")
+	m.Branch(p.counts.groups, NotEqual, 0, "groups")
+	m.Ret()
+}
+
+// tiles is the loop over n elements, and its tail.
+func (p *printer) tiles(sh *shape, name string) {
+	m, tile := p.m, 4*p.m.Width()
+	m.Branch(p.counts.n, Less, tile, name+"tail")
+	m.LoopHead(name + "loop")
+	p.run(sh.body)
+	p.advanceStreams(sh.lanes)
+	m.AddImm(p.counts.n, -tile)
+	m.Branch(p.counts.n, GreaterEqual, tile, name+"loop")
+	m.Label(name + "tail")
+	m.Branch(p.counts.n, Equal, 0, name+"end")
+	p.tail(sh)
+	if !sh.lanes {
+		for _, s := range p.streams {
+			m.AddBits(p.ptr[s.Name], p.counts.n, s.Mem.Bits())
+		}
+	}
+	m.Label(name + "end")
+}
+
+// tail runs a tile's code on what is left of one.
+func (p *printer) tail(sh *shape) {
+	m, n := p.m, p.counts.n
+	arrays := p.streams
+	if sh.lanes {
+		arrays = p.arrays()
+	}
+	for _, a := range arrays {
+		if at, ok := p.pr.stage[a.Name]; ok && a.In {
+			m.StageIn(at, p.ptr[a.Name], n, a.Mem.Bits(), p.k.Folds())
+		}
+	}
+	m.TailMasks(n)
+	p.run(sh.tail)
+	for _, a := range arrays {
+		if at, ok := p.pr.stage[a.Name]; ok && a.Out {
+			m.StageOut(p.ptr[a.Name], at, n, a.Mem.Bits())
+		}
+	}
+}
+
+func (p *printer) advanceParams(groups int) {
+	for _, q := range p.k.Params {
+		p.m.AddImm(p.ptr[q.Name], 4*groups)
+	}
+}
+
+func (p *printer) advanceStreams(lanes bool) {
+	tile := 4 * p.m.Width()
+	for _, s := range p.streams {
+		p.m.AddImm(p.ptr[s.Name], tile*s.Mem.Bits()/8)
+	}
+	if lanes {
+		p.advanceParams(tile)
+	}
+}
+
+func (p *printer) doc(f *Func) []string {
+	out := append([]string{f.Name + " " + p.k.Doc[:strings.IndexAny(p.k.Doc+"\n", "\n")]}, strings.Split(p.k.Doc, "\n")[1:]...)
+	if p.k.Grouped() {
+		out = append(out, "It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;", "parameters and results are one per group.")
+	} else {
+		out = append(out, "It runs over n >= 1 elements.")
+	}
+	return out
+}
+
+// registerMap is the header comment of a function.
+func (p *printer) registerMap() []string {
+	var ptrs []string
+	for _, a := range p.arrays() {
+		ptrs = append(ptrs, fmt.Sprintf("%s %s", p.m.GPRName(p.ptr[a.Name]), a.Name))
+	}
+	for _, r := range p.k.Results {
+		ptrs = append(ptrs, fmt.Sprintf("%s %s", p.m.GPRName(p.ptr[r.Name]), r.Name))
+	}
+	ptrs = append(ptrs, p.m.GPRName(p.counts.n)+" elements left")
+	if p.k.Grouped() {
+		ptrs = append(ptrs, p.m.GPRName(p.counts.groups)+" groups left", p.m.GPRName(p.counts.length)+" length")
+	}
+	out := []string{"pointers: " + strings.Join(ptrs, ", ")}
+	out = append(out, p.kept("per call: ", p.pr.call))
+	if p.pr.groups != nil {
+		out = append(out, p.kept("per group: ", p.pr.groups.group))
+	}
+	var loaded []string
+	for _, n := range p.k.Nodes {
+		if p.demoted[n.ID] {
+			loaded = append(loaded, describe(n))
+		}
+	}
+	if len(loaded) > 0 {
+		out = append(out, "loaded at each use: "+strings.Join(loaded, ", "))
+	}
+	out = append(out, fmt.Sprintf("vector registers in use at once: %d", p.maxUsed[Vec]))
+	return out
+}
+
+func (p *printer) kept(title string, s *Seg) string {
+	var parts []string
+	at := p.alloc[s]
+	for _, n := range p.k.Nodes {
+		for slot := range 4 {
+			if v, ok := s.vals[[2]int{n.ID, slot}]; ok {
+				parts = append(parts, fmt.Sprintf("%s %s", p.m.RegName(p.class[v], at[v]), describe(n)))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return title + "nothing"
+	}
+	return title + strings.Join(parts, ", ")
+}
+
+func describe(n *ir.Node) string {
+	switch n.Op {
+	case ir.OpConst:
+		return fmt.Sprintf("%#x", n.Bits)
+	case ir.OpTable:
+		return "table"
+	case ir.OpParam, ir.OpWord:
+		return n.Name
+	}
+	return n.Op.String()
+}

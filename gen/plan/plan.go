@@ -1,0 +1,474 @@
+// Package plan turns a recorded formula into a function: it decides what is
+// computed once per call, per group and per element, in which order, in which
+// register, and in which of three loop shapes. It does so once for all
+// targets; a target is a Machine.
+package plan
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
+
+// V is a virtual register of a kernel.
+type V int
+
+// Class says which register file a virtual register lives in.
+type Class uint8
+
+// Register classes.
+const (
+	Vec Class = iota
+	Mask
+	classes
+)
+
+// Inst is one machine instruction (or a short fixed run of them) over virtual registers.
+type Inst struct {
+	Defs, Uses []V
+	// Apart keeps the results out of the registers of operands that die here;
+	// set where results are written before all operands are read.
+	Apart bool
+	// Emit prints it, given physical register numbers.
+	Emit func(d, u []int)
+}
+
+// Addr is where a stream's tile is: in memory behind a general register, or
+// in the stack frame, where a tail has been staged.
+type Addr struct {
+	Reg   int // general register, unless Stack
+	Stack bool
+	Disp  int
+}
+
+// GPR names a general register by the machine's own numbering.
+type GPR = int
+
+// Cond is a comparison of a general register with a constant.
+type Cond uint8
+
+// Conditions, signed.
+const (
+	Less Cond = iota
+	GreaterEqual
+	Equal
+	NotEqual
+)
+
+// Machine is a target: an instruction set, and how it prints.
+type Machine interface {
+	Name() string         // suffix of function names
+	Width() int           // float32 per vector register
+	Regs(c Class) []int   // allocatable registers
+	MaskClass() Class     // where values of type ir.Mask live
+	GPRs() []GPR          // for pointers and counts, in order of use
+	Staged(m ir.Mem) bool // a tail of such a stream goes through the stack frame
+	FoldWays() int        // accumulators per fold, at most 4
+	Shares() []int        // how many short groups a tile may hold, of 2 and 4
+
+	// Extras are hidden constants that lowering n needs, appended to its operands.
+	Extras(n *ir.Node) []*ir.Node
+	// Lower emits slot of node n; args are its operands' registers. Loads, stores,
+	// parameters and results take their place in memory from at.
+	Lower(s *Seg, n *ir.Node, slot int, args [][]V, at Addr) V
+	// FoldInit, FoldStep and FoldFinish emit a reduction: accumulators, one slot's
+	// step (xs are the tile's registers so far) and the number, in lane 0.
+	FoldInit(s *Seg, n *ir.Node) []V
+	FoldStep(s *Seg, n *ir.Node, acc []V, slot int, xs []V)
+	FoldFinish(s *Seg, n *ir.Node, acc []V) V
+
+	Begin(f *Func)
+	End()
+	Comment(lines ...string)
+	GPRName(r GPR) string
+	RegName(c Class, r int) string
+	Arg(r GPR, name string)
+	Label(l string)
+	LoopHead(l string) // a label worth aligning
+	Jump(l string)
+	Branch(r GPR, c Cond, imm int, l string)
+	Move(d, s GPR)
+	AddImm(r GPR, imm int)
+	AddBits(r GPR, n GPR, bits int) // r += n*bits/8
+	Ret()
+
+	// TailMasks prepares masks for n < 4W remaining elements, where not all is staged.
+	TailMasks(n GPR)
+	// StageIn copies n elements from p to the frame, where the rest of the tile is
+	// filled with zeros, or with the first element; StageOut copies n back.
+	StageIn(a Addr, p, n GPR, bits int, fill bool)
+	StageOut(p GPR, a Addr, n GPR, bits int)
+}
+
+// Func describes a generated function to its machine.
+type Func struct {
+	Kernel *ir.Kernel
+	Name   string
+	Doc    []string
+	Args   []Arg
+	Frame  int // bytes of stack
+}
+
+// Arg is an argument of a generated function.
+type Arg struct{ Name, Type string }
+
+// Args lists a kernel's arguments in order: streams (outputs first), parameters, results, words, counts.
+func Args(k *ir.Kernel) []Arg {
+	var a []Arg
+	for _, s := range Streams(k) {
+		a = append(a, Arg{s.Name, "*" + s.Mem.GoType()})
+	}
+	for _, p := range k.Params {
+		a = append(a, Arg{p.Name, "*" + p.Mem.GoType()})
+	}
+	for _, r := range k.Results {
+		a = append(a, Arg{r.Name, "*" + r.Mem.GoType()})
+	}
+	for _, w := range k.Words {
+		a = append(a, Arg{w.Name, w.Mem.GoType()})
+	}
+	if k.Grouped() {
+		return append(a, Arg{"groups", "int"}, Arg{"length", "int"})
+	}
+	return append(a, Arg{"n", "int"})
+}
+
+// Streams lists a kernel's streams, outputs first.
+func Streams(k *ir.Kernel) []*ir.Stream {
+	s := append([]*ir.Stream(nil), k.Streams...)
+	sort.SliceStable(s, func(i, j int) bool { return s[i].Out && !s[j].Out })
+	return s
+}
+
+// Seg is a straight run of instructions between two labels.
+type Seg struct {
+	insts []Inst
+	p     *planner
+	vals  map[[2]int]V
+	up    *Seg // values computed before: of the group, of the call
+	lanes bool
+	share int // groups per tile
+	at    map[string]Addr
+	Tail  bool // fewer elements than a tile are left
+	Fill  bool // the missing ones must be values of the group
+}
+
+// Extra is the register of a hidden constant of n.
+func (s *Seg) Extra(n *ir.Node, i int) V { return s.demand(s.p.extras[n.ID][i], 0) }
+
+// Lanes reports whether each element is a group of its own.
+func (s *Seg) Lanes() bool { return s.lanes }
+
+// New makes a virtual register.
+func (s *Seg) New(c Class) V {
+	s.p.class = append(s.p.class, c)
+	return V(len(s.p.class) - 1)
+}
+
+// Add appends an instruction.
+func (s *Seg) Add(i Inst) { s.insts = append(s.insts, i) }
+
+// Op appends an instruction with one result in a new register.
+func (s *Seg) Op(c Class, emit func(d int, u []int), uses ...V) V {
+	d := s.New(c)
+	s.Add(Inst{Defs: []V{d}, Uses: uses, Emit: func(d, u []int) { emit(d[0], u) }})
+	return d
+}
+
+// OpApart is Op whose result stays out of the operands' registers.
+func (s *Seg) OpApart(c Class, emit func(d int, u []int), uses ...V) V {
+	v := s.Op(c, emit, uses...)
+	s.insts[len(s.insts)-1].Apart = true
+	return v
+}
+
+type planner struct {
+	k       *ir.Kernel
+	m       Machine
+	class   []Class
+	extras  map[int][]*ir.Node
+	demoted map[int]bool // constants and parameters that are loaded anew at each use
+	streams []*ir.Stream
+	ptr     map[string]GPR
+	pinned  map[V]int
+	maxUsed [classes]int
+}
+
+func (p *planner) classOf(n *ir.Node) Class {
+	if n.Type == ir.Mask {
+		return p.m.MaskClass()
+	}
+	return Vec
+}
+
+// operands are a node's arguments and the target's hidden constants.
+func (p *planner) operands(n *ir.Node) []*ir.Node {
+	return append(append([]*ir.Node(nil), n.Args...), p.extras[n.ID]...)
+}
+
+// demand returns the register of a node's slot, emitting what is not there yet.
+func (s *Seg) demand(n *ir.Node, slot int) V {
+	if n.Op == ir.OpAs {
+		return s.demand(n.Args[0], slot)
+	}
+	level := s.p.k.Levels(s.lanes)[n.ID]
+	switch level {
+	case ir.PerCall:
+		slot = 0
+	case ir.PerGroup:
+		slots := n.Slots()
+		slot = slot * min(s.share, slots) / slots
+	}
+	key := [2]int{n.ID, slot}
+	anew := s.p.demoted[n.ID] && level < ir.PerElement
+	if !anew {
+		for e := s; e != nil; e = e.up {
+			if v, ok := e.vals[key]; ok {
+				return v
+			}
+		}
+	}
+	v := s.emit(n, slot)
+	if !anew {
+		s.vals[key] = v
+	}
+	return v
+}
+
+// emit lowers one slot of a node.
+func (s *Seg) emit(n *ir.Node, slot int) V {
+	var args [][]V
+	slots := n.Slots()
+	if l := s.p.k.Levels(s.lanes)[n.ID]; l == ir.PerGroup {
+		// slot counts copies here: scale it back to the tile's slots
+		slot = slot * slots / min(s.share, slots)
+	}
+	for _, a := range s.p.operands(n) {
+		var vs []V
+		as := a.Slots()
+		if l := s.p.k.Levels(s.lanes)[a.ID]; l == ir.PerCall {
+			vs = []V{s.demand(a, 0)}
+			for len(vs) < as/slots {
+				vs = append(vs, vs[0])
+			}
+		} else if as >= slots {
+			for j := slot * as / slots; j < (slot+1)*as/slots; j++ {
+				vs = append(vs, s.demand(a, j))
+			}
+		} else {
+			vs = []V{s.demand(a, slot*as/slots)}
+		}
+		args = append(args, vs)
+	}
+	return s.p.m.Lower(s, n, slot, args, s.place(n, slot))
+}
+
+// place finds a memory operand.
+func (s *Seg) place(n *ir.Node, slot int) Addr {
+	switch n.Op {
+	case ir.OpLoad, ir.OpStore:
+		a := s.at[n.Name]
+		a.Disp += slot * s.p.m.Width() * 4 / n.Slots() * n.Mem.Bits() / 8
+		return a
+	case ir.OpParam:
+		if s.lanes {
+			a := s.at[n.Name]
+			a.Disp += slot * s.p.m.Width() * 4
+			return a
+		}
+		return Addr{Reg: s.p.ptr[n.Name], Disp: 4 * (slot * s.share / 4)}
+	case ir.OpResult:
+		return Addr{Reg: s.p.ptr[n.Name]}
+	}
+	return Addr{}
+}
+
+func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
+	return &Seg{p: p, vals: map[[2]int]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}}
+}
+
+// body emits all nodes of the tile, one 32-bit register after the other so
+// that few values are alive at once; narrow lanes follow when their halves are there.
+func (s *Seg) body(accs map[*ir.Node][]V) {
+	levels := s.p.k.Levels(s.lanes)
+	for slot := range 4 {
+		for _, slots := range []int{4, 2, 1} {
+			if (slot+1)*slots%4 != 0 {
+				continue
+			}
+			for _, n := range s.p.k.Nodes {
+				switch {
+				case n.Op == ir.OpFoldMin || n.Op == ir.OpFoldMax || n.Op == ir.OpFoldNaN:
+					if slots == 4 {
+						var xs []V
+						for j := 0; j <= slot; j++ {
+							xs = append(xs, s.demand(n.Args[0], j))
+						}
+						s.p.m.FoldStep(s, n, accs[n], slot, xs)
+					}
+				case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs:
+				case n.Op == ir.OpStore:
+					s.emit(n, slot*slots/4)
+				case n.Op == ir.OpLoad && n.Slots() != 4:
+				default:
+					s.demand(n, slot*slots/4)
+				}
+			}
+		}
+	}
+}
+
+// roots of a level are the nodes that a more frequent level needs.
+func (p *planner) roots(level ir.Level, lanes bool) []*ir.Node {
+	levels := p.k.Levels(lanes)
+	need := map[int]bool{}
+	var out []*ir.Node
+	var visit func(a *ir.Node)
+	visit = func(a *ir.Node) {
+		if a.Op == ir.OpAs {
+			visit(a.Args[0])
+		} else if levels[a.ID] == level && !need[a.ID] && !p.demoted[a.ID] {
+			need[a.ID] = true
+			out = append(out, a)
+		}
+	}
+	for _, n := range p.k.Nodes {
+		if levels[n.ID] > level {
+			for _, a := range p.operands(n) {
+				visit(a)
+			}
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out
+}
+
+// shape is one loop of a function, with its segments.
+type shape struct {
+	share      int
+	lanes      bool
+	group      *Seg
+	body, tail *Seg
+	after      *Seg
+}
+
+// program is a function before printing.
+type program struct {
+	call   *Seg
+	groups *shape // nil in flat kernels
+	short  []*shape
+	lanes  *shape // nil where a kernel folds
+	frame  int
+	stage  map[string]Addr
+}
+
+func (p *planner) build() *program {
+	pr := &program{stage: map[string]Addr{}}
+	p.class, p.pinned = nil, map[V]int{}
+	pr.call = p.seg(nil, false, 1)
+	// Every shape must find all constants, so the call's roots are those of both kinds of loop.
+	for _, lanes := range []bool{false, true} {
+		for _, n := range p.roots(ir.PerCall, lanes) {
+			pr.call.demand(n, 0)
+		}
+	}
+	for _, a := range p.arrays() {
+		if p.m.Staged(a.Mem) {
+			pr.stage[a.Name] = Addr{Stack: true, Disp: pr.frame}
+			pr.frame += max(16, 4*p.m.Width()*a.Mem.Bits()/8)
+		}
+	}
+	if !p.k.Grouped() {
+		pr.lanes = p.shape(pr, 4, true)
+		return pr
+	}
+	pr.groups = p.shape(pr, 1, false)
+	if !p.k.Folds() {
+		pr.lanes = p.shape(pr, 4, true)
+		for _, share := range p.m.Shares() {
+			pr.short = append(pr.short, p.shape(pr, share, false))
+		}
+	}
+	return pr
+}
+
+// arrays are what a tail reads and writes; parameters too where each element is a group.
+func (p *planner) arrays() []*ir.Stream {
+	out := append([]*ir.Stream(nil), p.streams...)
+	for _, q := range p.k.Params {
+		out = append(out, &ir.Stream{Name: q.Name, Mem: q.Mem, In: true})
+	}
+	return out
+}
+
+func (p *planner) shape(pr *program, share int, lanes bool) *shape {
+	sh := &shape{share: share, lanes: lanes}
+	sh.group = p.seg(pr.call, lanes, share)
+	accs := map[*ir.Node][]V{}
+	if !lanes {
+		for _, n := range p.roots(ir.PerGroup, false) {
+			for c := range min(share, n.Slots()) {
+				sh.group.demand(n, c*n.Slots()/min(share, n.Slots()))
+			}
+		}
+		for _, n := range p.k.Nodes {
+			switch n.Op {
+			case ir.OpFoldMin, ir.OpFoldMax, ir.OpFoldNaN:
+				accs[n] = p.m.FoldInit(sh.group, n)
+			}
+		}
+	}
+	direct := map[string]Addr{}
+	for _, a := range p.arrays() {
+		direct[a.Name] = Addr{Reg: p.ptr[a.Name]}
+	}
+	sh.body = p.seg(sh.group, lanes, share)
+	sh.body.at = direct
+	sh.body.body(accs)
+	if lanes || share == 1 {
+		sh.tail = p.seg(sh.group, lanes, share)
+		for name, a := range direct {
+			if st, ok := pr.stage[name]; ok {
+				a = st
+			}
+			sh.tail.at[name] = a
+		}
+		sh.tail.Tail, sh.tail.Fill = true, p.k.Folds()
+		sh.tail.body(accs)
+	}
+	sh.after = p.seg(sh.group, lanes, share)
+	for _, n := range p.k.Nodes {
+		switch n.Op {
+		case ir.OpFoldMin, ir.OpFoldMax, ir.OpFoldNaN:
+			sh.after.vals[[2]int{n.ID, 0}] = p.m.FoldFinish(sh.after, n, accs[n])
+		}
+	}
+	for _, r := range p.k.Results {
+		v := sh.after.scalar(r.Args[0])
+		p.m.Lower(sh.after, r, 0, [][]V{{v}}, sh.after.place(r, 0))
+	}
+	return sh
+}
+
+// scalar computes what follows a fold; only lane 0 counts.
+func (s *Seg) scalar(n *ir.Node) V {
+	if v, ok := s.vals[[2]int{n.ID, 0}]; ok {
+		return v
+	}
+	var args [][]V
+	for _, a := range s.p.operands(n) {
+		if s.p.k.Levels(s.lanes)[a.ID] == ir.After {
+			args = append(args, []V{s.scalar(a)})
+		} else {
+			args = append(args, []V{s.demand(a, 0)})
+		}
+	}
+	v := s.p.m.Lower(s, n, 0, args, Addr{})
+	s.vals[[2]int{n.ID, 0}] = v
+	return v
+}
+
+func (p *planner) fail(format string, a ...any) error {
+	return fmt.Errorf("plan: %s%s: %s", p.k.Name, p.m.Name(), fmt.Sprintf(format, a...))
+}

@@ -1,0 +1,345 @@
+package x86
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// simple maps operations to three-operand instructions: {AVX2, AVX-512}.
+var simple = map[ir.Op][2]string{
+	ir.OpAdd: {"VADDPS", "VADDPS"}, ir.OpSub: {"VSUBPS", "VSUBPS"}, ir.OpMul: {"VMULPS", "VMULPS"}, ir.OpDiv: {"VDIVPS", "VDIVPS"},
+	ir.OpIAdd: {"VPADDD", "VPADDD"}, ir.OpISub: {"VPSUBD", "VPSUBD"}, ir.OpIMax: {"VPMAXSD", "VPMAXSD"}, ir.OpIMin: {"VPMINSD", "VPMINSD"},
+	ir.OpUMax: {"VPMAXUD", "VPMAXUD"}, ir.OpAnd: {"VPAND", "VPANDD"}, ir.OpOr: {"VPOR", "VPORD"}, ir.OpXor: {"VPXOR", "VPXORD"},
+	ir.OpAddSat16: {"VPADDSW", "VPADDSW"}, ir.OpMaxS8: {"VPMAXSB", "VPMAXSB"}, ir.OpMaxU8: {"VPMAXUB", "VPMAXUB"},
+}
+
+const roundEven = 8 // to nearest even, no exceptions
+
+// 1.5*2^23: added and subtracted, it leaves an integer.
+var roundMagic = float32(12582912)
+
+// Extras are the constants behind an instruction sequence.
+func (m *Machine) Extras(n *ir.Node) []*ir.Node {
+	switch n.Op {
+	case ir.OpRound:
+		if !m.wide {
+			return []*ir.Node{ir.Of(n).Const(roundMagic)}
+		}
+	case ir.OpNarrowS8, ir.OpNarrowU8:
+		return []*ir.Node{ir.Of(n).TableConst(m.order())}
+	case ir.OpBytes:
+		if m.wide {
+			return []*ir.Node{ir.Of(n).Int(0x01010101)}
+		}
+		return []*ir.Node{ir.Of(n).TableConst(m.order())}
+	case ir.OpZeroIfNaN:
+		if !m.wide {
+			return []*ir.Node{ir.Of(n).TableConst(m.order())}
+		}
+	case ir.OpLoad:
+		return m.loadExtras(n)
+	case ir.OpStore:
+		return m.storeExtras(n)
+	case ir.OpFoldMin:
+		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(1)))}
+	case ir.OpFoldMax:
+		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(-1)))}
+	}
+	return nil
+}
+
+// order undoes what two packs within 128-bit lanes do to a tile's bytes.
+func (m *Machine) order() []uint32 {
+	var w []uint32
+	lanes := m.Width() / 4
+	for i := range 4 {
+		for l := range lanes {
+			w = append(w, uint32(i+4*l))
+		}
+	}
+	return w
+}
+
+// Lower emits one slot of a node.
+func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
+	one := func(name string, order ...int) plan.V {
+		uses := make([]plan.V, len(args))
+		for i := range args {
+			uses[i] = args[i][0]
+		}
+		return s.Op(plan.Vec, func(d int, u []int) {
+			ops := make([]operand.Op, 0, 4)
+			for _, o := range order {
+				ops = append(ops, m.vec(u[o]))
+			}
+			m.i(name, append(ops, m.vec(d))...)
+		}, uses...)
+	}
+	isa := 0
+	if m.wide {
+		isa = 1
+	}
+	if names, ok := simple[n.Op]; ok {
+		return one(names[isa], 1, 0)
+	}
+	switch n.Op {
+	case ir.OpMax:
+		return one("VMAXPS", 0, 1) // a NaN in the last source is kept
+	case ir.OpMin:
+		return one("VMINPS", 0, 1)
+	case ir.OpMaximum, ir.OpMinimum:
+		return m.nanAware(s, map[ir.Op]string{ir.OpMaximum: "VMAXPS", ir.OpMinimum: "VMINPS"}[n.Op], args[0][0], args[1][0])
+	case ir.OpMulAdd:
+		return m.fma(s, "VFMADD", args[0][0], args[1][0], args[2][0])
+	case ir.OpMulSubFrom:
+		return m.fma(s, "VFNMADD", args[0][0], args[1][0], args[2][0])
+	case ir.OpRound, ir.OpRoundAny:
+		return m.round(s, n.Op == ir.OpRoundAny, args)
+	case ir.OpToInt:
+		return one("VCVTPS2DQ", 0)
+	case ir.OpToFloat:
+		return one("VCVTDQ2PS", 0)
+	case ir.OpOrAnd:
+		return m.orAnd(s, args[0][0], args[1][0], args[2][0])
+	case ir.OpShl, ir.OpShr:
+		name := map[ir.Op]string{ir.OpShl: "VPSLLD", ir.OpShr: "VPSRLD"}[n.Op]
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(uint64(n.Bits)), m.vec(u[0]), m.vec(d)) }, args[0][0])
+	case ir.OpEq:
+		return m.compare(s, 0, args[0][0], args[1][0])
+	case ir.OpOrdered:
+		return m.compare(s, 7, args[0][0], args[0][0])
+	case ir.OpSelect:
+		return m.choose(s, args[0][0], args[1][0], args[2][0])
+	case ir.OpKeep:
+		return s.Op(plan.Vec, func(d int, u []int) {
+			if m.wide {
+				m.i("VMOVAPS_Z", m.vec(u[1]), ks[u[0]], m.vec(d))
+			} else {
+				m.i("VANDPS", m.vec(u[1]), m.vec(u[0]), m.vec(d))
+			}
+		}, args[0][0], args[1][0])
+	case ir.OpNarrow16:
+		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
+	case ir.OpNarrowS8:
+		return m.permute(s, m.pack(s, "VPACKSSWB", args[0][0], args[0][1]), args[1][0])
+	case ir.OpNarrowU8:
+		return m.permute(s, m.pack(s, "VPACKUSWB", args[0][0], args[0][1]), args[1][0])
+	case ir.OpBytes:
+		return m.bytes(s, args)
+	case ir.OpZeroIfNaN:
+		return m.zeroIfNaN(s, args)
+	case ir.OpLoad:
+		return m.load(s, n, slot, args, at)
+	case ir.OpParam:
+		if s.Lanes() {
+			return m.load(s, n, slot, args, at)
+		}
+		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
+	case ir.OpWord:
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			p, err := m.ctx.Param(n.Name).Resolve()
+			if err != nil {
+				panic(err)
+			}
+			m.i("VBROADCASTSS", p.Addr, m.vec(d))
+		})
+	case ir.OpConst:
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			if n.Bits == 0 {
+				m.zero(d)
+				return
+			}
+			b := n.Bits
+			m.i("VBROADCASTSS", m.constant(string([]byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24)})), m.vec(d))
+		})
+	case ir.OpTable:
+		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.constant(n.Table), m.vec(d)) })
+	case ir.OpStore:
+		m.store(s, n, slot, args, at)
+		return -1
+	case ir.OpResult:
+		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) { m.i("VMOVSS", xs[u[0]], m.mem(at, 0)) }})
+		return -1
+	}
+	panic(fmt.Sprintf("x86: no lowering for %s", n.Op))
+}
+
+// orAnd is a | b&c.
+func (m *Machine) orAnd(s *plan.Seg, a, b, c plan.V) plan.V {
+	if !m.wide {
+		t := s.Op(plan.Vec, func(d int, u []int) { m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, b, c)
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPOR", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, t)
+	}
+	return s.Op(plan.Vec, func(d int, u []int) {
+		// bit 4a+2b+c of the constant is the result where the destination is a
+		a, b, c := u[0], u[1], u[2]
+		switch d {
+		case a:
+			m.i("VPTERNLOGD", operand.U8(0xf8), m.vec(c), m.vec(b), m.vec(d))
+		case b: // b takes the place of a
+			m.i("VPTERNLOGD", operand.U8(0xec), m.vec(c), m.vec(a), m.vec(d))
+		case c:
+			m.i("VPTERNLOGD", operand.U8(0xec), m.vec(b), m.vec(a), m.vec(d))
+		default:
+			m.i("VMOVDQA64", m.vec(a), m.vec(d))
+			m.i("VPTERNLOGD", operand.U8(0xf8), m.vec(c), m.vec(b), m.vec(d))
+		}
+	}, a, b, c)
+}
+
+func (m *Machine) zero(d int) {
+	if m.wide {
+		m.i("VPXORD", m.vec(d), m.vec(d), m.vec(d))
+	} else {
+		m.i("VXORPS", m.vec(d), m.vec(d), m.vec(d))
+	}
+}
+
+// fma picks the form whose destination is an operand that dies, if one does.
+func (m *Machine) fma(s *plan.Seg, name string, a, b, c plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) {
+		a, b, c := u[1], u[2], u[0]
+		switch d {
+		case c:
+			m.i(name+"231PS", m.vec(b), m.vec(a), m.vec(d))
+		case a:
+			m.i(name+"213PS", m.vec(c), m.vec(b), m.vec(d))
+		case b:
+			m.i(name+"213PS", m.vec(c), m.vec(a), m.vec(d))
+		default:
+			m.i("VMOVAPS", m.vec(c), m.vec(d))
+			m.i(name+"231PS", m.vec(b), m.vec(a), m.vec(d))
+		}
+	}, c, a, b)
+}
+
+// round needs |a| < 2^22 unless any is set; VROUNDPS is slower than two sums on AVX2.
+func (m *Machine) round(s *plan.Seg, any bool, args [][]plan.V) plan.V {
+	switch {
+	case m.wide:
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VRNDSCALEPS", operand.Imm(roundEven), m.vec(u[0]), m.vec(d)) }, args[0][0])
+	case any:
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VROUNDPS", operand.Imm(roundEven), m.vec(u[0]), m.vec(d)) }, args[0][0])
+	}
+	t := s.Op(plan.Vec, func(d int, u []int) { m.i("VADDPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, args[0][0], args[1][0])
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VSUBPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, t, args[1][0])
+}
+
+func (m *Machine) compare(s *plan.Seg, predicate uint64, a, b plan.V) plan.V {
+	return s.Op(m.MaskClass(), func(d int, u []int) {
+		if m.wide {
+			m.i("VCMPPS", operand.Imm(predicate), m.vec(u[1]), m.vec(u[0]), ks[d])
+		} else {
+			m.i("VCMPPS", operand.Imm(predicate), m.vec(u[1]), m.vec(u[0]), m.vec(d))
+		}
+	}, a, b)
+}
+
+// choose is mask ? a : b.
+func (m *Machine) choose(s *plan.Seg, mask, a, b plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) {
+		if m.wide {
+			m.i("VBLENDMPS", m.vec(u[1]), m.vec(u[2]), ks[u[0]], m.vec(d))
+		} else {
+			m.i("VBLENDVPS", m.vec(u[0]), m.vec(u[1]), m.vec(u[2]), m.vec(d))
+		}
+	}, mask, a, b)
+}
+
+// nanAware takes b from the instruction if that is a NaN, and mends a NaN in a.
+func (m *Machine) nanAware(s *plan.Seg, name string, a, b plan.V) plan.V {
+	t := s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)
+	return m.choose(s, m.compare(s, 7, a, a), t, a)
+}
+
+func (m *Machine) pack(s *plan.Seg, name string, lo, hi plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, lo, hi)
+}
+
+func (m *Machine) permute(s *plan.Seg, v, order plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMD", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, v, order)
+}
+
+// gather64 joins a tile's four K registers.
+func (m *Machine) gather64(s *plan.Seg, k []plan.V) plan.V {
+	join := func(name string, lo, hi plan.V) plan.V {
+		return s.Op(plan.Mask, func(d int, u []int) { m.i(name, ks[u[0]], ks[u[1]], ks[d]) }, lo, hi)
+	}
+	lo := join("KUNPCKWD", k[0], k[1])
+	return join("KUNPCKDQ", lo, join("KUNPCKWD", k[2], k[3]))
+}
+
+// signBytes packs a tile's lane masks (all ones or zeros) to bytes.
+func (m *Machine) signBytes(s *plan.Seg, v []plan.V, order plan.V) plan.V {
+	w := m.pack(s, "VPACKSSWB", m.pack(s, "VPACKSSDW", v[0], v[1]), m.pack(s, "VPACKSSDW", v[2], v[3]))
+	return m.permute(s, w, order)
+}
+
+func (m *Machine) bytes(s *plan.Seg, args [][]plan.V) plan.V {
+	if m.wide {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVDQU8_Z", m.vec(u[1]), ks[u[0]], m.vec(d)) }, m.gather64(s, args[0]), args[1][0])
+	}
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPABSB", m.vec(u[0]), m.vec(d)) }, m.signBytes(s, args[0], args[1][0]))
+}
+
+// zeroIfNaN looks at two registers per comparison and mends the bytes behind a
+// branch that finite tensors never take.
+func (m *Machine) zeroIfNaN(s *plan.Seg, args [][]plan.V) plan.V {
+	b, x := args[0][0], args[1]
+	out := s.New(plan.Vec)
+	temps := []plan.V{out, s.New(m.MaskClass()), s.New(m.MaskClass())}
+	if !m.wide {
+		temps = append(temps, s.New(plan.Vec))
+	}
+	uses := append([]plan.V{b}, x...)
+	if !m.wide {
+		uses = append(uses, args[2][0])
+	}
+	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
+		done := m.newLabel("ordered")
+		if m.wide {
+			k0, k1 := ks[d[1]], ks[d[2]]
+			m.i("VMOVDQA64", m.vec(u[0]), m.vec(d[0]))
+			m.i("VCMPPS", operand.Imm(3), m.vec(u[1]), m.vec(u[2]), k0)
+			m.i("VCMPPS", operand.Imm(3), m.vec(u[3]), m.vec(u[4]), k1)
+			m.i("KORTESTW", k0, k1)
+			m.i("JEQ", operand.LabelRef(done))
+			ordered := func(i int, k reg.OpmaskPhysical) { m.i("VCMPPS", operand.Imm(7), m.vec(u[i]), m.vec(u[i]), k) }
+			// the top 16 lanes first: shifted up, and the next ones put below them
+			ordered(4, k0)
+			for i := 3; i >= 1; i-- {
+				m.i("KSHIFTLQ", operand.Imm(16), k0, k0)
+				ordered(i, k1)
+				m.i("KORQ", k0, k1, k0)
+			}
+			m.i("VMOVDQU8_Z", m.vec(d[0]), k0, m.vec(d[0]))
+		} else {
+			t0, t1, t2 := m.vec(d[1]), m.vec(d[2]), m.vec(d[3])
+			m.i("VMOVDQA", m.vec(u[0]), m.vec(d[0]))
+			m.i("VCMPPS", operand.Imm(3), m.vec(u[1]), m.vec(u[2]), t0)
+			m.i("VCMPPS", operand.Imm(3), m.vec(u[3]), m.vec(u[4]), t1)
+			m.i("VORPS", t0, t1, t0)
+			m.i("VMOVMSKPS", t0, scratch.As32())
+			m.i("TESTL", scratch.As32(), scratch.As32())
+			m.i("JEQ", operand.LabelRef(done))
+			ordered := func(i int, t operand.Op) { m.i("VCMPPS", operand.Imm(7), m.vec(u[i]), m.vec(u[i]), t) }
+			ordered(1, t0)
+			ordered(2, t1)
+			m.i("VPACKSSDW", t1, t0, t0)
+			ordered(3, t1)
+			ordered(4, t2)
+			m.i("VPACKSSDW", t2, t1, t1)
+			m.i("VPACKSSWB", t1, t0, t0)
+			m.i("VPERMD", t0, m.vec(u[5]), t0)
+			m.i("VPAND", t0, m.vec(d[0]), m.vec(d[0]))
+		}
+		m.Label(done)
+	}})
+	return out
+}

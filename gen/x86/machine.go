@@ -1,0 +1,419 @@
+// Package x86 lowers planned kernels to AVX2 (with FMA and F16C) and to
+// AVX-512 (F, BW, DQ, VL, with BMI2). Package avo checks every instruction's
+// operands, collects what a function requires of the CPU, and prints.
+package x86
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/buildtags"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Machine is one of the two x86 targets, writing one file.
+type Machine struct {
+	wide   bool // AVX-512
+	ctx    *build.Context
+	fn     reflect.Value
+	pool   map[string]int // offsets of constants in the file's data
+	data   []byte
+	frame  operand.Mem
+	labels int
+	tailN  plan.GPR
+}
+
+// AVX2 begins a file of AVX2 code, AVX512 one of AVX-512 code.
+func AVX2() *Machine   { return newMachine(false) }
+func AVX512() *Machine { return newMachine(true) }
+
+func newMachine(wide bool) *Machine {
+	m := &Machine{wide: wide, ctx: build.NewContext(), pool: map[string]int{}}
+	m.ctx.Constraint(buildtags.Not("purego"))
+	m.fn = reflect.ValueOf(m.ctx)
+	return m
+}
+
+// File closes the file and returns its assembly and its Go declarations.
+func (m *Machine) File(generator, pkg string) (asm, stubs []byte, err error) {
+	if len(m.data) > 0 {
+		m.ctx.StaticGlobal("constants" + m.Name())
+		m.ctx.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i := 0; i < len(m.data); i += 4 {
+			d := m.data[i:]
+			m.ctx.AppendDatum(operand.U32(uint32(d[0]) | uint32(d[1])<<8 | uint32(d[2])<<16 | uint32(d[3])<<24))
+		}
+	}
+	f, err := m.ctx.Result()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := pass.Compile.Execute(f); err != nil {
+		return nil, nil, err
+	}
+	cfg := printer.Config{Name: generator, Pkg: pkg}
+	if asm, err = printer.NewGoAsm(cfg).Print(f); err != nil {
+		return nil, nil, err
+	}
+	stubs, err = printer.NewStubs(cfg).Print(f)
+	return asm, stubs, err
+}
+
+// Name is the suffix of the functions' names.
+func (m *Machine) Name() string {
+	if m.wide {
+		return "AVX512"
+	}
+	return "AVX2"
+}
+
+// Width is the number of float32 in a vector register.
+func (m *Machine) Width() int {
+	if m.wide {
+		return 16
+	}
+	return 8
+}
+
+// Regs lists what may be allocated; K6 and K7 hold a tail's masks.
+func (m *Machine) Regs(c plan.Class) []int {
+	switch {
+	case c == plan.Mask && m.wide:
+		return []int{1, 2, 3, 4, 5}
+	case c == plan.Mask:
+		return nil
+	case m.wide:
+		return upTo(32)
+	}
+	return upTo(16)
+}
+
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// MaskClass is K registers with AVX-512, whole lanes with AVX2.
+func (m *Machine) MaskClass() plan.Class {
+	if m.wide {
+		return plan.Mask
+	}
+	return plan.Vec
+}
+
+// FoldWays leaves AVX2 enough registers for two folds at once.
+func (m *Machine) FoldWays() int {
+	if m.wide {
+		return 4
+	}
+	return 2
+}
+
+// Shares are the numbers of groups of 16 or 32 elements in a tile.
+func (m *Machine) Shares() []int {
+	if m.wide {
+		return []int{2, 4}
+	}
+	return []int{2}
+}
+
+// Staged tells which streams pass through the frame in a tail.
+func (m *Machine) Staged(mem ir.Mem) bool { return !m.wide || mem == ir.MemBits }
+
+var gprs = []reg.GPPhysical{reg.RDI, reg.RSI, reg.RDX, reg.RBX, reg.R8, reg.R9, reg.R10, reg.R11, reg.R12, reg.R13, reg.R15}
+
+// RAX and RCX are left for the hooks below.
+var scratch, scratch2 = reg.RAX, reg.RCX
+
+// GPRs are indices of general registers.
+func (m *Machine) GPRs() []plan.GPR { return upTo(len(gprs)) }
+
+// GPRName names a general register as the assembler does.
+func (m *Machine) GPRName(r plan.GPR) string { return gprs[r].Asm() }
+
+// RegName names a vector or mask register.
+func (m *Machine) RegName(c plan.Class, r int) string {
+	if c == plan.Mask {
+		return fmt.Sprintf("K%d", r)
+	}
+	return m.vec(r).Asm()
+}
+
+var (
+	xs = []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3, reg.X4, reg.X5, reg.X6, reg.X7, reg.X8, reg.X9, reg.X10, reg.X11, reg.X12, reg.X13, reg.X14, reg.X15,
+		reg.X16, reg.X17, reg.X18, reg.X19, reg.X20, reg.X21, reg.X22, reg.X23, reg.X24, reg.X25, reg.X26, reg.X27, reg.X28, reg.X29, reg.X30, reg.X31}
+	ks = []reg.OpmaskPhysical{reg.K0, reg.K1, reg.K2, reg.K3, reg.K4, reg.K5, reg.K6, reg.K7}
+)
+
+func (m *Machine) vec(i int) reg.VecPhysical {
+	if m.wide {
+		return xs[i].AsZ().(reg.VecPhysical)
+	}
+	return xs[i].AsY().(reg.VecPhysical)
+}
+
+func half(v int) reg.VecPhysical { return xs[v].AsY().(reg.VecPhysical) }
+
+// i adds an instruction by its name in avo, Go's operand order.
+func (m *Machine) i(name string, ops ...operand.Op) {
+	f := m.fn.MethodByName(name)
+	if !f.IsValid() {
+		panic("x86: avo has no " + name)
+	}
+	args := make([]reflect.Value, len(ops))
+	for i, o := range ops {
+		args[i] = reflect.ValueOf(o)
+	}
+	f.Call(args)
+	if _, err := m.ctx.Result(); err != nil {
+		text := make([]string, len(ops))
+		for i, o := range ops {
+			text[i] = o.Asm()
+		}
+		panic(fmt.Sprintf("x86: %s %s: %v", name, strings.Join(text, ", "), err))
+	}
+}
+
+// immediate is a signed constant in the shortest form.
+func immediate(v int) operand.Op {
+	if v >= -128 && v < 128 {
+		return operand.I8(int8(v))
+	}
+	return operand.I32(int32(v))
+}
+
+func (m *Machine) mem(a plan.Addr, disp int) operand.Mem {
+	if a.Stack {
+		return m.frame.Offset(a.Disp + disp)
+	}
+	return operand.Mem{Base: gprs[a.Reg], Disp: a.Disp + disp}
+}
+
+// constant puts bytes into the file's data and returns where.
+func (m *Machine) constant(b string) operand.Mem {
+	off, ok := m.pool[b]
+	if !ok {
+		off = len(m.data)
+		m.pool[b] = off
+		m.data = append(m.data, b...)
+	}
+	return operand.NewDataAddr(operand.NewStaticSymbol("constants"+m.Name()), off)
+}
+
+// Begin starts a function.
+func (m *Machine) Begin(f *plan.Func) {
+	var args []string
+	for _, a := range f.Args {
+		args = append(args, a.Name+" "+a.Type)
+	}
+	m.ctx.Function(f.Name)
+	m.ctx.SignatureExpr("func(" + strings.Join(args, ", ") + ")")
+	m.ctx.Doc(f.Doc...)
+	m.ctx.Pragma("noescape")
+	if f.Frame <= 256 {
+		m.ctx.Attributes(attr.NOSPLIT)
+	}
+	if f.Frame > 0 {
+		m.frame = m.ctx.AllocLocal(f.Frame)
+	}
+	m.labels = 0
+}
+
+// End finishes a function.
+func (m *Machine) End() {}
+
+// Comment writes comment lines.
+func (m *Machine) Comment(lines ...string) { m.ctx.Comment(lines...) }
+
+// Arg loads an argument into a general register.
+func (m *Machine) Arg(r plan.GPR, name string) { m.ctx.Load(m.ctx.Param(name), gprs[r]) }
+
+// Label places a label.
+func (m *Machine) Label(l string) { m.ctx.Label(l) }
+
+// LoopHead places the label of an inner loop.
+func (m *Machine) LoopHead(l string) { m.ctx.Label(l) }
+
+// Jump jumps.
+func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
+
+// Branch compares a general register with a constant and jumps.
+func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
+	if imm == 0 && (c == plan.Equal || c == plan.NotEqual) {
+		m.i("TESTQ", gprs[r], gprs[r])
+	} else {
+		m.i("CMPQ", gprs[r], immediate(imm))
+	}
+	m.i([]string{plan.Less: "JLT", plan.GreaterEqual: "JGE", plan.Equal: "JEQ", plan.NotEqual: "JNE"}[c], operand.LabelRef(l))
+}
+
+// Move copies a general register.
+func (m *Machine) Move(d, s plan.GPR) { m.i("MOVQ", gprs[s], gprs[d]) }
+
+// AddImm adds a constant.
+func (m *Machine) AddImm(r plan.GPR, imm int) {
+	if imm < 0 {
+		m.i("SUBQ", immediate(-imm), gprs[r])
+	} else {
+		m.i("ADDQ", immediate(imm), gprs[r])
+	}
+}
+
+// AddBits adds n elements of so many bits.
+func (m *Machine) AddBits(r, n plan.GPR, bits int) {
+	if bits >= 8 {
+		m.i("LEAQ", operand.Mem{Base: gprs[r], Index: gprs[n], Scale: uint8(bits / 8)}, gprs[r])
+		return
+	}
+	m.i("MOVQ", gprs[n], scratch)
+	m.i("SHRQ", operand.Imm(uint64(log2(8/bits))), scratch)
+	m.i("ADDQ", scratch, gprs[r])
+}
+
+func log2(n int) int {
+	l := 0
+	for ; n > 1; n >>= 1 {
+		l++
+	}
+	return l
+}
+
+// Ret leaves the function with the upper halves of the vector registers clean.
+func (m *Machine) Ret() {
+	m.i("VZEROUPPER")
+	m.i("RET")
+}
+
+// TailMasks puts one bit for each of n elements into K7.
+func (m *Machine) TailMasks(n plan.GPR) {
+	m.tailN = n
+	if !m.wide {
+		return
+	}
+	m.i("MOVQ", operand.I32(-1), scratch)
+	m.i("BZHIQ", gprs[n], scratch, scratch)
+	m.i("KMOVQ", scratch, reg.K7)
+}
+
+// lanes is the mask of a slot's 32-bit lanes in a tail.
+func (m *Machine) lanes(slot int) reg.OpmaskPhysical {
+	if slot == 0 {
+		return reg.K7
+	}
+	m.i("KSHIFTRQ", operand.Imm(uint64(16*slot)), reg.K7, reg.K6)
+	return reg.K6
+}
+
+func (m *Machine) newLabel(kind string) string {
+	m.labels++
+	return fmt.Sprintf("%s%d", kind, m.labels)
+}
+
+// StageIn copies n elements to the frame, behind zeros or the first element in the rest of the tile.
+func (m *Machine) StageIn(a plan.Addr, p, n plan.GPR, bits int, fill bool) {
+	if fillBits := bits; fill {
+		switch bits {
+		case 32:
+			m.i("MOVL", operand.Mem{Base: gprs[p]}, scratch.As32())
+		case 16:
+			m.i("MOVWLZX", operand.Mem{Base: gprs[p]}, scratch.As32())
+		default:
+			panic(fmt.Sprintf("x86: elements of %d bits cannot fill a tail", bits))
+		}
+		for ; bits < 64; bits *= 2 {
+			m.i("MOVQ", scratch, scratch2)
+			m.i("SHLQ", operand.Imm(uint64(bits)), scratch2)
+			m.i("ORQ", scratch2, scratch)
+		}
+		bits = fillBits
+	} else {
+		m.i("XORL", scratch.As32(), scratch.As32())
+	}
+	for off := 0; off < max(8, 4*m.Width()*bits/8); off += 8 {
+		m.i("MOVQ", scratch, m.mem(a, off))
+	}
+	if bits == 1 {
+		end := m.newLabel("staged")
+		for i := range 4 * m.Width() / 8 {
+			if i > 0 {
+				m.Branch(n, plan.Less, 8*i+1, end)
+			}
+			m.i("MOVB", operand.Mem{Base: gprs[p], Disp: i}, scratch.As8())
+			m.i("MOVB", scratch.As8(), m.mem(a, i))
+		}
+		m.Label(end)
+		return
+	}
+	m.pieces(n, bits, func(size, off int) {
+		m.move(size, operand.Mem{Base: gprs[p], Index: scratch, Scale: 1, Disp: off}, m.mem(a, off).Idx(scratch, 1))
+	})
+}
+
+// StageOut copies n elements back; bits behind the last are zero.
+func (m *Machine) StageOut(p plan.GPR, a plan.Addr, n plan.GPR, bits int) {
+	if bits == 1 {
+		end := m.newLabel("staged")
+		m.i("MOVQ", m.mem(a, 0), scratch)
+		m.i("BZHIQ", gprs[n], scratch, scratch)
+		for i := range 4 * m.Width() / 8 {
+			if i > 0 {
+				m.Branch(n, plan.Less, 8*i+1, end)
+				m.i("SHRQ", operand.Imm(8), scratch)
+			}
+			m.i("MOVB", scratch.As8(), operand.Mem{Base: gprs[p], Disp: i})
+		}
+		m.Label(end)
+		return
+	}
+	if bits == 4 { // the nibble behind an odd last one is zero
+		even := m.newLabel("even")
+		m.i("MOVQ", gprs[n], scratch)
+		m.i("SHRQ", operand.Imm(1), scratch)
+		m.i("JCC", operand.LabelRef(even))
+		m.i("ANDB", operand.U8(15), m.mem(a, 0).Idx(scratch, 1))
+		m.Label(even)
+	}
+	m.pieces(n, bits, func(size, off int) {
+		m.move(size, m.mem(a, off).Idx(scratch, 1), operand.Mem{Base: gprs[p], Index: scratch, Scale: 1, Disp: off})
+	})
+}
+
+// pieces visits the powers of two of which n < 4W elements consist, largest
+// first, with the offset of the piece in scratch.
+func (m *Machine) pieces(n plan.GPR, bits int, move func(size, off int)) {
+	for count := 2 * m.Width(); count > 0; count /= 2 {
+		next := m.newLabel("piece")
+		m.i("TESTQ", operand.U32(uint32(count)), gprs[n])
+		m.i("JEQ", operand.LabelRef(next))
+		m.i("MOVQ", gprs[n], scratch)
+		m.i("ANDQ", immediate(-2*count), scratch)
+		if bits > 8 {
+			m.i("SHLQ", operand.Imm(uint64(log2(bits/8))), scratch)
+		} else if bits < 8 {
+			m.i("SHRQ", operand.Imm(uint64(log2(8/bits))), scratch)
+		}
+		for size, off := max(1, count*bits/8), 0; off < size; off += 8 {
+			move(min(8, size), off)
+		}
+		m.Label(next)
+	}
+}
+
+// move copies up to eight bytes through scratch2.
+func (m *Machine) move(size int, from, to operand.Mem) {
+	name, r := map[int]string{1: "MOVB", 2: "MOVW", 4: "MOVL", 8: "MOVQ"}[size], map[int]operand.Op{1: scratch2.As8(), 2: scratch2.As16(), 4: scratch2.As32(), 8: scratch2}[size]
+	m.i(name, from, r)
+	m.i(name, r, to)
+}

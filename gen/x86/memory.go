@@ -1,0 +1,417 @@
+package x86
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Two-byte and smaller elements are converted as float16 is, by VCVTPH2PS: it
+// takes subnormals at full speed, which a product does not.
+func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
+	k := ir.Of(n)
+	switch n.Mem {
+	case ir.MemE4M3: // the sign and the seven bits as float16, what a NaN looks like then, 2^8
+		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x3f803f80), k.Const(256), k.Int(0x7fff7fff)}
+	case ir.MemE2M1:
+		values := []float32{0, .5, 1, 1.5, 2, 3, 4, 6, float32(math.Copysign(0, -1)), -.5, -1, -1.5, -2, -3, -4, -6}
+		words := make([]uint32, m.Width())
+		for i := range words {
+			words[i] = math.Float32bits(values[i])
+		}
+		if m.wide {
+			return []*ir.Node{k.TableConst(words)}
+		}
+		return []*ir.Node{k.TableConst(words), k.Int(-1 << 31)}
+	case ir.MemBits:
+		if m.wide {
+			return nil
+		}
+		var out []*ir.Node
+		for slot := range 4 {
+			words := make([]uint32, 8)
+			for i := range words {
+				words[i] = 1 << (8*slot + i)
+			}
+			out = append(out, k.TableConst(words))
+		}
+		return out
+	}
+	return nil
+}
+
+func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
+	k := ir.Of(n)
+	switch n.Mem {
+	case ir.MemBF16:
+		if m.wide {
+			return []*ir.Node{k.Int(0x7fff), k.Int(0x10000), k.Int(1), k.Int(0x7fc00000)}
+		}
+		return []*ir.Node{k.Int(0x7fff), k.Int(0x7fc00000)}
+	case ir.MemE2M1: // pairs of nibbles: low + 16*high
+		return []*ir.Node{k.Int(0x10011001)}
+	}
+	return nil
+}
+
+// load widens one slot of a stream to 32-bit lanes.
+func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
+	masked := m.wide && s.Tail && !at.Stack
+	switch n.Mem {
+	case ir.MemF32, ir.MemI32:
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			switch {
+			case masked && s.Fill:
+				m.i("VBROADCASTSS", m.mem(at, -64*slot), m.vec(d))
+				m.i("VMOVUPS", m.mem(at, 0), m.lanes(slot), m.vec(d))
+			case masked:
+				m.i("VMOVUPS_Z", m.mem(at, 0), m.lanes(slot), m.vec(d))
+			default:
+				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
+			}
+		})
+	case ir.MemI8, ir.MemU8:
+		name := map[ir.Mem]string{ir.MemI8: "VPMOVSXBD", ir.MemU8: "VPMOVZXBD"}[n.Mem]
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			if masked {
+				m.i(name+"_Z", m.mem(at, 0), m.lanes(slot), m.vec(d))
+			} else {
+				m.i(name, m.mem(at, 0), m.vec(d))
+			}
+		})
+	case ir.MemF16:
+		h := m.loadHalf(s, slot, at, masked)
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
+	case ir.MemBF16:
+		h := m.loadHalf(s, slot, at, masked)
+		w := s.Op(plan.Vec, func(d int, u []int) { m.i("VPMOVZXWD", m.narrow(u[0]), m.vec(d)) }, h)
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
+	case ir.MemE5M2:
+		h := s.Op(plan.Vec, func(d int, _ []int) {
+			m.widenBytes("VPMOVZXBW", at, slot, masked, d)
+			m.i("VPSLLW", operand.Imm(8), m.narrow(d), m.narrow(d))
+		})
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
+	case ir.MemE4M3:
+		return m.loadE4M3(s, slot, args, at, masked)
+	case ir.MemE2M1:
+		return m.loadE2M1(s, slot, args, at, masked)
+	case ir.MemBits:
+		if m.wide {
+			return s.Op(plan.Mask, func(d int, _ []int) { m.i("KMOVW", m.mem(at, 0), ks[d]) })
+		}
+		// every lane gets all 32 bits and looks at its own
+		at.Disp -= slot
+		all := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPBROADCASTD", m.mem(at, 0), m.vec(d)) })
+		mine := s.Op(plan.Vec, func(d int, u []int) { m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, all, args[slot][0])
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPCMPEQD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, mine, args[slot][0])
+	}
+	panic(fmt.Sprintf("x86: cannot load memory type %d", n.Mem))
+}
+
+// narrow is the register that holds a slot at 16 bits.
+func (m *Machine) narrow(v int) reg.VecPhysical {
+	if m.wide {
+		return half(v)
+	}
+	return xs[v]
+}
+
+// loadHalf brings a slot of 16-bit elements into a register of half the width.
+func (m *Machine) loadHalf(s *plan.Seg, slot int, at plan.Addr, masked bool) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) {
+		switch {
+		case masked && s.Fill:
+			m.i("VPBROADCASTW", m.mem(at, -32*slot), half(d))
+			m.i("VMOVDQU16", m.mem(at, 0), m.lanes(slot), half(d))
+		case masked:
+			m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(slot), half(d))
+		default:
+			m.i("VMOVUPS", m.mem(at, 0), m.narrow(d))
+		}
+	})
+}
+
+// widenBytes loads a slot of bytes to 16 bits each.
+func (m *Machine) widenBytes(name string, at plan.Addr, slot int, masked bool, d int) {
+	if masked {
+		m.i(name+"_Z", m.mem(at, 0), m.lanes(slot), half(d))
+	} else {
+		m.i(name, m.mem(at, 0), m.narrow(d))
+	}
+}
+
+// loadE4M3 moves a code's seven bits to where float16 has its exponent and
+// mantissa; the value is then 2^8 times too small, but for NaN, which is put in.
+func (m *Machine) loadE4M3(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	keep, nan, scale, ones := args[0][0], args[1][0], args[2][0], args[3][0]
+	h := s.Op(plan.Vec, func(d int, u []int) {
+		m.widenBytes("VPMOVSXBW", at, slot, masked, d)
+		m.i("VPSLLW", operand.Imm(7), m.narrow(d), m.narrow(d))
+		m.i("VPAND", m.narrow(u[0]), m.narrow(d), m.narrow(d))
+	}, keep)
+	if !m.wide {
+		isNaN := s.OpApart(plan.Vec, func(d int, u []int) { // compare without the sign
+			m.i("VPAND", xs[u[2]], xs[u[0]], xs[d])
+			m.i("VPCMPEQW", xs[u[1]], xs[d], xs[d])
+			m.i("VPSRLW", operand.Imm(1), xs[d], xs[d])
+		}, h, nan, ones)
+		h = s.Op(plan.Vec, func(d int, u []int) { m.i("VPOR", xs[u[1]], xs[u[0]], xs[d]) }, h, isNaN)
+	} else {
+		k := s.New(plan.Mask)
+		out := s.New(plan.Vec)
+		s.Add(plan.Inst{Defs: []plan.V{out, k}, Uses: []plan.V{h, nan, ones}, Apart: true, Emit: func(d, u []int) {
+			m.i("VPANDD", half(u[2]), half(u[0]), half(d[0]))
+			m.i("VPCMPEQW", half(u[1]), half(d[0]), ks[d[1]])
+			m.i("VMOVDQA64", half(u[0]), half(d[0]))
+			m.i("VMOVDQU16", half(u[2]), ks[d[1]], half(d[0]))
+		}})
+		h = out
+	}
+	f := s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VMULPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, f, scale)
+}
+
+// loadE2M1 spreads a byte's two nibbles over the two halves of 64 bits, whose
+// low bits then index a table of the sixteen values, or of the eight positive ones.
+func (m *Machine) loadE2M1(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	b := s.Op(plan.Vec, func(d int, _ []int) {
+		if masked { // one bit per byte: (n+1)/2 - 8*slot of them
+			m.bytesMask(m.tailN, slot)
+			m.i("VPMOVZXBQ_Z", m.mem(at, 0), ks[6], m.vec(d))
+		} else {
+			m.i("VPMOVZXBQ", m.mem(at, 0), m.vec(d))
+		}
+	})
+	index := s.OpApart(plan.Vec, func(d int, u []int) {
+		m.i("VPSLLQ", operand.Imm(28), m.vec(u[0]), m.vec(d))
+		if m.wide {
+			m.i("VPORQ", m.vec(u[0]), m.vec(d), m.vec(d))
+		} else {
+			m.i("VPOR", m.vec(u[0]), m.vec(d), m.vec(d))
+		}
+	}, b)
+	v := s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, index, args[0][0])
+	if m.wide {
+		return v
+	}
+	sign := s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(28), m.vec(u[0]), m.vec(d)) }, index)
+	return m.orAnd(s, v, sign, args[1][0])
+}
+
+// bytesMask puts one bit per byte of nibbles into K6, from the slot on.
+func (m *Machine) bytesMask(n plan.GPR, slot int) {
+	m.i("LEAQ", operand.Mem{Base: gprs[n], Disp: 1}, scratch2)
+	m.i("SHRQ", operand.Imm(1), scratch2)
+	m.i("MOVQ", operand.I32(-1), scratch)
+	m.i("BZHIQ", scratch2, scratch, scratch)
+	m.i("KMOVQ", scratch, ks[6])
+	if slot > 0 {
+		m.i("KSHIFTRQ", operand.Imm(uint64(8*slot)), ks[6], ks[6])
+	}
+}
+
+// store writes one slot of a stream.
+func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) {
+	v := args[0]
+	masked := m.wide && s.Tail && !at.Stack
+	emit := func(f func(u []int), v ...plan.V) { s.Add(plan.Inst{Uses: v, Emit: func(_, u []int) { f(u) }}) }
+	switch n.Mem {
+	case ir.MemF32, ir.MemI32:
+		emit(func(u []int) {
+			if masked {
+				m.i("VMOVUPS", m.vec(u[0]), m.lanes(slot), m.mem(at, 0))
+			} else {
+				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
+			}
+		}, v[0])
+	case ir.MemI8, ir.MemU8:
+		emit(func(u []int) {
+			if masked {
+				m.i("VMOVDQU8", m.vec(u[0]), ks[7], m.mem(at, 0))
+			} else {
+				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
+			}
+		}, v[0])
+	case ir.MemF16:
+		h := s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[0]), m.narrow(d)) }, v[0])
+		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
+	case ir.MemBF16:
+		h := m.roundBF16(s, v[0], args[1:])
+		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
+	case ir.MemE2M1:
+		m.storeNibbles(s, v[0], args[1][0], at, masked)
+	case ir.MemBits:
+		if m.wide {
+			emit(func(u []int) { m.i("KMOVQ", ks[u[0]], m.mem(at, 0)) }, m.gather64(s, v))
+			return
+		}
+		emit(func(u []int) {
+			for i, r := range u {
+				m.i("VMOVMSKPS", m.vec(r), scratch.As32())
+				m.i("MOVB", scratch.As8(), m.mem(at, i))
+			}
+		}, v...)
+	default:
+		panic(fmt.Sprintf("x86: cannot store memory type %d", n.Mem))
+	}
+}
+
+func (m *Machine) storeHalf(u, slot int, at plan.Addr, masked bool) {
+	if masked {
+		m.i("VMOVDQU16", half(u), m.lanes(slot), m.mem(at, 0))
+	} else {
+		m.i("VMOVUPS", m.narrow(u), m.mem(at, 0))
+	}
+}
+
+// roundBF16 adds just below half of the last place kept, and its last bit so
+// that ties go to even; a NaN is put in.
+func (m *Machine) roundBF16(s *plan.Seg, v plan.V, c [][]plan.V) plan.V {
+	out := s.New(plan.Vec)
+	if m.wide {
+		s.Add(plan.Inst{Defs: []plan.V{out, s.New(plan.Mask)}, Uses: []plan.V{v, c[0][0], c[1][0], c[2][0], c[3][0]}, Apart: true, Emit: func(d, u []int) {
+			r, k := m.vec(d[0]), ks[d[1]]
+			m.i("VPTESTMD", m.vec(u[2]), m.vec(u[0]), k)
+			m.i("VPADDD", m.vec(u[1]), m.vec(u[0]), r)
+			m.i("VPADDD", m.vec(u[3]), r, k, r)
+			m.i("VCMPPS", operand.Imm(3), m.vec(u[0]), m.vec(u[0]), k)
+			m.i("VMOVDQA32", m.vec(u[4]), k, r)
+			m.i("VPSRLD", operand.Imm(16), r, r)
+			m.i("VPMOVDW", r, half(d[0]))
+		}})
+		return out
+	}
+	s.Add(plan.Inst{Defs: []plan.V{out, s.New(plan.Vec)}, Uses: []plan.V{v, c[0][0], c[1][0]}, Apart: true, Emit: func(d, u []int) {
+		r, t, x := m.vec(d[0]), m.vec(d[1]), m.vec(u[0])
+		m.i("VPSLLD", operand.Imm(15), x, r)
+		m.i("VPSRLD", operand.Imm(31), r, r)
+		m.i("VPADDD", r, x, r)
+		m.i("VPADDD", m.vec(u[1]), r, r)
+		m.i("VCMPPS", operand.Imm(3), x, x, t)
+		m.i("VBLENDVPS", t, m.vec(u[2]), r, r)
+		m.i("VPSRLD", operand.Imm(16), r, r)
+		m.i("VEXTRACTI128", operand.Imm(1), r, xs[d[1]])
+		m.i("VPACKUSDW", xs[d[1]], xs[d[0]], xs[d[0]])
+	}})
+	return out
+}
+
+// storeNibbles packs a tile's bytes, all below 16, two to a byte.
+func (m *Machine) storeNibbles(s *plan.Seg, v, weights plan.V, at plan.Addr, masked bool) {
+	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{v, weights}, Apart: true, Emit: func(d, u []int) {
+		r := m.vec(d[0])
+		if !m.wide {
+			m.i("VPMADDUBSW", m.vec(u[1]), m.vec(u[0]), r)
+			m.i("VPACKUSWB", r, r, r)
+			m.i("VPERMQ", operand.Imm(0x08), r, r)
+			m.i("VMOVUPS", xs[d[0]], m.mem(at, 0))
+			return
+		}
+		if masked { // an odd tensor's last byte ends in zeros
+			m.i("VMOVDQU8_Z", m.vec(u[0]), ks[7], r)
+			m.i("VPMADDUBSW", m.vec(u[1]), r, r)
+		} else {
+			m.i("VPMADDUBSW", m.vec(u[1]), m.vec(u[0]), r)
+		}
+		m.i("VPMOVWB", r, half(d[0]))
+		if masked {
+			m.bytesMask(m.tailN, 0)
+			m.i("VMOVDQU8", half(d[0]), ks[6], m.mem(at, 0))
+		} else {
+			m.i("VMOVUPS", half(d[0]), m.mem(at, 0))
+		}
+	}})
+}
+
+// FoldInit makes accumulators.
+func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
+	if n.Op == ir.OpFoldNaN {
+		if m.wide {
+			return []plan.V{s.Op(plan.Mask, func(d int, _ []int) { m.i("KXORW", ks[d], ks[d], ks[d]) })}
+		}
+		return []plan.V{s.Op(plan.Vec, func(d int, _ []int) { m.zero(d) })}
+	}
+	var acc []plan.V
+	for range m.FoldWays() {
+		acc = append(acc, s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVAPS", m.vec(u[0]), m.vec(d)) }, s.Extra(n, 0)))
+	}
+	return acc
+}
+
+var foldName = map[ir.Op]string{ir.OpFoldMin: "VMINPS", ir.OpFoldMax: "VMAXPS"}
+
+// FoldStep takes in one more register of the tile; NaNs are sought in two at a time.
+func (m *Machine) FoldStep(s *plan.Seg, n *ir.Node, acc []plan.V, slot int, x []plan.V) {
+	if n.Op != ir.OpFoldNaN {
+		a := acc[slot%len(acc)]
+		s.Add(plan.Inst{Defs: []plan.V{a}, Uses: []plan.V{a, x[slot]}, Emit: func(d, u []int) { m.i(foldName[n.Op], m.vec(u[1]), m.vec(u[0]), m.vec(d[0])) }})
+		return
+	}
+	if slot%2 == 0 {
+		return
+	}
+	bad := m.compare(s, 3, x[slot-1], x[slot])
+	s.Add(plan.Inst{Defs: acc, Uses: []plan.V{acc[0], bad}, Emit: func(d, u []int) {
+		if m.wide {
+			m.i("KORW", ks[u[0]], ks[u[1]], ks[d[0]])
+		} else {
+			m.i("VORPS", m.vec(u[0]), m.vec(u[1]), m.vec(d[0]))
+		}
+	}})
+}
+
+// FoldFinish brings accumulators to one number in lane 0.
+func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
+	if n.Op == ir.OpFoldNaN {
+		return s.Op(plan.Vec, func(d int, u []int) { // all ones, a NaN, if any bit is set
+			r := scratch.As32()
+			if m.wide {
+				m.i("KMOVW", ks[u[0]], r)
+			} else {
+				m.i("VMOVMSKPS", m.vec(u[0]), r)
+			}
+			m.i("NEGL", r)
+			m.i("SBBL", r, r)
+			m.i("VMOVD", r, xs[d])
+		}, acc[0])
+	}
+	name := foldName[n.Op]
+	for len(acc) > 1 {
+		h := len(acc) / 2
+		for i := range h {
+			acc = append(acc, m.pack(s, name, acc[i], acc[i+h]))
+		}
+		acc = acc[2*h:]
+	}
+	step := func(v plan.V, f func(d, u int)) plan.V {
+		return s.OpApart(plan.Vec, func(d int, u []int) { f(d, u[0]) }, v)
+	}
+	v := acc[0]
+	if m.wide {
+		v = step(v, func(d, u int) {
+			m.i("VEXTRACTF64X4", operand.Imm(1), m.vec(u), half(d))
+			m.i(name, half(d), half(u), half(d))
+		})
+	}
+	v = step(v, func(d, u int) {
+		if m.wide {
+			m.i("VEXTRACTF32X4", operand.Imm(1), half(u), xs[d])
+		} else {
+			m.i("VEXTRACTF128", operand.Imm(1), half(u), xs[d])
+		}
+		m.i(name, xs[d], xs[u], xs[d])
+	})
+	for _, shuffle := range []uint64{0x4e, 0xb1} {
+		v = step(v, func(d, u int) {
+			m.i("VPERMILPS", operand.Imm(shuffle), xs[u], xs[d])
+			m.i(name, xs[d], xs[u], xs[d])
+		})
+	}
+	return v
+}
