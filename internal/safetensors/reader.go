@@ -1,0 +1,174 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// File is a safetensors file that is open for reading. All methods but Close may be called from several goroutines at once.
+type File struct {
+	name   string
+	r      io.ReaderAt
+	closer io.Closer // nil if the caller owns r
+	base   int64     // where the data begins
+	header *header
+}
+
+// Open opens a file and reads and checks its header.
+func Open(path string) (*File, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	return f, nil
+}
+
+func open(path string) (*File, error) {
+	// Asked before it is opened: to open a named pipe would wait for a writer.
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRegular(stat.Mode()); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := func() (*File, error) {
+		stat, err := file.Stat()
+		if err != nil {
+			return nil, err
+		}
+		return newFile(file, stat.Size())
+	}()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	f.name, f.closer = path, file
+	return f, nil
+}
+
+// NewFile reads a file of size bytes from r; name stands for it in errors. Close does not close r.
+func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
+	f, err := newFile(r, size)
+	if err != nil {
+		return nil, inFile(name, err)
+	}
+	f.name = name
+	return f, nil
+}
+
+func newFile(r io.ReaderAt, size int64) (*File, error) {
+	if size == 0 {
+		return nil, errors.New("file is empty")
+	}
+	if size < lengthSize {
+		return nil, fmt.Errorf("file of %d bytes is too short for a header", size)
+	}
+	var length [lengthSize]byte
+	if err := readFull(r, length[:], 0); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	n := binary.LittleEndian.Uint64(length[:])
+	if n > maxHeader {
+		return nil, fmt.Errorf("header length %d is over the limit of %d", n, maxHeader)
+	}
+	base := lengthSize + int64(n)
+	if base > size {
+		return nil, fmt.Errorf("header of %d bytes is cut: the file has %d bytes", n, size)
+	}
+	text := make([]byte, n)
+	if err := readFull(r, text, lengthSize); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	h, err := parseHeader(string(text), size-base)
+	if err != nil {
+		return nil, err
+	}
+	return &File{r: r, base: base, header: h}, nil
+}
+
+// Name gives the file's name as the caller gave it.
+func (f *File) Name() string { return f.name }
+
+// Metadata gives what the header has under __metadata__, nil if it has none. It is not to be changed.
+func (f *File) Metadata() map[string]string { return f.header.metadata }
+
+// Tensors lists the tensors in the order of the header. It is not to be changed.
+func (f *File) Tensors() []Info { return f.header.tensors }
+
+// Lookup finds a tensor by its name.
+func (f *File) Lookup(name string) (Info, bool) {
+	i, ok := f.header.index[name]
+	if !ok {
+		return Info{}, false
+	}
+	return f.header.tensors[i], true
+}
+
+// ReadTensor fills buf with the bytes of the named tensor from its byte off on. A file that has become shorter than it was
+// when it was opened is an error that wraps io.ErrUnexpectedEOF.
+func (f *File) ReadTensor(name string, buf []byte, off int64) error {
+	info, err := f.header.piece(name, len(buf), off)
+	if err == nil {
+		err = readFull(f.r, buf, f.base+info.Offset+off)
+	}
+	if err != nil {
+		return &Error{File: f.name, Tensor: name, Err: err}
+	}
+	return nil
+}
+
+// ReadAll returns all bytes of the named tensor.
+func (f *File) ReadAll(name string) ([]byte, error) {
+	info, _ := f.Lookup(name)
+	if info.Size != int64(int(info.Size)) {
+		return nil, &Error{File: f.name, Tensor: name, Err: fmt.Errorf("%d bytes do not fit this machine's memory", info.Size)}
+	}
+	buf := make([]byte, info.Size)
+	if err := f.ReadTensor(name, buf, 0); err != nil {
+		return nil, err
+	}
+	return buf, nil
+}
+
+// Close closes a file that Open opened.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	if err := f.closer.Close(); err != nil {
+		return inFile(f.name, err)
+	}
+	return nil
+}
+
+// piece finds a tensor and makes sure that it has n bytes at off.
+func (h *header) piece(name string, n int, off int64) (Info, error) {
+	i, ok := h.index[name]
+	if !ok {
+		return Info{}, errors.New("no such tensor")
+	}
+	info := h.tensors[i]
+	if off < 0 || off > info.Size || int64(n) > info.Size-off {
+		return Info{}, fmt.Errorf("%d bytes at %d lie outside its %d bytes", n, off, info.Size)
+	}
+	return info, nil
+}
+
+func readFull(r io.ReaderAt, buf []byte, off int64) error {
+	n, err := r.ReadAt(buf, off)
+	if n == len(buf) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		return fmt.Errorf("file became shorter while it was read: %d bytes at %d, want %d: %w", n, off, len(buf), io.ErrUnexpectedEOF)
+	}
+	return reason(err)
+}

@@ -1,0 +1,127 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// Writer is a safetensors file in the making. Nothing is to be seen of it before Commit. Commit and Close are not to be called
+// before the last WriteTensor has returned.
+type Writer struct {
+	path    string
+	out     *target
+	base    int64
+	header  *header
+	written []atomic.Int64 // bytes, per tensor
+	done    bool
+}
+
+// Create begins a file with the given metadata (nil for none) and tensors. Of each tensor, Name, DType and Shape count; Offset and
+// Size are set here and can be had from Tensors. The header lists the tensors in the order given; the data of those with wider elements
+// comes first, so that each is aligned to its elements.
+//
+// The file is written beside path under a name of its own until Commit. An earlier file at path stays as it is until then, may be
+// read meanwhile (on Windows it must be closed before Commit), and leaves its permission bits to the new one. If path is a symbolic link,
+// the file that it points at is replaced. A character device, such as /dev/null, is written in place; a directory, a named pipe, a
+// socket or a block device is refused.
+func Create(path string, metadata map[string]string, tensors []Info) (*Writer, error) {
+	w, err := create(path, metadata, tensors)
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	return w, nil
+}
+
+func create(path string, metadata map[string]string, tensors []Info) (*Writer, error) {
+	for key, value := range metadata {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return nil, fmt.Errorf("%s: key %s is not valid UTF-8, or its value is not", metadataKey, quote(key))
+		}
+	}
+	h := &header{tensors: slices.Clone(tensors), index: make(map[string]int, len(tensors))}
+	for i := range h.tensors {
+		t := &h.tensors[i]
+		t.Shape = slices.Clone(t.Shape)
+		if _, twice := h.index[t.Name]; twice {
+			return nil, errorf(t.Name, "named twice")
+		}
+		if t.Name == metadataKey {
+			return nil, errorf(t.Name, "the name is the format's own")
+		}
+		if !utf8.ValidString(t.Name) {
+			return nil, errorf(t.Name, "the name is not valid UTF-8")
+		}
+		h.index[t.Name] = i
+	}
+	if err := layOut(h.tensors); err != nil {
+		return nil, err
+	}
+	head := appendHeader(make([]byte, lengthSize), metadata, h.tensors)
+	n := len(head) - lengthSize
+	if n > maxHeader {
+		return nil, fmt.Errorf("header of %d bytes is over the limit of %d", n, maxHeader)
+	}
+	binary.LittleEndian.PutUint64(head, uint64(n))
+
+	out, err := createTarget(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := out.WriteAt(head, 0); err != nil {
+		out.discard()
+		return nil, err
+	}
+	return &Writer{path: path, out: out, base: int64(len(head)), header: h, written: make([]atomic.Int64, len(tensors))}, nil
+}
+
+// Tensors lists the tensors in the order in which Create was given them. It is not to be changed.
+func (w *Writer) Tensors() []Info { return w.header.tensors }
+
+// WriteTensor writes data as the bytes of the named tensor from its byte off on. Pieces may come in any order and from several
+// goroutines at once, each byte once.
+func (w *Writer) WriteTensor(name string, data []byte, off int64) error {
+	info, err := w.header.piece(name, len(data), off)
+	if err == nil {
+		_, err = w.out.WriteAt(data, w.base+info.Offset+off)
+	}
+	if err != nil {
+		return &Error{File: w.path, Tensor: name, Err: reason(err)}
+	}
+	w.written[w.header.index[name]].Add(int64(len(data)))
+	return nil
+}
+
+// Commit makes the file appear at its place. If a tensor was not written in full, or anything else is wrong, it is an error, nothing is
+// left behind and an earlier file stays as it was. Data is not forced to the disk.
+func (w *Writer) Commit() error {
+	if w.done {
+		return inFile(w.path, os.ErrClosed)
+	}
+	for i, t := range w.header.tensors {
+		if n := w.written[i].Load(); n != t.Size {
+			w.Close()
+			return inFile(w.path, errorf(t.Name, "%d bytes written, want %d", n, t.Size))
+		}
+	}
+	w.done = true
+	if err := w.out.publish(); err != nil {
+		return inFile(w.path, err)
+	}
+	return nil
+}
+
+// Close drops a file that was not committed; nothing is left behind. After Commit it does nothing, so it may be deferred.
+func (w *Writer) Close() error {
+	if w.done {
+		return nil
+	}
+	w.done = true
+	if err := w.out.discard(); err != nil {
+		return inFile(w.path, err)
+	}
+	return nil
+}
