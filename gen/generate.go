@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/neon"
 	"github.com/lowbit-go/lowbit/gen/plan"
 	"github.com/lowbit-go/lowbit/gen/x86"
 )
@@ -22,6 +23,7 @@ var targets = []struct {
 }{
 	{"avx2", "amd64", func() file { return x86.AVX2() }},
 	{"avx512", "amd64", func() file { return x86.AVX512() }},
+	{"neon", "arm64", func() file { return neon.New(generator) }},
 }
 
 // Generate makes every file of internal/asm in memory.

@@ -82,13 +82,13 @@ recip and hi are Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 		finish(k, quotient(v, s, r).ToInt(), k.Word("least", ir.MemI32), v)
 		ks = append(ks, k)
 
-		k = ir.New("quantize"+t.name, "QuantizeAny", `sets q = min(max(round((x-minval)/scale), below), above) + zeroPoint, or 0 for NaN.
-It divides, so any scale will do; below and above are least and most less the zero point.`, Codes.Of(c.name), Elems.Of(t.name))
+		k = ir.New("quantize"+t.name, "QuantizeAny", `sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
+It divides, so any scale will do; below and above are the ends of the range less what stands for zero.`, Codes.Of(c.name), Elems.Of(t.name))
 		x = k.Load("x", t.mem)
 		s, mv := k.Param("scale", ir.MemF32), k.Param("minval", ir.MemF32)
 		lo, hi := k.Param("below", ir.MemF32), k.Param("above", ir.MemF32)
 		v = x.Sub(mv).Div(s)
-		finish(k, v.Max(lo).Min(hi).ToInt(), k.Param("zeroPoint", ir.MemI32), v)
+		finish(k, v.Max(lo).Min(hi).ToInt(), k.Word("least", ir.MemI32).ISub(lo.ToInt()), v)
 		ks = append(ks, k)
 	}
 	return ks

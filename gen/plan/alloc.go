@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -83,21 +84,24 @@ func (p *planner) scan(s *Seg, pinned map[V]int) (assignment, bool) {
 				dying = append(dying, v)
 			}
 		}
-		if !in.Apart {
-			p.release(dying, at, &busy)
+		early := dying
+		if in.Apart {
+			early = nil
+			if in.Tied && slices.Contains(dying, in.Uses[0]) && !slices.Contains(in.Uses[1:], in.Uses[0]) {
+				early = in.Uses[:1]
+			}
 		}
+		p.release(early, at, &busy)
 		for _, d := range in.Defs {
 			if _, ok := at[d]; ok { // pinned, or updated in place
 				continue
 			}
 			c := p.class[d]
 			pick := -1
-			if !in.Apart {
-				for _, v := range dying {
-					if p.class[v] == c && !busy[c][at[v]] {
-						pick = at[v]
-						break
-					}
+			for _, v := range early {
+				if p.class[v] == c && !busy[c][at[v]] {
+					pick = at[v]
+					break
 				}
 			}
 			for _, r := range p.m.Regs(c) {
@@ -112,8 +116,10 @@ func (p *planner) scan(s *Seg, pinned map[V]int) (assignment, bool) {
 			busy[c][pick] = true
 			p.maxUsed[c] = max(p.maxUsed[c], len(busy[c]))
 		}
-		if in.Apart {
-			p.release(dying, at, &busy)
+		for _, v := range dying {
+			if !slices.Contains(early, v) {
+				p.release([]V{v}, at, &busy)
+			}
 		}
 		for _, d := range in.Defs { // a result that nobody reads
 			if _, ok := pinned[d]; !ok && last[d] == i {

@@ -30,6 +30,8 @@ type Inst struct {
 	// Apart keeps the results out of the registers of operands that die here;
 	// set where results are written before all operands are read.
 	Apart bool
+	// Tied excepts the first operand from that.
+	Tied bool
 	// Emit prints it, given physical register numbers.
 	Emit func(d, u []int)
 }
@@ -180,6 +182,13 @@ func (s *Seg) Op(c Class, emit func(d int, u []int), uses ...V) V {
 func (s *Seg) OpApart(c Class, emit func(d int, u []int), uses ...V) V {
 	v := s.Op(c, emit, uses...)
 	s.insts[len(s.insts)-1].Apart = true
+	return v
+}
+
+// OpTied is OpApart whose result may take the first operand's register.
+func (s *Seg) OpTied(c Class, emit func(d int, u []int), uses ...V) V {
+	v := s.OpApart(c, emit, uses...)
+	s.insts[len(s.insts)-1].Tied = true
 	return v
 }
 

@@ -149,11 +149,15 @@ func (m *Machine) widenBytes(name string, at plan.Addr, slot int, masked bool, d
 // loadE4M3 moves a code's seven bits to where float16 has its exponent and
 // mantissa; the value is then 2^8 times too small, but for NaN, which is put in.
 func (m *Machine) loadE4M3(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	and := simple[ir.OpAnd][0]
+	if m.wide {
+		and = simple[ir.OpAnd][1]
+	}
 	keep, nan, scale, ones := args[0][0], args[1][0], args[2][0], args[3][0]
 	h := s.Op(plan.Vec, func(d int, u []int) {
 		m.widenBytes("VPMOVSXBW", at, slot, masked, d)
 		m.i("VPSLLW", operand.Imm(7), m.narrow(d), m.narrow(d))
-		m.i("VPAND", m.narrow(u[0]), m.narrow(d), m.narrow(d))
+		m.i(and, m.narrow(u[0]), m.narrow(d), m.narrow(d))
 	}, keep)
 	if !m.wide {
 		isNaN := s.OpApart(plan.Vec, func(d int, u []int) { // compare without the sign

@@ -15,6 +15,7 @@ const (
 	Generic ISA = iota
 	AVX2
 	AVX512
+	NEON
 )
 
 // Code is what a quantizer writes.

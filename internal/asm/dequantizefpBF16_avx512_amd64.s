@@ -40,7 +40,7 @@ groups:
 grouploop:
 	VPMOVSXBW (SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -58,7 +58,7 @@ grouploop:
 	VMOVUPS   Y0, (DI)
 	VPMOVSXBW 16(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -76,7 +76,7 @@ grouploop:
 	VMOVUPS   Y0, 32(DI)
 	VPMOVSXBW 32(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -94,7 +94,7 @@ grouploop:
 	VMOVUPS   Y0, 64(DI)
 	VPMOVSXBW 48(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -124,7 +124,7 @@ grouptail:
 	KMOVQ       AX, K7
 	VPMOVSXBW.Z (SI), K7, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -143,7 +143,7 @@ grouptail:
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -163,7 +163,7 @@ grouptail:
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -183,7 +183,7 @@ grouptail:
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -220,7 +220,7 @@ short2loop:
 	VBROADCASTSS 4(DX), Z22
 	VPMOVSXBW    (SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -238,7 +238,7 @@ short2loop:
 	VMOVUPS      Y0, (DI)
 	VPMOVSXBW    16(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -256,7 +256,7 @@ short2loop:
 	VMOVUPS      Y0, 32(DI)
 	VPMOVSXBW    32(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -274,7 +274,7 @@ short2loop:
 	VMOVUPS      Y0, 64(DI)
 	VPMOVSXBW    48(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -314,7 +314,7 @@ short4loop:
 	VBROADCASTSS 12(DX), Z20
 	VPMOVSXBW    (SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -332,7 +332,7 @@ short4loop:
 	VMOVUPS      Y0, (DI)
 	VPMOVSXBW    16(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -350,7 +350,7 @@ short4loop:
 	VMOVUPS      Y0, 32(DI)
 	VPMOVSXBW    32(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -368,7 +368,7 @@ short4loop:
 	VMOVUPS      Y0, 64(DI)
 	VPMOVSXBW    48(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -405,7 +405,7 @@ lanes:
 laneloop:
 	VPMOVSXBW (SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -424,7 +424,7 @@ laneloop:
 	VMOVUPS   Y0, (DI)
 	VPMOVSXBW 16(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -443,7 +443,7 @@ laneloop:
 	VMOVUPS   Y0, 32(DI)
 	VPMOVSXBW 32(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -462,7 +462,7 @@ laneloop:
 	VMOVUPS   Y0, 64(DI)
 	VPMOVSXBW 48(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -494,7 +494,7 @@ lanetail:
 	KMOVQ       AX, K7
 	VPMOVSXBW.Z (SI), K7, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -514,7 +514,7 @@ lanetail:
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -536,7 +536,7 @@ lanetail:
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -558,7 +558,7 @@ lanetail:
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1

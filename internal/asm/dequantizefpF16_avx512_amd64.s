@@ -36,7 +36,7 @@ groups:
 grouploop:
 	VPMOVSXBW (SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -48,7 +48,7 @@ grouploop:
 	VMOVUPS   Y1, (DI)
 	VPMOVSXBW 16(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -60,7 +60,7 @@ grouploop:
 	VMOVUPS   Y1, 32(DI)
 	VPMOVSXBW 32(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -72,7 +72,7 @@ grouploop:
 	VMOVUPS   Y1, 64(DI)
 	VPMOVSXBW 48(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -96,7 +96,7 @@ grouptail:
 	KMOVQ       AX, K7
 	VPMOVSXBW.Z (SI), K7, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -109,7 +109,7 @@ grouptail:
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -123,7 +123,7 @@ grouptail:
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -137,7 +137,7 @@ grouptail:
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -168,7 +168,7 @@ short2loop:
 	VBROADCASTSS 4(DX), Z26
 	VPMOVSXBW    (SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -180,7 +180,7 @@ short2loop:
 	VMOVUPS      Y1, (DI)
 	VPMOVSXBW    16(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -192,7 +192,7 @@ short2loop:
 	VMOVUPS      Y1, 32(DI)
 	VPMOVSXBW    32(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -204,7 +204,7 @@ short2loop:
 	VMOVUPS      Y1, 64(DI)
 	VPMOVSXBW    48(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -238,7 +238,7 @@ short4loop:
 	VBROADCASTSS 12(DX), Z24
 	VPMOVSXBW    (SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -250,7 +250,7 @@ short4loop:
 	VMOVUPS      Y1, (DI)
 	VPMOVSXBW    16(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -262,7 +262,7 @@ short4loop:
 	VMOVUPS      Y1, 32(DI)
 	VPMOVSXBW    32(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -274,7 +274,7 @@ short4loop:
 	VMOVUPS      Y1, 64(DI)
 	VPMOVSXBW    48(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -305,7 +305,7 @@ lanes:
 laneloop:
 	VPMOVSXBW (SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -318,7 +318,7 @@ laneloop:
 	VMOVUPS   Y1, (DI)
 	VPMOVSXBW 16(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -331,7 +331,7 @@ laneloop:
 	VMOVUPS   Y1, 32(DI)
 	VPMOVSXBW 32(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -344,7 +344,7 @@ laneloop:
 	VMOVUPS   Y1, 64(DI)
 	VPMOVSXBW 48(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -370,7 +370,7 @@ lanetail:
 	KMOVQ       AX, K7
 	VPMOVSXBW.Z (SI), K7, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -384,7 +384,7 @@ lanetail:
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -400,7 +400,7 @@ lanetail:
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -416,7 +416,7 @@ lanetail:
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1

@@ -36,7 +36,7 @@ groups:
 grouploop:
 	VPMOVSXBW (SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -47,7 +47,7 @@ grouploop:
 	VMOVUPS   Z1, (DI)
 	VPMOVSXBW 16(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -58,7 +58,7 @@ grouploop:
 	VMOVUPS   Z1, 64(DI)
 	VPMOVSXBW 32(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -69,7 +69,7 @@ grouploop:
 	VMOVUPS   Z1, 128(DI)
 	VPMOVSXBW 48(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -92,7 +92,7 @@ grouptail:
 	KMOVQ       AX, K7
 	VPMOVSXBW.Z (SI), K7, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -104,7 +104,7 @@ grouptail:
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -117,7 +117,7 @@ grouptail:
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -130,7 +130,7 @@ grouptail:
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -160,7 +160,7 @@ short2loop:
 	VBROADCASTSS 4(DX), Z26
 	VPMOVSXBW    (SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -171,7 +171,7 @@ short2loop:
 	VMOVUPS      Z1, (DI)
 	VPMOVSXBW    16(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -182,7 +182,7 @@ short2loop:
 	VMOVUPS      Z1, 64(DI)
 	VPMOVSXBW    32(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -193,7 +193,7 @@ short2loop:
 	VMOVUPS      Z1, 128(DI)
 	VPMOVSXBW    48(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -226,7 +226,7 @@ short4loop:
 	VBROADCASTSS 12(DX), Z24
 	VPMOVSXBW    (SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -237,7 +237,7 @@ short4loop:
 	VMOVUPS      Z1, (DI)
 	VPMOVSXBW    16(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -248,7 +248,7 @@ short4loop:
 	VMOVUPS      Z1, 64(DI)
 	VPMOVSXBW    32(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -259,7 +259,7 @@ short4loop:
 	VMOVUPS      Z1, 128(DI)
 	VPMOVSXBW    48(SI), Y0
 	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y31, Y0, Y0
+	VPANDD       Y31, Y0, Y0
 	VPANDD       Y28, Y0, Y1
 	VPCMPEQW     Y30, Y1, K1
 	VMOVDQA64    Y0, Y1
@@ -289,7 +289,7 @@ lanes:
 laneloop:
 	VPMOVSXBW (SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -301,7 +301,7 @@ laneloop:
 	VMOVUPS   Z1, (DI)
 	VPMOVSXBW 16(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -313,7 +313,7 @@ laneloop:
 	VMOVUPS   Z1, 64(DI)
 	VPMOVSXBW 32(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -325,7 +325,7 @@ laneloop:
 	VMOVUPS   Z1, 128(DI)
 	VPMOVSXBW 48(SI), Y0
 	VPSLLW    $0x07, Y0, Y0
-	VPAND     Y31, Y0, Y0
+	VPANDD    Y31, Y0, Y0
 	VPANDD    Y28, Y0, Y1
 	VPCMPEQW  Y30, Y1, K1
 	VMOVDQA64 Y0, Y1
@@ -350,7 +350,7 @@ lanetail:
 	KMOVQ       AX, K7
 	VPMOVSXBW.Z (SI), K7, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -363,7 +363,7 @@ lanetail:
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -378,7 +378,7 @@ lanetail:
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1
@@ -393,7 +393,7 @@ lanetail:
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x07, Y0, Y0
-	VPAND       Y31, Y0, Y0
+	VPANDD      Y31, Y0, Y0
 	VPANDD      Y28, Y0, Y1
 	VPCMPEQW    Y30, Y1, K1
 	VMOVDQA64   Y0, Y1

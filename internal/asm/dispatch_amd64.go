@@ -323,45 +323,45 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + zeroPoint, or 0 for NaN.
-// It divides, so any scale will do; below and above are least and most less the zero point.
-func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int) {
+// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
+// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
+func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeAnyInt8AVX2((*int8)(q), (*float32)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyInt8AVX2((*int8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeAnyUint8AVX2((*uint8)(q), (*float32)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyUint8AVX2((*uint8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeAnyInt8F16AVX2((*int8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyInt8F16AVX2((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeAnyUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeAnyInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeAnyUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeAnyInt8AVX512((*int8)(q), (*float32)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyInt8AVX512((*int8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeAnyUint8AVX512((*uint8)(q), (*float32)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyUint8AVX512((*uint8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeAnyInt8F16AVX512((*int8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyInt8F16AVX512((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeAnyUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeAnyInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeAnyUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, minval, below, above, zeroPoint, least, groups, length)
+		QuantizeAnyUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
 		return
 	}
 	panic("asm: no such implementation of QuantizeAny")

@@ -10,64 +10,266 @@ import "unsafe"
 // its range, round(x/scale) in [-below, above], exactly if lo <= x <= hi.
 // scale must be within [2^-80, 2^100], below and above within [0, 255].
 func Prepare(isa ISA, recip *float32, hi *float32, lo *float32, scale *float32, above int32, below int32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		PrepareNEON(recip, hi, lo, scale, above, below, n)
+		return
+	}
 	panic("asm: no such implementation of Prepare")
 }
 
 // PrepareZeroPoint is Prepare for groups with zero points of their own:
 // below = zeroPoint - least, above = most - zeroPoint.
 func PrepareZeroPoint(isa ISA, recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		PrepareZeroPointNEON(recip, hi, lo, scale, zeroPoint, least, most, n)
+		return
+	}
 	panic("asm: no such implementation of PrepareZeroPoint")
 }
 
 // PrepareFp sets recip = 1/scale, and hi so that |x/scale|, rounded, is at most most
 // exactly if |x| <= hi. scale must be within [2^-80, 2^100]; most is a float format's largest value.
 func PrepareFp(isa ISA, recip *float32, hi *float32, scale *float32, most float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		PrepareFpNEON(recip, hi, scale, most, n)
+		return
+	}
 	panic("asm: no such implementation of PrepareFp")
 }
 
 // FakeQuantize sets y = round(c/scale)*scale with c = min(max(x, lo), hi): whether c == x.
 // recip, lo and hi are Prepare's. In place (y == x) is allowed.
 func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
+		FakeQuantizeNEON((*float32)(y), (*float32)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		FakeQuantizeBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		FakeQuantizeBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeF16NEON((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		return
+	}
 	panic("asm: no such implementation of FakeQuantize")
 }
 
 // FakeQuantizeMinval sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi): whether c == x-minval.
 // recip, lo and hi are Prepare's. In place (y == x) is allowed.
 func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalNEON((*float32)(y), (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalF16NEON((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		return
+	}
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
 // FakeQuantizeAny sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most): whether c == v.
 // It divides, so any scale will do. In place (y == x) is allowed.
 func FakeQuantizeAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least *float32, most *float32, minval *float32, groups int, length int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
+		FakeQuantizeAnyNEON((*float32)(y), (*float32)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		FakeQuantizeAnyBytesNEON((*float32)(y), mask, (*float32)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		FakeQuantizeAnyBitsNEON((*float32)(y), mask, (*float32)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeAnyF16NEON((*uint16)(y), (*uint16)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeAnyBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeAnyBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeAnyBF16NEON((*uint16)(y), (*uint16)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeAnyBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeAnyBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
+		return
+	}
 	panic("asm: no such implementation of FakeQuantizeAny")
 }
 
 // Quantize sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
 func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeInt8NEON((*int8)(q), (*float32)(x), scale, recip, hi, zeroPoint, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeUint8NEON((*uint8)(q), (*float32)(x), scale, recip, hi, zeroPoint, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
+		return
+	}
 	panic("asm: no such implementation of Quantize")
 }
 
 // QuantizeMinval sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
 // recip and hi are Prepare's.
 func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeMinvalInt8NEON((*int8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeMinvalUint8NEON((*uint8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeMinvalInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeMinvalUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeMinvalInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeMinvalUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		return
+	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + zeroPoint, or 0 for NaN.
-// It divides, so any scale will do; below and above are least and most less the zero point.
-func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int) {
+// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
+// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
+func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeAnyInt8NEON((*int8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeAnyUint8NEON((*uint8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeAnyInt8F16NEON((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeAnyUint8F16NEON((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeAnyInt8BF16NEON((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeAnyUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		return
+	}
 	panic("asm: no such implementation of QuantizeAny")
 }
 
 // Dequantize sets y = (q - zeroPoint)*scale.
 func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeInt8NEON((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeUint8NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeInt8F16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeUint8F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeInt8BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
 func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeMinvalInt8NEON((*float32)(y), (*int8)(q), scale, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeMinvalUint8NEON((*float32)(y), (*uint8)(q), scale, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeMinvalInt8F16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeMinvalUint8F16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeMinvalInt8BF16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeMinvalUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		return
+	}
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
@@ -75,64 +277,301 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
+		FakeQuantizeFpNEON((*float32)(y), (*float32)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		FakeQuantizeFpBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		FakeQuantizeFpBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpF16NEON((*uint16)(y), (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		return
+	}
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
 // FakeQuantizeFpAny sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most): whether c == v.
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 func FakeQuantizeFpAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least int32, step int32, most float32, groups int, length int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
+		FakeQuantizeFpAnyNEON((*float32)(y), (*float32)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		FakeQuantizeFpAnyBytesNEON((*float32)(y), mask, (*float32)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		FakeQuantizeFpAnyBitsNEON((*float32)(y), mask, (*float32)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpAnyF16NEON((*uint16)(y), (*uint16)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpAnyBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpAnyBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpAnyBF16NEON((*uint16)(y), (*uint16)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpAnyBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpAnyBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
+		return
+	}
 	panic("asm: no such implementation of FakeQuantizeFpAny")
 }
 
 // QuantizeFp sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
 // recip and hi are PrepareFp's.
 func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(E4M3)<<0 | int(F32)<<4:
+		QuantizeFpE4M3NEON(q, (*float32)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(F32)<<4:
+		QuantizeFpE5M2NEON(q, (*float32)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
+		QuantizeFpE2M1NEON(q, (*float32)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+		QuantizeFpE2M1PackedNEON(q, (*float32)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4:
+		QuantizeFpE4M3F16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4:
+		QuantizeFpE5M2F16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
+		QuantizeFpE2M1F16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+		QuantizeFpE2M1PackedF16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+		QuantizeFpE4M3BF16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+		QuantizeFpE5M2BF16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+		QuantizeFpE2M1BF16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+		QuantizeFpE2M1PackedBF16NEON(q, (*uint16)(x), scale, recip, hi, groups, length)
+		return
+	}
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // QuantizeFpAny sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
 // It divides, so any scale will do.
 func QuantizeFpAny(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, most float32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(E4M3)<<0 | int(F32)<<4:
+		QuantizeFpAnyE4M3NEON(q, (*float32)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(F32)<<4:
+		QuantizeFpAnyE5M2NEON(q, (*float32)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
+		QuantizeFpAnyE2M1NEON(q, (*float32)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+		QuantizeFpAnyE2M1PackedNEON(q, (*float32)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4:
+		QuantizeFpAnyE4M3F16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4:
+		QuantizeFpAnyE5M2F16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
+		QuantizeFpAnyE2M1F16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+		QuantizeFpAnyE2M1PackedF16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+		QuantizeFpAnyE4M3BF16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+		QuantizeFpAnyE5M2BF16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+		QuantizeFpAnyE2M1BF16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+		QuantizeFpAnyE2M1PackedBF16NEON(q, (*uint16)(x), scale, most, groups, length)
+		return
+	}
 	panic("asm: no such implementation of QuantizeFpAny")
 }
 
 // DequantizeFp sets y = q*scale.
 func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(E4M3)<<0 | int(F32)<<4:
+		DequantizeFpE4M3NEON((*float32)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(F32)<<4:
+		DequantizeFpE5M2NEON((*float32)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
+		DequantizeFpE2M1NEON((*float32)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4:
+		DequantizeFpE4M3F16NEON((*uint16)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4:
+		DequantizeFpE5M2F16NEON((*uint16)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
+		DequantizeFpE2M1F16NEON((*uint16)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+		DequantizeFpE4M3BF16NEON((*uint16)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+		DequantizeFpE5M2BF16NEON((*uint16)(y), q, scale, groups, length)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+		DequantizeFpE2M1BF16NEON((*uint16)(y), q, scale, groups, length)
+		return
+	}
 	panic("asm: no such implementation of DequantizeFp")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		BackwardBytesNEON((*float32)(dx), (*float32)(dy), mask, n)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		BackwardBitsNEON((*float32)(dx), mask, (*float32)(dy), n)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		BackwardBytesF16NEON((*uint16)(dx), (*uint16)(dy), mask, n)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		BackwardBitsF16NEON((*uint16)(dx), mask, (*uint16)(dy), n)
+		return
+	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		BackwardBytesBF16NEON((*uint16)(dx), (*uint16)(dy), mask, n)
+		return
+	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		BackwardBitsBF16NEON((*uint16)(dx), mask, (*uint16)(dy), n)
+		return
+	}
 	panic("asm: no such implementation of Backward")
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
 func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min *float32, max *float32, groups int, length int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		MinMaxNEON((*float32)(x), min, max, groups, length)
+		return
+	case int(NEON)<<16 | int(F16)<<0:
+		MinMaxF16NEON((*uint16)(x), min, max, groups, length)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		MinMaxBF16NEON((*uint16)(x), min, max, groups, length)
+		return
+	}
 	panic("asm: no such implementation of MinMax")
 }
 
 // MergeMinMax sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
 func MergeMinMax(isa ISA, min *float32, max *float32, x *float32, y *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		MergeMinMaxNEON(min, max, x, y, n)
+		return
+	}
 	panic("asm: no such implementation of MergeMinMax")
 }
 
 // Encode sets y to x rounded to the 16-bit type.
 func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		EncodeF16NEON(y, x, n)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		EncodeBF16NEON(y, x, n)
+		return
+	}
 	panic("asm: no such implementation of Encode")
 }
 
 // Decode sets y to the values of x.
 func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		DecodeF16NEON(y, x, n)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		DecodeBF16NEON(y, x, n)
+		return
+	}
 	panic("asm: no such implementation of Decode")
 }
 
 // DecodeFp sets y to the values of the codes x.
 func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(NEON)<<16 | int(E4M3)<<0:
+		DecodeFpE4M3NEON(y, x, n)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0:
+		DecodeFpE5M2NEON(y, x, n)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0:
+		DecodeFpE2M1NEON(y, x, n)
+		return
+	}
 	panic("asm: no such implementation of DecodeFp")
 }
 
 // EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 // largest value for most the conversion saturates, with the step behind it it overflows.
 func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(NEON)<<16 | int(E4M3)<<0:
+		EncodeFpE4M3NEON(y, x, most, n)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0:
+		EncodeFpE5M2NEON(y, x, most, n)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0:
+		EncodeFpE2M1PackedNEON(y, x, most, n)
+		return
+	}
 	panic("asm: no such implementation of EncodeFp")
 }

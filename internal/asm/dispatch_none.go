@@ -55,9 +55,9 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + zeroPoint, or 0 for NaN.
-// It divides, so any scale will do; below and above are least and most less the zero point.
-func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int) {
+// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
+// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
+func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int) {
 	panic("asm: no such implementation of QuantizeAny")
 }
 

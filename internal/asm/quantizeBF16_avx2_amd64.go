@@ -20,13 +20,13 @@ func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi
 //go:noescape
 func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
 
-// QuantizeAnyInt8BF16AVX2 sets q = min(max(round((x-minval)/scale), below), above) + zeroPoint, or 0 for NaN.
-// It divides, so any scale will do; below and above are least and most less the zero point.
+// QuantizeAnyInt8BF16AVX2 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
+// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeAnyInt8BF16AVX2(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+func QuantizeAnyInt8BF16AVX2(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
 
 // QuantizeUint8BF16AVX2 sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
@@ -44,10 +44,10 @@ func QuantizeUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, 
 //go:noescape
 func QuantizeMinvalUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
 
-// QuantizeAnyUint8BF16AVX2 sets q = min(max(round((x-minval)/scale), below), above) + zeroPoint, or 0 for NaN.
-// It divides, so any scale will do; below and above are least and most less the zero point.
+// QuantizeAnyUint8BF16AVX2 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
+// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeAnyUint8BF16AVX2(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+func QuantizeAnyUint8BF16AVX2(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)

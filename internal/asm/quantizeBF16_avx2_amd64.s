@@ -2044,40 +2044,39 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyInt8BF16AVX2(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+// func QuantizeAnyInt8BF16AVX2(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·QuantizeAnyInt8BF16AVX2(SB), $736-80
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 zeroPoint, R11 elements left, R12 groups left, R13 length
-	// per call: Y0 Narrow16, Y15 NarrowS8
-	// per group: Y14 above, Y13 Narrow16
-	// loaded at each use: scale, minval, below, zeroPoint, least, table
-	// vector registers in use at once: 15
+TEXT ·QuantizeAnyInt8BF16AVX2(SB), $608-72
+	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y0 Narrow16, Y14 NarrowS8
+	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
+	// loaded at each use: scale, minval, above, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         below+32(FP), R8
 	MOVQ         above+40(FP), R9
-	MOVQ         zeroPoint+48(FP), R10
-	VBROADCASTSS least+56(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
+	VBROADCASTSS least+48(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	MOVQ         groups+64(FP), R12
-	MOVQ         length+72(FP), R13
-	CMPQ         R13, $+1
+	VPERMD       Y0, Y1, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R13, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y13
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
+	VBROADCASTSS (R8), Y13
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
@@ -2088,9 +2087,9 @@ grouploop:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      16(SI), X2
 	VPMOVZXWD    X2, Y2
@@ -2099,12 +2098,12 @@ grouploop:
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      32(SI), X3
 	VPMOVZXWD    X3, Y3
 	VPSLLD       $0x10, Y3, Y3
@@ -2112,9 +2111,9 @@ grouploop:
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      48(SI), X5
 	VPMOVZXWD    X5, Y5
@@ -2123,16 +2122,16 @@ grouploop:
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
+	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -2155,12 +2154,12 @@ ordered1:
 	VMOVUPS Y6, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     grouploop
 
 grouptail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -2171,9 +2170,9 @@ grouptail:
 	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece2
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2186,9 +2185,9 @@ grouptail:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece3
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2197,27 +2196,27 @@ piece2:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece4
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece5
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
 piece5:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece6
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -2231,9 +2230,9 @@ piece6:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      48(SP), X2
 	VPMOVZXWD    X2, Y2
@@ -2242,12 +2241,12 @@ piece6:
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      64(SP), X3
 	VPMOVZXWD    X3, Y3
 	VPSLLD       $0x10, Y3, Y3
@@ -2255,9 +2254,9 @@ piece6:
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      80(SP), X5
 	VPMOVZXWD    X5, Y5
@@ -2266,16 +2265,16 @@ piece6:
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
+	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -2296,9 +2295,9 @@ piece6:
 
 ordered7:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
+	TESTQ   $0x00000010, R10
 	JEQ     piece8
-	MOVQ    R11, AX
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
@@ -2306,66 +2305,65 @@ ordered7:
 	MOVQ    CX, 8(DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece9
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece10
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece11
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece11:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
 piece12:
-	LEAQ (DI)(R11*1), DI
-	LEAQ (SI)(R11*2), SI
+	LEAQ (DI)(R10*1), DI
+	LEAQ (SI)(R10*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R11, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS 4(R9), Y13
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y12
-	VBROADCASTSS 4(R10), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPACKSSDW    Y1, Y0, Y11
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y11
+	VCVTPS2DQ    Y12, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y10
 	VMOVUPS      (SI), X0
 	VPMOVZXWD    X0, Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -2373,9 +2371,9 @@ short2loop:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      16(SI), X2
 	VPMOVZXWD    X2, Y2
@@ -2384,12 +2382,12 @@ short2loop:
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
+	VPADDSW      Y11, Y1, Y1
 	VMOVUPS      32(SI), X3
 	VPMOVZXWD    X3, Y3
 	VPSLLD       $0x10, Y3, Y3
@@ -2397,9 +2395,9 @@ short2loop:
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS 4(DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y3, Y12, Y4
+	VBROADCASTSS 4(R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      48(SI), X5
 	VPMOVZXWD    X5, Y5
@@ -2408,16 +2406,16 @@ short2loop:
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS 4(DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y5, Y12, Y6
+	VBROADCASTSS 4(R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y10, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
+	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -2442,22 +2440,21 @@ ordered13:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+8, R10
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
-	SUBQ    $+2, R12
-	CMPQ    R12, $+2
+	SUBQ    $+2, R11
+	CMPQ    R11, $+2
 	JGE     short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
+	MOVQ R11, R10
+	CMPQ R10, $+32
 	JLT  lanetail
 
 laneloop:
@@ -2470,10 +2467,11 @@ laneloop:
 	VMOVUPS   (R9), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   (R10), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   16(SI), X2
 	VPMOVZXWD X2, Y2
 	VPSLLD    $0x10, Y2, Y2
@@ -2483,26 +2481,28 @@ laneloop:
 	VMOVUPS   32(R9), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   32(R10), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   32(SI), X1
-	VPMOVZXWD X1, Y1
-	VPSLLD    $0x10, Y1, Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   32(SI), X3
+	VPMOVZXWD X3, Y3
+	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
 	VMOVUPS   64(R8), Y6
 	VMOVUPS   64(R9), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   64(R10), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   48(SI), X5
 	VPMOVZXWD X5, Y5
 	VPSLLD    $0x10, Y5, Y5
@@ -2512,21 +2512,22 @@ laneloop:
 	VMOVUPS   96(R9), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   96(R10), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKSSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKSSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXSB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
@@ -2534,7 +2535,7 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
@@ -2549,13 +2550,12 @@ ordered14:
 	ADDQ    $+128, BX
 	ADDQ    $+128, R8
 	ADDQ    $+128, R9
-	ADDQ    $+128, R10
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -2566,9 +2566,9 @@ lanetail:
 	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2581,9 +2581,9 @@ lanetail:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2592,27 +2592,27 @@ piece15:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -2636,9 +2636,9 @@ piece19:
 	MOVQ  AX, 200(SP)
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2659,9 +2659,9 @@ piece19:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2674,9 +2674,9 @@ piece20:
 	MOVQ  CX, 120(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2685,18 +2685,18 @@ piece21:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -2720,9 +2720,9 @@ piece24:
 	MOVQ  AX, 328(SP)
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2743,9 +2743,9 @@ piece24:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2758,9 +2758,9 @@ piece25:
 	MOVQ  CX, 248(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2769,18 +2769,18 @@ piece26:
 	MOVQ  CX, 232(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -2804,9 +2804,9 @@ piece29:
 	MOVQ  AX, 456(SP)
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2827,9 +2827,9 @@ piece29:
 	MOVQ  CX, 408(SP)(AX*1)
 
 piece30:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece31
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2842,9 +2842,9 @@ piece30:
 	MOVQ  CX, 376(SP)(AX*1)
 
 piece31:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece32
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2853,18 +2853,18 @@ piece31:
 	MOVQ  CX, 360(SP)(AX*1)
 
 piece32:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece33
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
 piece33:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece34
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
@@ -2888,9 +2888,9 @@ piece34:
 	MOVQ  AX, 584(SP)
 	MOVQ  AX, 592(SP)
 	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece35
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -2911,9 +2911,9 @@ piece34:
 	MOVQ  CX, 536(SP)(AX*1)
 
 piece35:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece36
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -2926,9 +2926,9 @@ piece35:
 	MOVQ  CX, 504(SP)(AX*1)
 
 piece36:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece37
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -2937,108 +2937,24 @@ piece36:
 	MOVQ  CX, 488(SP)(AX*1)
 
 piece37:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece38
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 480(SP)(AX*1)
 
 piece38:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece39
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	XORL  AX, AX
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 616(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 624(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 632(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000008, R11
-	JEQ   piece41
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 616(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 624(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 632(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000004, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 616(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000002, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000001, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 608(SP)(AX*1)
-
-piece44:
 	VMOVUPS   32(SP), X0
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
@@ -3048,10 +2964,11 @@ piece44:
 	VMOVUPS   480(SP), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   608(SP), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   48(SP), X2
 	VPMOVZXWD X2, Y2
 	VPSLLD    $0x10, Y2, Y2
@@ -3061,26 +2978,28 @@ piece44:
 	VMOVUPS   512(SP), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   640(SP), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   64(SP), X1
-	VPMOVZXWD X1, Y1
-	VPSLLD    $0x10, Y1, Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   64(SP), X3
+	VPMOVZXWD X3, Y3
+	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   160(SP), Y4
 	VMOVUPS   288(SP), Y5
 	VMOVUPS   416(SP), Y6
 	VMOVUPS   544(SP), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   672(SP), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   80(SP), X5
 	VPMOVZXWD X5, Y5
 	VPSLLD    $0x10, Y5, Y5
@@ -3090,79 +3009,80 @@ piece44:
 	VMOVUPS   576(SP), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   704(SP), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKSSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKSSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXSB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
-	JEQ       ordered45
+	JEQ       ordered40
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
 	VPERMD    Y7, Y4, Y7
 	VPAND     Y7, Y6, Y6
 
-ordered45:
+ordered40:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
-	JEQ     piece46
-	MOVQ    R11, AX
+	TESTQ   $0x00000010, R10
+	JEQ     piece41
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
 	MOVQ    8(SP)(AX*1), CX
 	MOVQ    CX, 8(DI)(AX*1)
 
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
+piece41:
+	TESTQ $0x00000008, R10
+	JEQ   piece42
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
+piece42:
+	TESTQ $0x00000004, R10
+	JEQ   piece43
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
+piece43:
+	TESTQ $0x00000002, R10
+	JEQ   piece44
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
+piece44:
+	TESTQ $0x00000001, R10
+	JEQ   piece45
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece50:
+piece45:
 laneend:
 	VZEROUPPER
 	RET
@@ -5207,40 +5127,39 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyUint8BF16AVX2(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+// func QuantizeAnyUint8BF16AVX2(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·QuantizeAnyUint8BF16AVX2(SB), $736-80
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 zeroPoint, R11 elements left, R12 groups left, R13 length
-	// per call: Y0 Narrow16, Y15 NarrowU8
-	// per group: Y14 above, Y13 Narrow16
-	// loaded at each use: scale, minval, below, zeroPoint, least, table
-	// vector registers in use at once: 15
+TEXT ·QuantizeAnyUint8BF16AVX2(SB), $608-72
+	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y0 Narrow16, Y14 NarrowU8
+	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
+	// loaded at each use: scale, minval, above, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         below+32(FP), R8
 	MOVQ         above+40(FP), R9
-	MOVQ         zeroPoint+48(FP), R10
-	VBROADCASTSS least+56(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
+	VBROADCASTSS least+48(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	MOVQ         groups+64(FP), R12
-	MOVQ         length+72(FP), R13
-	CMPQ         R13, $+1
+	VPERMD       Y0, Y1, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R13, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y13
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
+	VBROADCASTSS (R8), Y13
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
@@ -5251,9 +5170,9 @@ grouploop:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      16(SI), X2
 	VPMOVZXWD    X2, Y2
@@ -5262,12 +5181,12 @@ grouploop:
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      32(SI), X3
 	VPMOVZXWD    X3, Y3
 	VPSLLD       $0x10, Y3, Y3
@@ -5275,9 +5194,9 @@ grouploop:
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      48(SI), X5
 	VPMOVZXWD    X5, Y5
@@ -5286,16 +5205,16 @@ grouploop:
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
+	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -5318,12 +5237,12 @@ ordered1:
 	VMOVUPS Y6, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     grouploop
 
 grouptail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -5334,9 +5253,9 @@ grouptail:
 	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece2
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5349,9 +5268,9 @@ grouptail:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece3
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5360,27 +5279,27 @@ piece2:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece4
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece5
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
 piece5:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece6
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -5394,9 +5313,9 @@ piece6:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      48(SP), X2
 	VPMOVZXWD    X2, Y2
@@ -5405,12 +5324,12 @@ piece6:
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      64(SP), X3
 	VPMOVZXWD    X3, Y3
 	VPSLLD       $0x10, Y3, Y3
@@ -5418,9 +5337,9 @@ piece6:
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      80(SP), X5
 	VPMOVZXWD    X5, Y5
@@ -5429,16 +5348,16 @@ piece6:
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
+	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -5459,9 +5378,9 @@ piece6:
 
 ordered7:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
+	TESTQ   $0x00000010, R10
 	JEQ     piece8
-	MOVQ    R11, AX
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
@@ -5469,66 +5388,65 @@ ordered7:
 	MOVQ    CX, 8(DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece9
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece10
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece11
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece11:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
 piece12:
-	LEAQ (DI)(R11*1), DI
-	LEAQ (SI)(R11*2), SI
+	LEAQ (DI)(R10*1), DI
+	LEAQ (SI)(R10*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R11, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS 4(R9), Y13
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y12
-	VBROADCASTSS 4(R10), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPACKSSDW    Y1, Y0, Y11
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y11
+	VCVTPS2DQ    Y12, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y10
 	VMOVUPS      (SI), X0
 	VPMOVZXWD    X0, Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -5536,9 +5454,9 @@ short2loop:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      16(SI), X2
 	VPMOVZXWD    X2, Y2
@@ -5547,12 +5465,12 @@ short2loop:
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
+	VPADDSW      Y11, Y1, Y1
 	VMOVUPS      32(SI), X3
 	VPMOVZXWD    X3, Y3
 	VPSLLD       $0x10, Y3, Y3
@@ -5560,9 +5478,9 @@ short2loop:
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS 4(DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y3, Y12, Y4
+	VBROADCASTSS 4(R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      48(SI), X5
 	VPMOVZXWD    X5, Y5
@@ -5571,16 +5489,16 @@ short2loop:
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS 4(DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y5, Y12, Y6
+	VBROADCASTSS 4(R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y10, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
+	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -5605,22 +5523,21 @@ ordered13:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+8, R10
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
-	SUBQ    $+2, R12
-	CMPQ    R12, $+2
+	SUBQ    $+2, R11
+	CMPQ    R11, $+2
 	JGE     short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
+	MOVQ R11, R10
+	CMPQ R10, $+32
 	JLT  lanetail
 
 laneloop:
@@ -5633,10 +5550,11 @@ laneloop:
 	VMOVUPS   (R9), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   (R10), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   16(SI), X2
 	VPMOVZXWD X2, Y2
 	VPSLLD    $0x10, Y2, Y2
@@ -5646,26 +5564,28 @@ laneloop:
 	VMOVUPS   32(R9), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   32(R10), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   32(SI), X1
-	VPMOVZXWD X1, Y1
-	VPSLLD    $0x10, Y1, Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   32(SI), X3
+	VPMOVZXWD X3, Y3
+	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
 	VMOVUPS   64(R8), Y6
 	VMOVUPS   64(R9), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   64(R10), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   48(SI), X5
 	VPMOVZXWD X5, Y5
 	VPSLLD    $0x10, Y5, Y5
@@ -5675,21 +5595,22 @@ laneloop:
 	VMOVUPS   96(R9), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   96(R10), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKUSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKUSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXUB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
@@ -5697,7 +5618,7 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
@@ -5712,13 +5633,12 @@ ordered14:
 	ADDQ    $+128, BX
 	ADDQ    $+128, R8
 	ADDQ    $+128, R9
-	ADDQ    $+128, R10
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -5729,9 +5649,9 @@ lanetail:
 	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5744,9 +5664,9 @@ lanetail:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5755,27 +5675,27 @@ piece15:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -5799,9 +5719,9 @@ piece19:
 	MOVQ  AX, 200(SP)
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5822,9 +5742,9 @@ piece19:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5837,9 +5757,9 @@ piece20:
 	MOVQ  CX, 120(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5848,18 +5768,18 @@ piece21:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -5883,9 +5803,9 @@ piece24:
 	MOVQ  AX, 328(SP)
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5906,9 +5826,9 @@ piece24:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5921,9 +5841,9 @@ piece25:
 	MOVQ  CX, 248(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5932,18 +5852,18 @@ piece26:
 	MOVQ  CX, 232(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -5967,9 +5887,9 @@ piece29:
 	MOVQ  AX, 456(SP)
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -5990,9 +5910,9 @@ piece29:
 	MOVQ  CX, 408(SP)(AX*1)
 
 piece30:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece31
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6005,9 +5925,9 @@ piece30:
 	MOVQ  CX, 376(SP)(AX*1)
 
 piece31:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece32
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6016,18 +5936,18 @@ piece31:
 	MOVQ  CX, 360(SP)(AX*1)
 
 piece32:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece33
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
 piece33:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece34
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
@@ -6051,9 +5971,9 @@ piece34:
 	MOVQ  AX, 584(SP)
 	MOVQ  AX, 592(SP)
 	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece35
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6074,9 +5994,9 @@ piece34:
 	MOVQ  CX, 536(SP)(AX*1)
 
 piece35:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece36
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6089,9 +6009,9 @@ piece35:
 	MOVQ  CX, 504(SP)(AX*1)
 
 piece36:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece37
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6100,108 +6020,24 @@ piece36:
 	MOVQ  CX, 488(SP)(AX*1)
 
 piece37:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece38
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 480(SP)(AX*1)
 
 piece38:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece39
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	XORL  AX, AX
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 616(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 624(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 632(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000008, R11
-	JEQ   piece41
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 616(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 624(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 632(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000004, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 616(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000002, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 608(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000001, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 608(SP)(AX*1)
-
-piece44:
 	VMOVUPS   32(SP), X0
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
@@ -6211,10 +6047,11 @@ piece44:
 	VMOVUPS   480(SP), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   608(SP), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   48(SP), X2
 	VPMOVZXWD X2, Y2
 	VPSLLD    $0x10, Y2, Y2
@@ -6224,26 +6061,28 @@ piece44:
 	VMOVUPS   512(SP), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   640(SP), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   64(SP), X1
-	VPMOVZXWD X1, Y1
-	VPSLLD    $0x10, Y1, Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   64(SP), X3
+	VPMOVZXWD X3, Y3
+	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   160(SP), Y4
 	VMOVUPS   288(SP), Y5
 	VMOVUPS   416(SP), Y6
 	VMOVUPS   544(SP), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   672(SP), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   80(SP), X5
 	VPMOVZXWD X5, Y5
 	VPSLLD    $0x10, Y5, Y5
@@ -6253,79 +6092,80 @@ piece44:
 	VMOVUPS   576(SP), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   704(SP), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKUSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKUSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXUB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
-	JEQ       ordered45
+	JEQ       ordered40
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
 	VPERMD    Y7, Y4, Y7
 	VPAND     Y7, Y6, Y6
 
-ordered45:
+ordered40:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
-	JEQ     piece46
-	MOVQ    R11, AX
+	TESTQ   $0x00000010, R10
+	JEQ     piece41
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
 	MOVQ    8(SP)(AX*1), CX
 	MOVQ    CX, 8(DI)(AX*1)
 
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
+piece41:
+	TESTQ $0x00000008, R10
+	JEQ   piece42
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
+piece42:
+	TESTQ $0x00000004, R10
+	JEQ   piece43
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
+piece43:
+	TESTQ $0x00000002, R10
+	JEQ   piece44
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
+piece44:
+	TESTQ $0x00000001, R10
+	JEQ   piece45
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece50:
+piece45:
 laneend:
 	VZEROUPPER
 	RET

@@ -1129,81 +1129,81 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyInt8F16AVX512(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+// func QuantizeAnyInt8F16AVX512(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeAnyInt8F16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 zeroPoint, R11 elements left, R12 groups left, R13 length
-	// per call: Z0 least, Z0 Narrow16, Z30 NarrowS8, Z31 table
-	// per group: Z29 scale, Z28 minval, Z27 below, Z26 above, Z0 zeroPoint, Z25 Narrow16
-	// vector registers in use at once: 27
+TEXT ·QuantizeAnyInt8F16AVX512(SB), NOSPLIT, $0-72
+	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
+	// per call: Z31 least, Z0 Narrow16, Z29 NarrowS8, Z30 table
+	// per group: Z28 scale, Z27 minval, Z26 below, Z25 above, Z0 ToInt, Z0 ISub, Z24 Narrow16
+	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         below+32(FP), R8
 	MOVQ         above+40(FP), R9
-	MOVQ         zeroPoint+48(FP), R10
-	VBROADCASTSS least+56(FP), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z31
+	VBROADCASTSS least+48(FP), Z31
+	VPACKSSDW    Z31, Z31, Z0
+	VMOVUPS      constantsAVX512<>+0(SB), Z30
 	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z31, Z30
-	MOVQ         groups+64(FP), R12
-	MOVQ         length+72(FP), R13
-	CMPQ         R13, $+1
+	VPERMD       Z0, Z30, Z29
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R13, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R13, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS (R8), Z27
-	VBROADCASTSS (R9), Z26
-	VBROADCASTSS (R10), Z0
-	VPACKSSDW    Z0, Z0, Z25
-	MOVQ         R13, R11
-	CMPQ         R11, $+64
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (R9), Z25
+	VCVTPS2DQ    Z26, Z0
+	VPSUBD       Z0, Z31, Z0
+	VPACKSSDW    Z0, Z0, Z24
+	MOVQ         R12, R10
+	CMPQ         R10, $+64
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS    (SI), Y0
 	VCVTPH2PS  Y0, Z0
-	VSUBPS     Z28, Z0, Z0
-	VDIVPS     Z29, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z26, Z1
+	VSUBPS     Z27, Z0, Z0
+	VDIVPS     Z28, Z0, Z0
+	VMAXPS     Z0, Z26, Z1
+	VMINPS     Z1, Z25, Z1
 	VCVTPS2DQ  Z1, Z1
 	VMOVUPS    32(SI), Y2
 	VCVTPH2PS  Y2, Z2
-	VSUBPS     Z28, Z2, Z2
-	VDIVPS     Z29, Z2, Z2
-	VMAXPS     Z2, Z27, Z3
-	VMINPS     Z3, Z26, Z3
+	VSUBPS     Z27, Z2, Z2
+	VDIVPS     Z28, Z2, Z2
+	VMAXPS     Z2, Z26, Z3
+	VMINPS     Z3, Z25, Z3
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z25, Z1, Z1
+	VPADDSW    Z24, Z1, Z1
 	VMOVUPS    64(SI), Y3
 	VCVTPH2PS  Y3, Z3
-	VSUBPS     Z28, Z3, Z3
-	VDIVPS     Z29, Z3, Z3
-	VMAXPS     Z3, Z27, Z4
-	VMINPS     Z4, Z26, Z4
+	VSUBPS     Z27, Z3, Z3
+	VDIVPS     Z28, Z3, Z3
+	VMAXPS     Z3, Z26, Z4
+	VMINPS     Z4, Z25, Z4
 	VCVTPS2DQ  Z4, Z4
 	VMOVUPS    96(SI), Y5
 	VCVTPH2PS  Y5, Z5
-	VSUBPS     Z28, Z5, Z5
-	VDIVPS     Z29, Z5, Z5
-	VMAXPS     Z5, Z27, Z6
-	VMINPS     Z6, Z26, Z6
+	VSUBPS     Z27, Z5, Z5
+	VDIVPS     Z28, Z5, Z5
+	VMAXPS     Z5, Z26, Z6
+	VMINPS     Z6, Z25, Z6
 	VCVTPS2DQ  Z6, Z6
 	VPACKSSDW  Z6, Z4, Z4
-	VPADDSW    Z25, Z4, Z4
+	VPADDSW    Z24, Z4, Z4
 	VPACKSSWB  Z4, Z1, Z1
-	VPERMD     Z1, Z31, Z1
-	VPMAXSB    Z30, Z1, Z1
+	VPERMD     Z1, Z30, Z1
+	VPMAXSB    Z29, Z1, Z1
 	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
@@ -1225,54 +1225,54 @@ ordered1:
 	VMOVUPS Z4, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
-	SUBQ    $+64, R11
-	CMPQ    R11, $+64
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     grouploop
 
 grouptail:
-	TESTQ       R11, R11
+	TESTQ       R10, R10
 	JEQ         groupend
 	MOVQ        $-1, AX
-	BZHIQ       R11, AX, AX
+	BZHIQ       R10, AX, AX
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z28, Z0, Z0
-	VDIVPS      Z29, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z26, Z1
+	VSUBPS      Z27, Z0, Z0
+	VDIVPS      Z28, Z0, Z0
+	VMAXPS      Z0, Z26, Z1
+	VMINPS      Z1, Z25, Z1
 	VCVTPS2DQ   Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y2
 	VCVTPH2PS   Y2, Z2
-	VSUBPS      Z28, Z2, Z2
-	VDIVPS      Z29, Z2, Z2
-	VMAXPS      Z2, Z27, Z3
-	VMINPS      Z3, Z26, Z3
+	VSUBPS      Z27, Z2, Z2
+	VDIVPS      Z28, Z2, Z2
+	VMAXPS      Z2, Z26, Z3
+	VMINPS      Z3, Z25, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z1, Z1
-	VPADDSW     Z25, Z1, Z1
+	VPADDSW     Z24, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y3
 	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z28, Z3, Z3
-	VDIVPS      Z29, Z3, Z3
-	VMAXPS      Z3, Z27, Z4
-	VMINPS      Z4, Z26, Z4
+	VSUBPS      Z27, Z3, Z3
+	VDIVPS      Z28, Z3, Z3
+	VMAXPS      Z3, Z26, Z4
+	VMINPS      Z4, Z25, Z4
 	VCVTPS2DQ   Z4, Z4
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y5
 	VCVTPH2PS   Y5, Z5
-	VSUBPS      Z28, Z5, Z5
-	VDIVPS      Z29, Z5, Z5
-	VMAXPS      Z5, Z27, Z6
-	VMINPS      Z6, Z26, Z6
+	VSUBPS      Z27, Z5, Z5
+	VDIVPS      Z28, Z5, Z5
+	VMAXPS      Z5, Z26, Z6
+	VMINPS      Z6, Z25, Z6
 	VCVTPS2DQ   Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPADDSW     Z25, Z4, Z4
+	VPADDSW     Z24, Z4, Z4
 	VPACKSSWB   Z4, Z1, Z1
-	VPERMD      Z1, Z31, Z1
-	VPMAXSB     Z30, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VPMAXSB     Z29, Z1, Z1
 	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
@@ -1292,73 +1292,74 @@ grouptail:
 
 ordered2:
 	VMOVDQU8 Z4, K7, (DI)
-	LEAQ     (DI)(R11*1), DI
-	LEAQ     (SI)(R11*2), SI
+	LEAQ     (DI)(R10*1), DI
+	LEAQ     (SI)(R10*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R11, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z23
-	VBROADCASTSS 4(R9), Z22
-	VBROADCASTSS (R10), Z0
-	VPACKSSDW    Z0, Z0, Z21
-	VBROADCASTSS 4(R10), Z0
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS (R9), Z22
+	VBROADCASTSS 4(R9), Z21
+	VCVTPS2DQ    Z24, Z0
+	VPSUBD       Z0, Z31, Z0
 	VPACKSSDW    Z0, Z0, Z20
+	VCVTPS2DQ    Z23, Z0
+	VPSUBD       Z0, Z31, Z0
+	VPACKSSDW    Z0, Z0, Z19
 	VMOVUPS      (SI), Y0
 	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VDIVPS       Z29, Z0, Z0
-	VMAXPS       Z0, Z25, Z1
-	VMINPS       Z1, Z23, Z1
+	VSUBPS       Z26, Z0, Z0
+	VDIVPS       Z28, Z0, Z0
+	VMAXPS       Z0, Z24, Z1
+	VMINPS       Z1, Z22, Z1
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      32(SI), Y2
 	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z27, Z2, Z2
-	VDIVPS       Z29, Z2, Z2
-	VMAXPS       Z2, Z25, Z3
-	VMINPS       Z3, Z23, Z3
+	VSUBPS       Z26, Z2, Z2
+	VDIVPS       Z28, Z2, Z2
+	VMAXPS       Z2, Z24, Z3
+	VMINPS       Z3, Z22, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z21, Z1, Z1
+	VPADDSW      Z20, Z1, Z1
 	VMOVUPS      64(SI), Y3
 	VCVTPH2PS    Y3, Z3
-	VSUBPS       Z26, Z3, Z3
-	VDIVPS       Z28, Z3, Z3
-	VMAXPS       Z3, Z24, Z4
-	VMINPS       Z4, Z22, Z4
+	VSUBPS       Z25, Z3, Z3
+	VDIVPS       Z27, Z3, Z3
+	VMAXPS       Z3, Z23, Z4
+	VMINPS       Z4, Z21, Z4
 	VCVTPS2DQ    Z4, Z4
 	VMOVUPS      96(SI), Y5
 	VCVTPH2PS    Y5, Z5
-	VSUBPS       Z26, Z5, Z5
-	VDIVPS       Z28, Z5, Z5
-	VMAXPS       Z5, Z24, Z6
-	VMINPS       Z6, Z22, Z6
+	VSUBPS       Z25, Z5, Z5
+	VDIVPS       Z27, Z5, Z5
+	VMAXPS       Z5, Z23, Z6
+	VMINPS       Z6, Z21, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z20, Z4, Z4
+	VPADDSW      Z19, Z4, Z4
 	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
 	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
@@ -1382,81 +1383,84 @@ ordered3:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+8, R10
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
-	SUBQ    $+2, R12
-	CMPQ    R12, $+2
+	SUBQ    $+2, R11
+	CMPQ    R11, $+2
 	JGE     short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R12, $+4
+	CMPQ R11, $+4
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS 8(DX), Z27
-	VBROADCASTSS 12(DX), Z26
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
-	VBROADCASTSS (R9), Z17
-	VBROADCASTSS 4(R9), Z16
-	VBROADCASTSS 8(R9), Z15
-	VBROADCASTSS 12(R9), Z14
-	VBROADCASTSS (R10), Z0
-	VBROADCASTSS 4(R10), Z1
-	VPACKSSDW    Z1, Z0, Z13
-	VBROADCASTSS 8(R10), Z0
-	VBROADCASTSS 12(R10), Z1
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VBROADCASTSS (R9), Z16
+	VBROADCASTSS 4(R9), Z15
+	VBROADCASTSS 8(R9), Z14
+	VBROADCASTSS 12(R9), Z13
+	VCVTPS2DQ    Z20, Z0
+	VPSUBD       Z0, Z31, Z0
+	VCVTPS2DQ    Z19, Z1
+	VPSUBD       Z1, Z31, Z1
 	VPACKSSDW    Z1, Z0, Z12
+	VCVTPS2DQ    Z18, Z0
+	VPSUBD       Z0, Z31, Z0
+	VCVTPS2DQ    Z17, Z1
+	VPSUBD       Z1, Z31, Z1
+	VPACKSSDW    Z1, Z0, Z11
 	VMOVUPS      (SI), Y0
 	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VDIVPS       Z29, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z17, Z1
+	VSUBPS       Z24, Z0, Z0
+	VDIVPS       Z28, Z0, Z0
+	VMAXPS       Z0, Z20, Z1
+	VMINPS       Z1, Z16, Z1
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      32(SI), Y2
 	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z24, Z2, Z2
-	VDIVPS       Z28, Z2, Z2
-	VMAXPS       Z2, Z20, Z3
-	VMINPS       Z3, Z16, Z3
+	VSUBPS       Z23, Z2, Z2
+	VDIVPS       Z27, Z2, Z2
+	VMAXPS       Z2, Z19, Z3
+	VMINPS       Z3, Z15, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z13, Z1, Z1
+	VPADDSW      Z12, Z1, Z1
 	VMOVUPS      64(SI), Y3
 	VCVTPH2PS    Y3, Z3
-	VSUBPS       Z23, Z3, Z3
-	VDIVPS       Z27, Z3, Z3
-	VMAXPS       Z3, Z19, Z4
-	VMINPS       Z4, Z15, Z4
+	VSUBPS       Z22, Z3, Z3
+	VDIVPS       Z26, Z3, Z3
+	VMAXPS       Z3, Z18, Z4
+	VMINPS       Z4, Z14, Z4
 	VCVTPS2DQ    Z4, Z4
 	VMOVUPS      96(SI), Y5
 	VCVTPH2PS    Y5, Z5
-	VSUBPS       Z22, Z5, Z5
-	VDIVPS       Z26, Z5, Z5
-	VMAXPS       Z5, Z18, Z6
-	VMINPS       Z6, Z14, Z6
+	VSUBPS       Z21, Z5, Z5
+	VDIVPS       Z25, Z5, Z5
+	VMAXPS       Z5, Z17, Z6
+	VMINPS       Z6, Z13, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z12, Z4, Z4
+	VPADDSW      Z11, Z4, Z4
 	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
 	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
@@ -1480,22 +1484,21 @@ ordered4:
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+16, R10
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
-	SUBQ    $+4, R12
-	CMPQ    R12, $+4
+	SUBQ    $+4, R11
+	CMPQ    R11, $+4
 	JGE     short4loop
 
 short4end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+64
+	MOVQ R11, R10
+	CMPQ R10, $+64
 	JLT  lanetail
 
 laneloop:
@@ -1507,10 +1510,11 @@ laneloop:
 	VMOVUPS    (R9), Z4
 	VSUBPS     Z2, Z0, Z0
 	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z3, Z3
-	VMINPS     Z3, Z4, Z3
+	VMAXPS     Z0, Z3, Z1
+	VMINPS     Z1, Z4, Z1
+	VCVTPS2DQ  Z1, Z1
 	VCVTPS2DQ  Z3, Z3
-	VMOVUPS    (R10), Z1
+	VPSUBD     Z3, Z31, Z3
 	VMOVUPS    32(SI), Y2
 	VCVTPH2PS  Y2, Z2
 	VMOVUPS    64(DX), Z4
@@ -1519,25 +1523,27 @@ laneloop:
 	VMOVUPS    64(R9), Z7
 	VSUBPS     Z5, Z2, Z2
 	VDIVPS     Z4, Z2, Z2
-	VMAXPS     Z2, Z6, Z6
-	VMINPS     Z6, Z7, Z6
+	VMAXPS     Z2, Z6, Z4
+	VMINPS     Z4, Z7, Z4
+	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
-	VMOVUPS    64(R10), Z4
-	VPACKSSDW  Z6, Z3, Z3
+	VPSUBD     Z6, Z31, Z6
 	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VMOVUPS    64(SI), Y1
-	VCVTPH2PS  Y1, Z1
+	VPACKSSDW  Z6, Z3, Z3
+	VPADDSW    Z3, Z1, Z1
+	VMOVUPS    64(SI), Y3
+	VCVTPH2PS  Y3, Z3
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
 	VMOVUPS    128(R8), Z6
 	VMOVUPS    128(R9), Z7
-	VSUBPS     Z5, Z1, Z1
-	VDIVPS     Z4, Z1, Z1
-	VMAXPS     Z1, Z6, Z6
-	VMINPS     Z6, Z7, Z6
+	VSUBPS     Z5, Z3, Z3
+	VDIVPS     Z4, Z3, Z3
+	VMAXPS     Z3, Z6, Z4
+	VMINPS     Z4, Z7, Z4
+	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
-	VMOVUPS    128(R10), Z4
+	VPSUBD     Z6, Z31, Z6
 	VMOVUPS    96(SI), Y5
 	VCVTPH2PS  Y5, Z5
 	VMOVUPS    192(DX), Z7
@@ -1546,24 +1552,25 @@ laneloop:
 	VMOVUPS    192(R9), Z10
 	VSUBPS     Z8, Z5, Z5
 	VDIVPS     Z7, Z5, Z5
-	VMAXPS     Z5, Z9, Z9
-	VMINPS     Z9, Z10, Z9
+	VMAXPS     Z5, Z9, Z7
+	VMINPS     Z7, Z10, Z7
+	VCVTPS2DQ  Z7, Z7
 	VCVTPS2DQ  Z9, Z9
-	VMOVUPS    192(R10), Z7
-	VPACKSSDW  Z9, Z6, Z6
+	VPSUBD     Z9, Z31, Z9
 	VPACKSSDW  Z7, Z4, Z4
-	VPADDSW    Z4, Z6, Z6
-	VPACKSSWB  Z6, Z3, Z3
-	VPERMD     Z3, Z31, Z3
-	VPMAXSB    Z30, Z3, Z3
-	VMOVDQA64  Z3, Z4
+	VPACKSSDW  Z9, Z6, Z6
+	VPADDSW    Z6, Z4, Z4
+	VPACKSSWB  Z4, Z1, Z1
+	VPERMD     Z1, Z30, Z1
+	VPMAXSB    Z29, Z1, Z1
+	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z1, Z5, K2
+	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
 	JEQ        ordered5
 	VCMPPS     $0x07, Z5, Z5, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
+	VCMPPS     $0x07, Z3, Z3, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z2, Z2, K2
@@ -1581,16 +1588,15 @@ ordered5:
 	ADDQ    $+256, BX
 	ADDQ    $+256, R8
 	ADDQ    $+256, R9
-	ADDQ    $+256, R10
-	SUBQ    $+64, R11
-	CMPQ    R11, $+64
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     laneloop
 
 lanetail:
-	TESTQ       R11, R11
+	TESTQ       R10, R10
 	JEQ         laneend
 	MOVQ        $-1, AX
-	BZHIQ       R11, AX, AX
+	BZHIQ       R10, AX, AX
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1600,10 +1606,11 @@ lanetail:
 	VMOVUPS.Z   (R9), K7, Z4
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z4, Z3
+	VMAXPS      Z0, Z3, Z1
+	VMINPS      Z1, Z4, Z1
+	VCVTPS2DQ   Z1, Z1
 	VCVTPS2DQ   Z3, Z3
-	VMOVUPS.Z   (R10), K7, Z1
+	VPSUBD      Z3, Z31, Z3
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y2
 	VCVTPH2PS   Y2, Z2
@@ -1617,17 +1624,17 @@ lanetail:
 	VMOVUPS.Z   64(R9), K6, Z7
 	VSUBPS      Z5, Z2, Z2
 	VDIVPS      Z4, Z2, Z2
-	VMAXPS      Z2, Z6, Z6
-	VMINPS      Z6, Z7, Z6
+	VMAXPS      Z2, Z6, Z4
+	VMINPS      Z4, Z7, Z4
+	VCVTPS2DQ   Z4, Z4
 	VCVTPS2DQ   Z6, Z6
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(R10), K6, Z4
-	VPACKSSDW   Z6, Z3, Z3
+	VPSUBD      Z6, Z31, Z6
 	VPACKSSDW   Z4, Z1, Z1
-	VPADDSW     Z1, Z3, Z3
+	VPACKSSDW   Z6, Z3, Z3
+	VPADDSW     Z3, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y1
-	VCVTPH2PS   Y1, Z1
+	VMOVDQU16.Z 64(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z4
 	KSHIFTRQ    $0x20, K7, K6
@@ -1636,13 +1643,13 @@ lanetail:
 	VMOVUPS.Z   128(R8), K6, Z6
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z7
-	VSUBPS      Z5, Z1, Z1
-	VDIVPS      Z4, Z1, Z1
-	VMAXPS      Z1, Z6, Z6
-	VMINPS      Z6, Z7, Z6
+	VSUBPS      Z5, Z3, Z3
+	VDIVPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z6, Z4
+	VMINPS      Z4, Z7, Z4
+	VCVTPS2DQ   Z4, Z4
 	VCVTPS2DQ   Z6, Z6
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(R10), K6, Z4
+	VPSUBD      Z6, Z31, Z6
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y5
 	VCVTPH2PS   Y5, Z5
@@ -1656,25 +1663,25 @@ lanetail:
 	VMOVUPS.Z   192(R9), K6, Z10
 	VSUBPS      Z8, Z5, Z5
 	VDIVPS      Z7, Z5, Z5
-	VMAXPS      Z5, Z9, Z9
-	VMINPS      Z9, Z10, Z9
+	VMAXPS      Z5, Z9, Z7
+	VMINPS      Z7, Z10, Z7
+	VCVTPS2DQ   Z7, Z7
 	VCVTPS2DQ   Z9, Z9
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(R10), K6, Z7
-	VPACKSSDW   Z9, Z6, Z6
+	VPSUBD      Z9, Z31, Z9
 	VPACKSSDW   Z7, Z4, Z4
-	VPADDSW     Z4, Z6, Z6
-	VPACKSSWB   Z6, Z3, Z3
-	VPERMD      Z3, Z31, Z3
-	VPMAXSB     Z30, Z3, Z3
-	VMOVDQA64   Z3, Z4
+	VPACKSSDW   Z9, Z6, Z6
+	VPADDSW     Z6, Z4, Z4
+	VPACKSSWB   Z4, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VPMAXSB     Z29, Z1, Z1
+	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
-	VCMPPS      $0x03, Z1, Z5, K2
+	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
 	JEQ         ordered6
 	VCMPPS      $0x07, Z5, Z5, K1
 	KSHIFTLQ    $0x10, K1, K1
-	VCMPPS      $0x07, Z1, Z1, K2
+	VCMPPS      $0x07, Z3, Z3, K2
 	KORQ        K1, K2, K1
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z2, Z2, K2
@@ -2816,81 +2823,81 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyUint8F16AVX512(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+// func QuantizeAnyUint8F16AVX512(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeAnyUint8F16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 zeroPoint, R11 elements left, R12 groups left, R13 length
-	// per call: Z0 least, Z0 Narrow16, Z30 NarrowU8, Z31 table
-	// per group: Z29 scale, Z28 minval, Z27 below, Z26 above, Z0 zeroPoint, Z25 Narrow16
-	// vector registers in use at once: 27
+TEXT ·QuantizeAnyUint8F16AVX512(SB), NOSPLIT, $0-72
+	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
+	// per call: Z31 least, Z0 Narrow16, Z29 NarrowU8, Z30 table
+	// per group: Z28 scale, Z27 minval, Z26 below, Z25 above, Z0 ToInt, Z0 ISub, Z24 Narrow16
+	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         below+32(FP), R8
 	MOVQ         above+40(FP), R9
-	MOVQ         zeroPoint+48(FP), R10
-	VBROADCASTSS least+56(FP), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z31
+	VBROADCASTSS least+48(FP), Z31
+	VPACKSSDW    Z31, Z31, Z0
+	VMOVUPS      constantsAVX512<>+0(SB), Z30
 	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z31, Z30
-	MOVQ         groups+64(FP), R12
-	MOVQ         length+72(FP), R13
-	CMPQ         R13, $+1
+	VPERMD       Z0, Z30, Z29
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R13, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R13, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS (R8), Z27
-	VBROADCASTSS (R9), Z26
-	VBROADCASTSS (R10), Z0
-	VPACKSSDW    Z0, Z0, Z25
-	MOVQ         R13, R11
-	CMPQ         R11, $+64
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (R9), Z25
+	VCVTPS2DQ    Z26, Z0
+	VPSUBD       Z0, Z31, Z0
+	VPACKSSDW    Z0, Z0, Z24
+	MOVQ         R12, R10
+	CMPQ         R10, $+64
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS    (SI), Y0
 	VCVTPH2PS  Y0, Z0
-	VSUBPS     Z28, Z0, Z0
-	VDIVPS     Z29, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z26, Z1
+	VSUBPS     Z27, Z0, Z0
+	VDIVPS     Z28, Z0, Z0
+	VMAXPS     Z0, Z26, Z1
+	VMINPS     Z1, Z25, Z1
 	VCVTPS2DQ  Z1, Z1
 	VMOVUPS    32(SI), Y2
 	VCVTPH2PS  Y2, Z2
-	VSUBPS     Z28, Z2, Z2
-	VDIVPS     Z29, Z2, Z2
-	VMAXPS     Z2, Z27, Z3
-	VMINPS     Z3, Z26, Z3
+	VSUBPS     Z27, Z2, Z2
+	VDIVPS     Z28, Z2, Z2
+	VMAXPS     Z2, Z26, Z3
+	VMINPS     Z3, Z25, Z3
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z25, Z1, Z1
+	VPADDSW    Z24, Z1, Z1
 	VMOVUPS    64(SI), Y3
 	VCVTPH2PS  Y3, Z3
-	VSUBPS     Z28, Z3, Z3
-	VDIVPS     Z29, Z3, Z3
-	VMAXPS     Z3, Z27, Z4
-	VMINPS     Z4, Z26, Z4
+	VSUBPS     Z27, Z3, Z3
+	VDIVPS     Z28, Z3, Z3
+	VMAXPS     Z3, Z26, Z4
+	VMINPS     Z4, Z25, Z4
 	VCVTPS2DQ  Z4, Z4
 	VMOVUPS    96(SI), Y5
 	VCVTPH2PS  Y5, Z5
-	VSUBPS     Z28, Z5, Z5
-	VDIVPS     Z29, Z5, Z5
-	VMAXPS     Z5, Z27, Z6
-	VMINPS     Z6, Z26, Z6
+	VSUBPS     Z27, Z5, Z5
+	VDIVPS     Z28, Z5, Z5
+	VMAXPS     Z5, Z26, Z6
+	VMINPS     Z6, Z25, Z6
 	VCVTPS2DQ  Z6, Z6
 	VPACKSSDW  Z6, Z4, Z4
-	VPADDSW    Z25, Z4, Z4
+	VPADDSW    Z24, Z4, Z4
 	VPACKUSWB  Z4, Z1, Z1
-	VPERMD     Z1, Z31, Z1
-	VPMAXUB    Z30, Z1, Z1
+	VPERMD     Z1, Z30, Z1
+	VPMAXUB    Z29, Z1, Z1
 	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
@@ -2912,54 +2919,54 @@ ordered1:
 	VMOVUPS Z4, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
-	SUBQ    $+64, R11
-	CMPQ    R11, $+64
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     grouploop
 
 grouptail:
-	TESTQ       R11, R11
+	TESTQ       R10, R10
 	JEQ         groupend
 	MOVQ        $-1, AX
-	BZHIQ       R11, AX, AX
+	BZHIQ       R10, AX, AX
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z28, Z0, Z0
-	VDIVPS      Z29, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z26, Z1
+	VSUBPS      Z27, Z0, Z0
+	VDIVPS      Z28, Z0, Z0
+	VMAXPS      Z0, Z26, Z1
+	VMINPS      Z1, Z25, Z1
 	VCVTPS2DQ   Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y2
 	VCVTPH2PS   Y2, Z2
-	VSUBPS      Z28, Z2, Z2
-	VDIVPS      Z29, Z2, Z2
-	VMAXPS      Z2, Z27, Z3
-	VMINPS      Z3, Z26, Z3
+	VSUBPS      Z27, Z2, Z2
+	VDIVPS      Z28, Z2, Z2
+	VMAXPS      Z2, Z26, Z3
+	VMINPS      Z3, Z25, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z1, Z1
-	VPADDSW     Z25, Z1, Z1
+	VPADDSW     Z24, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y3
 	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z28, Z3, Z3
-	VDIVPS      Z29, Z3, Z3
-	VMAXPS      Z3, Z27, Z4
-	VMINPS      Z4, Z26, Z4
+	VSUBPS      Z27, Z3, Z3
+	VDIVPS      Z28, Z3, Z3
+	VMAXPS      Z3, Z26, Z4
+	VMINPS      Z4, Z25, Z4
 	VCVTPS2DQ   Z4, Z4
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y5
 	VCVTPH2PS   Y5, Z5
-	VSUBPS      Z28, Z5, Z5
-	VDIVPS      Z29, Z5, Z5
-	VMAXPS      Z5, Z27, Z6
-	VMINPS      Z6, Z26, Z6
+	VSUBPS      Z27, Z5, Z5
+	VDIVPS      Z28, Z5, Z5
+	VMAXPS      Z5, Z26, Z6
+	VMINPS      Z6, Z25, Z6
 	VCVTPS2DQ   Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPADDSW     Z25, Z4, Z4
+	VPADDSW     Z24, Z4, Z4
 	VPACKUSWB   Z4, Z1, Z1
-	VPERMD      Z1, Z31, Z1
-	VPMAXUB     Z30, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VPMAXUB     Z29, Z1, Z1
 	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
@@ -2979,73 +2986,74 @@ grouptail:
 
 ordered2:
 	VMOVDQU8 Z4, K7, (DI)
-	LEAQ     (DI)(R11*1), DI
-	LEAQ     (SI)(R11*2), SI
+	LEAQ     (DI)(R10*1), DI
+	LEAQ     (SI)(R10*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R11, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z23
-	VBROADCASTSS 4(R9), Z22
-	VBROADCASTSS (R10), Z0
-	VPACKSSDW    Z0, Z0, Z21
-	VBROADCASTSS 4(R10), Z0
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS (R9), Z22
+	VBROADCASTSS 4(R9), Z21
+	VCVTPS2DQ    Z24, Z0
+	VPSUBD       Z0, Z31, Z0
 	VPACKSSDW    Z0, Z0, Z20
+	VCVTPS2DQ    Z23, Z0
+	VPSUBD       Z0, Z31, Z0
+	VPACKSSDW    Z0, Z0, Z19
 	VMOVUPS      (SI), Y0
 	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VDIVPS       Z29, Z0, Z0
-	VMAXPS       Z0, Z25, Z1
-	VMINPS       Z1, Z23, Z1
+	VSUBPS       Z26, Z0, Z0
+	VDIVPS       Z28, Z0, Z0
+	VMAXPS       Z0, Z24, Z1
+	VMINPS       Z1, Z22, Z1
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      32(SI), Y2
 	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z27, Z2, Z2
-	VDIVPS       Z29, Z2, Z2
-	VMAXPS       Z2, Z25, Z3
-	VMINPS       Z3, Z23, Z3
+	VSUBPS       Z26, Z2, Z2
+	VDIVPS       Z28, Z2, Z2
+	VMAXPS       Z2, Z24, Z3
+	VMINPS       Z3, Z22, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z21, Z1, Z1
+	VPADDSW      Z20, Z1, Z1
 	VMOVUPS      64(SI), Y3
 	VCVTPH2PS    Y3, Z3
-	VSUBPS       Z26, Z3, Z3
-	VDIVPS       Z28, Z3, Z3
-	VMAXPS       Z3, Z24, Z4
-	VMINPS       Z4, Z22, Z4
+	VSUBPS       Z25, Z3, Z3
+	VDIVPS       Z27, Z3, Z3
+	VMAXPS       Z3, Z23, Z4
+	VMINPS       Z4, Z21, Z4
 	VCVTPS2DQ    Z4, Z4
 	VMOVUPS      96(SI), Y5
 	VCVTPH2PS    Y5, Z5
-	VSUBPS       Z26, Z5, Z5
-	VDIVPS       Z28, Z5, Z5
-	VMAXPS       Z5, Z24, Z6
-	VMINPS       Z6, Z22, Z6
+	VSUBPS       Z25, Z5, Z5
+	VDIVPS       Z27, Z5, Z5
+	VMAXPS       Z5, Z23, Z6
+	VMINPS       Z6, Z21, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z20, Z4, Z4
+	VPADDSW      Z19, Z4, Z4
 	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
 	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
@@ -3069,81 +3077,84 @@ ordered3:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+8, R10
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
-	SUBQ    $+2, R12
-	CMPQ    R12, $+2
+	SUBQ    $+2, R11
+	CMPQ    R11, $+2
 	JGE     short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R12, $+4
+	CMPQ R11, $+4
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS 8(DX), Z27
-	VBROADCASTSS 12(DX), Z26
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
-	VBROADCASTSS (R9), Z17
-	VBROADCASTSS 4(R9), Z16
-	VBROADCASTSS 8(R9), Z15
-	VBROADCASTSS 12(R9), Z14
-	VBROADCASTSS (R10), Z0
-	VBROADCASTSS 4(R10), Z1
-	VPACKSSDW    Z1, Z0, Z13
-	VBROADCASTSS 8(R10), Z0
-	VBROADCASTSS 12(R10), Z1
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VBROADCASTSS (R9), Z16
+	VBROADCASTSS 4(R9), Z15
+	VBROADCASTSS 8(R9), Z14
+	VBROADCASTSS 12(R9), Z13
+	VCVTPS2DQ    Z20, Z0
+	VPSUBD       Z0, Z31, Z0
+	VCVTPS2DQ    Z19, Z1
+	VPSUBD       Z1, Z31, Z1
 	VPACKSSDW    Z1, Z0, Z12
+	VCVTPS2DQ    Z18, Z0
+	VPSUBD       Z0, Z31, Z0
+	VCVTPS2DQ    Z17, Z1
+	VPSUBD       Z1, Z31, Z1
+	VPACKSSDW    Z1, Z0, Z11
 	VMOVUPS      (SI), Y0
 	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VDIVPS       Z29, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z17, Z1
+	VSUBPS       Z24, Z0, Z0
+	VDIVPS       Z28, Z0, Z0
+	VMAXPS       Z0, Z20, Z1
+	VMINPS       Z1, Z16, Z1
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      32(SI), Y2
 	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z24, Z2, Z2
-	VDIVPS       Z28, Z2, Z2
-	VMAXPS       Z2, Z20, Z3
-	VMINPS       Z3, Z16, Z3
+	VSUBPS       Z23, Z2, Z2
+	VDIVPS       Z27, Z2, Z2
+	VMAXPS       Z2, Z19, Z3
+	VMINPS       Z3, Z15, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z13, Z1, Z1
+	VPADDSW      Z12, Z1, Z1
 	VMOVUPS      64(SI), Y3
 	VCVTPH2PS    Y3, Z3
-	VSUBPS       Z23, Z3, Z3
-	VDIVPS       Z27, Z3, Z3
-	VMAXPS       Z3, Z19, Z4
-	VMINPS       Z4, Z15, Z4
+	VSUBPS       Z22, Z3, Z3
+	VDIVPS       Z26, Z3, Z3
+	VMAXPS       Z3, Z18, Z4
+	VMINPS       Z4, Z14, Z4
 	VCVTPS2DQ    Z4, Z4
 	VMOVUPS      96(SI), Y5
 	VCVTPH2PS    Y5, Z5
-	VSUBPS       Z22, Z5, Z5
-	VDIVPS       Z26, Z5, Z5
-	VMAXPS       Z5, Z18, Z6
-	VMINPS       Z6, Z14, Z6
+	VSUBPS       Z21, Z5, Z5
+	VDIVPS       Z25, Z5, Z5
+	VMAXPS       Z5, Z17, Z6
+	VMINPS       Z6, Z13, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z12, Z4, Z4
+	VPADDSW      Z11, Z4, Z4
 	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
 	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
@@ -3167,22 +3178,21 @@ ordered4:
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+16, R10
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
-	SUBQ    $+4, R12
-	CMPQ    R12, $+4
+	SUBQ    $+4, R11
+	CMPQ    R11, $+4
 	JGE     short4loop
 
 short4end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+64
+	MOVQ R11, R10
+	CMPQ R10, $+64
 	JLT  lanetail
 
 laneloop:
@@ -3194,10 +3204,11 @@ laneloop:
 	VMOVUPS    (R9), Z4
 	VSUBPS     Z2, Z0, Z0
 	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z3, Z3
-	VMINPS     Z3, Z4, Z3
+	VMAXPS     Z0, Z3, Z1
+	VMINPS     Z1, Z4, Z1
+	VCVTPS2DQ  Z1, Z1
 	VCVTPS2DQ  Z3, Z3
-	VMOVUPS    (R10), Z1
+	VPSUBD     Z3, Z31, Z3
 	VMOVUPS    32(SI), Y2
 	VCVTPH2PS  Y2, Z2
 	VMOVUPS    64(DX), Z4
@@ -3206,25 +3217,27 @@ laneloop:
 	VMOVUPS    64(R9), Z7
 	VSUBPS     Z5, Z2, Z2
 	VDIVPS     Z4, Z2, Z2
-	VMAXPS     Z2, Z6, Z6
-	VMINPS     Z6, Z7, Z6
+	VMAXPS     Z2, Z6, Z4
+	VMINPS     Z4, Z7, Z4
+	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
-	VMOVUPS    64(R10), Z4
-	VPACKSSDW  Z6, Z3, Z3
+	VPSUBD     Z6, Z31, Z6
 	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VMOVUPS    64(SI), Y1
-	VCVTPH2PS  Y1, Z1
+	VPACKSSDW  Z6, Z3, Z3
+	VPADDSW    Z3, Z1, Z1
+	VMOVUPS    64(SI), Y3
+	VCVTPH2PS  Y3, Z3
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
 	VMOVUPS    128(R8), Z6
 	VMOVUPS    128(R9), Z7
-	VSUBPS     Z5, Z1, Z1
-	VDIVPS     Z4, Z1, Z1
-	VMAXPS     Z1, Z6, Z6
-	VMINPS     Z6, Z7, Z6
+	VSUBPS     Z5, Z3, Z3
+	VDIVPS     Z4, Z3, Z3
+	VMAXPS     Z3, Z6, Z4
+	VMINPS     Z4, Z7, Z4
+	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
-	VMOVUPS    128(R10), Z4
+	VPSUBD     Z6, Z31, Z6
 	VMOVUPS    96(SI), Y5
 	VCVTPH2PS  Y5, Z5
 	VMOVUPS    192(DX), Z7
@@ -3233,24 +3246,25 @@ laneloop:
 	VMOVUPS    192(R9), Z10
 	VSUBPS     Z8, Z5, Z5
 	VDIVPS     Z7, Z5, Z5
-	VMAXPS     Z5, Z9, Z9
-	VMINPS     Z9, Z10, Z9
+	VMAXPS     Z5, Z9, Z7
+	VMINPS     Z7, Z10, Z7
+	VCVTPS2DQ  Z7, Z7
 	VCVTPS2DQ  Z9, Z9
-	VMOVUPS    192(R10), Z7
-	VPACKSSDW  Z9, Z6, Z6
+	VPSUBD     Z9, Z31, Z9
 	VPACKSSDW  Z7, Z4, Z4
-	VPADDSW    Z4, Z6, Z6
-	VPACKUSWB  Z6, Z3, Z3
-	VPERMD     Z3, Z31, Z3
-	VPMAXUB    Z30, Z3, Z3
-	VMOVDQA64  Z3, Z4
+	VPACKSSDW  Z9, Z6, Z6
+	VPADDSW    Z6, Z4, Z4
+	VPACKUSWB  Z4, Z1, Z1
+	VPERMD     Z1, Z30, Z1
+	VPMAXUB    Z29, Z1, Z1
+	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z1, Z5, K2
+	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
 	JEQ        ordered5
 	VCMPPS     $0x07, Z5, Z5, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
+	VCMPPS     $0x07, Z3, Z3, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z2, Z2, K2
@@ -3268,16 +3282,15 @@ ordered5:
 	ADDQ    $+256, BX
 	ADDQ    $+256, R8
 	ADDQ    $+256, R9
-	ADDQ    $+256, R10
-	SUBQ    $+64, R11
-	CMPQ    R11, $+64
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     laneloop
 
 lanetail:
-	TESTQ       R11, R11
+	TESTQ       R10, R10
 	JEQ         laneend
 	MOVQ        $-1, AX
-	BZHIQ       R11, AX, AX
+	BZHIQ       R10, AX, AX
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3287,10 +3300,11 @@ lanetail:
 	VMOVUPS.Z   (R9), K7, Z4
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z4, Z3
+	VMAXPS      Z0, Z3, Z1
+	VMINPS      Z1, Z4, Z1
+	VCVTPS2DQ   Z1, Z1
 	VCVTPS2DQ   Z3, Z3
-	VMOVUPS.Z   (R10), K7, Z1
+	VPSUBD      Z3, Z31, Z3
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y2
 	VCVTPH2PS   Y2, Z2
@@ -3304,17 +3318,17 @@ lanetail:
 	VMOVUPS.Z   64(R9), K6, Z7
 	VSUBPS      Z5, Z2, Z2
 	VDIVPS      Z4, Z2, Z2
-	VMAXPS      Z2, Z6, Z6
-	VMINPS      Z6, Z7, Z6
+	VMAXPS      Z2, Z6, Z4
+	VMINPS      Z4, Z7, Z4
+	VCVTPS2DQ   Z4, Z4
 	VCVTPS2DQ   Z6, Z6
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(R10), K6, Z4
-	VPACKSSDW   Z6, Z3, Z3
+	VPSUBD      Z6, Z31, Z6
 	VPACKSSDW   Z4, Z1, Z1
-	VPADDSW     Z1, Z3, Z3
+	VPACKSSDW   Z6, Z3, Z3
+	VPADDSW     Z3, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y1
-	VCVTPH2PS   Y1, Z1
+	VMOVDQU16.Z 64(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z4
 	KSHIFTRQ    $0x20, K7, K6
@@ -3323,13 +3337,13 @@ lanetail:
 	VMOVUPS.Z   128(R8), K6, Z6
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z7
-	VSUBPS      Z5, Z1, Z1
-	VDIVPS      Z4, Z1, Z1
-	VMAXPS      Z1, Z6, Z6
-	VMINPS      Z6, Z7, Z6
+	VSUBPS      Z5, Z3, Z3
+	VDIVPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z6, Z4
+	VMINPS      Z4, Z7, Z4
+	VCVTPS2DQ   Z4, Z4
 	VCVTPS2DQ   Z6, Z6
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(R10), K6, Z4
+	VPSUBD      Z6, Z31, Z6
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y5
 	VCVTPH2PS   Y5, Z5
@@ -3343,25 +3357,25 @@ lanetail:
 	VMOVUPS.Z   192(R9), K6, Z10
 	VSUBPS      Z8, Z5, Z5
 	VDIVPS      Z7, Z5, Z5
-	VMAXPS      Z5, Z9, Z9
-	VMINPS      Z9, Z10, Z9
+	VMAXPS      Z5, Z9, Z7
+	VMINPS      Z7, Z10, Z7
+	VCVTPS2DQ   Z7, Z7
 	VCVTPS2DQ   Z9, Z9
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(R10), K6, Z7
-	VPACKSSDW   Z9, Z6, Z6
+	VPSUBD      Z9, Z31, Z9
 	VPACKSSDW   Z7, Z4, Z4
-	VPADDSW     Z4, Z6, Z6
-	VPACKUSWB   Z6, Z3, Z3
-	VPERMD      Z3, Z31, Z3
-	VPMAXUB     Z30, Z3, Z3
-	VMOVDQA64   Z3, Z4
+	VPACKSSDW   Z9, Z6, Z6
+	VPADDSW     Z6, Z4, Z4
+	VPACKUSWB   Z4, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VPMAXUB     Z29, Z1, Z1
+	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
-	VCMPPS      $0x03, Z1, Z5, K2
+	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
 	JEQ         ordered6
 	VCMPPS      $0x07, Z5, Z5, K1
 	KSHIFTLQ    $0x10, K1, K1
-	VCMPPS      $0x07, Z1, Z1, K2
+	VCMPPS      $0x07, Z3, Z3, K2
 	KORQ        K1, K2, K1
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z2, Z2, K2

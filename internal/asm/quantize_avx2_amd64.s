@@ -2052,40 +2052,39 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyInt8AVX2(q *int8, x *float32, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+// func QuantizeAnyInt8AVX2(q *int8, x *float32, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·QuantizeAnyInt8AVX2(SB), $800-80
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 zeroPoint, R11 elements left, R12 groups left, R13 length
-	// per call: Y0 Narrow16, Y15 NarrowS8
-	// per group: Y14 above, Y13 Narrow16
-	// loaded at each use: scale, minval, below, zeroPoint, least, table
-	// vector registers in use at once: 15
+TEXT ·QuantizeAnyInt8AVX2(SB), $672-72
+	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y0 Narrow16, Y14 NarrowS8
+	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
+	// loaded at each use: scale, minval, above, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         below+32(FP), R8
 	MOVQ         above+40(FP), R9
-	MOVQ         zeroPoint+48(FP), R10
-	VBROADCASTSS least+56(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
+	VBROADCASTSS least+48(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	MOVQ         groups+64(FP), R12
-	MOVQ         length+72(FP), R13
-	CMPQ         R13, $+1
+	VPERMD       Y0, Y1, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R13, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y13
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
+	VBROADCASTSS (R8), Y13
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
@@ -2094,45 +2093,45 @@ grouploop:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
+	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -2155,12 +2154,12 @@ ordered1:
 	VMOVUPS Y6, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     grouploop
 
 grouptail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -2179,9 +2178,9 @@ grouptail:
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece2
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2202,9 +2201,9 @@ grouptail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece3
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2217,9 +2216,9 @@ piece2:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece4
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2228,18 +2227,18 @@ piece3:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece5
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece5:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece6
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
@@ -2251,45 +2250,45 @@ piece6:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      96(SP), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      128(SP), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
+	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -2310,9 +2309,9 @@ piece6:
 
 ordered7:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
+	TESTQ   $0x00000010, R10
 	JEQ     piece8
-	MOVQ    R11, AX
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
@@ -2320,110 +2319,109 @@ ordered7:
 	MOVQ    CX, 8(DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece9
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece10
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece11
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece11:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
 piece12:
-	LEAQ (DI)(R11*1), DI
-	LEAQ (SI)(R11*4), SI
+	LEAQ (DI)(R10*1), DI
+	LEAQ (SI)(R10*4), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R11, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS 4(R9), Y13
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y12
-	VBROADCASTSS 4(R10), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPACKSSDW    Y1, Y0, Y11
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y11
+	VCVTPS2DQ    Y12, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y10
 	VMOVUPS      (SI), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
+	VPADDSW      Y11, Y1, Y1
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS 4(BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS 4(DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y3, Y12, Y4
+	VBROADCASTSS 4(R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
 	VBROADCASTSS 4(BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS 4(DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y5, Y12, Y6
+	VBROADCASTSS 4(R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y10, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
+	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -2448,22 +2446,21 @@ ordered13:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+8, R10
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
-	SUBQ    $+2, R12
-	CMPQ    R12, $+2
+	SUBQ    $+2, R11
+	CMPQ    R11, $+2
 	JGE     short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
+	MOVQ R11, R10
+	CMPQ R10, $+32
 	JLT  lanetail
 
 laneloop:
@@ -2474,10 +2471,11 @@ laneloop:
 	VMOVUPS   (R9), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   (R10), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   32(SI), Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
@@ -2485,24 +2483,26 @@ laneloop:
 	VMOVUPS   32(R9), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   32(R10), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   64(SI), Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   64(SI), Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
 	VMOVUPS   64(R8), Y6
 	VMOVUPS   64(R9), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   64(R10), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   96(SI), Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
@@ -2510,21 +2510,22 @@ laneloop:
 	VMOVUPS   96(R9), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   96(R10), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKSSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKSSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXSB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
@@ -2532,7 +2533,7 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
@@ -2547,13 +2548,12 @@ ordered14:
 	ADDQ    $+128, BX
 	ADDQ    $+128, R8
 	ADDQ    $+128, R9
-	ADDQ    $+128, R10
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -2572,9 +2572,9 @@ lanetail:
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2595,9 +2595,9 @@ lanetail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2610,9 +2610,9 @@ piece15:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2621,18 +2621,18 @@ piece16:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
@@ -2656,9 +2656,9 @@ piece19:
 	MOVQ  AX, 264(SP)
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2679,9 +2679,9 @@ piece19:
 	MOVQ  CX, 216(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2694,9 +2694,9 @@ piece20:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2705,18 +2705,18 @@ piece21:
 	MOVQ  CX, 168(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -2740,9 +2740,9 @@ piece24:
 	MOVQ  AX, 392(SP)
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2763,9 +2763,9 @@ piece24:
 	MOVQ  CX, 344(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2778,9 +2778,9 @@ piece25:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2789,18 +2789,18 @@ piece26:
 	MOVQ  CX, 296(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -2824,9 +2824,9 @@ piece29:
 	MOVQ  AX, 520(SP)
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2847,9 +2847,9 @@ piece29:
 	MOVQ  CX, 472(SP)(AX*1)
 
 piece30:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece31
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2862,9 +2862,9 @@ piece30:
 	MOVQ  CX, 440(SP)(AX*1)
 
 piece31:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece32
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2873,18 +2873,18 @@ piece31:
 	MOVQ  CX, 424(SP)(AX*1)
 
 piece32:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece33
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
 piece33:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece34
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
@@ -2908,9 +2908,9 @@ piece34:
 	MOVQ  AX, 648(SP)
 	MOVQ  AX, 656(SP)
 	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece35
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -2931,9 +2931,9 @@ piece34:
 	MOVQ  CX, 600(SP)(AX*1)
 
 piece35:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece36
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -2946,9 +2946,9 @@ piece35:
 	MOVQ  CX, 568(SP)(AX*1)
 
 piece36:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece37
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -2957,108 +2957,24 @@ piece36:
 	MOVQ  CX, 552(SP)(AX*1)
 
 piece37:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece38
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 544(SP)(AX*1)
 
 piece38:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece39
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 544(SP)(AX*1)
 
 piece39:
-	XORL  AX, AX
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	MOVQ  AX, 768(SP)
-	MOVQ  AX, 776(SP)
-	MOVQ  AX, 784(SP)
-	MOVQ  AX, 792(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 704(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 712(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 720(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 728(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000008, R11
-	JEQ   piece41
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000004, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000002, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000001, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 672(SP)(AX*1)
-
-piece44:
 	VMOVUPS   32(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
@@ -3066,10 +2982,11 @@ piece44:
 	VMOVUPS   544(SP), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   672(SP), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   64(SP), Y2
 	VMOVUPS   192(SP), Y4
 	VMOVUPS   320(SP), Y5
@@ -3077,24 +2994,26 @@ piece44:
 	VMOVUPS   576(SP), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   704(SP), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   96(SP), Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   96(SP), Y3
 	VMOVUPS   224(SP), Y4
 	VMOVUPS   352(SP), Y5
 	VMOVUPS   480(SP), Y6
 	VMOVUPS   608(SP), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   736(SP), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   128(SP), Y5
 	VMOVUPS   256(SP), Y7
 	VMOVUPS   384(SP), Y8
@@ -3102,79 +3021,80 @@ piece44:
 	VMOVUPS   640(SP), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   768(SP), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKSSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKSSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXSB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
-	JEQ       ordered45
+	JEQ       ordered40
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
 	VPERMD    Y7, Y4, Y7
 	VPAND     Y7, Y6, Y6
 
-ordered45:
+ordered40:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
-	JEQ     piece46
-	MOVQ    R11, AX
+	TESTQ   $0x00000010, R10
+	JEQ     piece41
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
 	MOVQ    8(SP)(AX*1), CX
 	MOVQ    CX, 8(DI)(AX*1)
 
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
+piece41:
+	TESTQ $0x00000008, R10
+	JEQ   piece42
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
+piece42:
+	TESTQ $0x00000004, R10
+	JEQ   piece43
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
+piece43:
+	TESTQ $0x00000002, R10
+	JEQ   piece44
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
+piece44:
+	TESTQ $0x00000001, R10
+	JEQ   piece45
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece50:
+piece45:
 laneend:
 	VZEROUPPER
 	RET
@@ -5227,40 +5147,39 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyUint8AVX2(q *uint8, x *float32, scale *float32, minval *float32, below *float32, above *float32, zeroPoint *int32, least int32, groups int, length int)
+// func QuantizeAnyUint8AVX2(q *uint8, x *float32, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·QuantizeAnyUint8AVX2(SB), $800-80
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 zeroPoint, R11 elements left, R12 groups left, R13 length
-	// per call: Y0 Narrow16, Y15 NarrowU8
-	// per group: Y14 above, Y13 Narrow16
-	// loaded at each use: scale, minval, below, zeroPoint, least, table
-	// vector registers in use at once: 15
+TEXT ·QuantizeAnyUint8AVX2(SB), $672-72
+	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y0 Narrow16, Y14 NarrowU8
+	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
+	// loaded at each use: scale, minval, above, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         below+32(FP), R8
 	MOVQ         above+40(FP), R9
-	MOVQ         zeroPoint+48(FP), R10
-	VBROADCASTSS least+56(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
+	VBROADCASTSS least+48(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	MOVQ         groups+64(FP), R12
-	MOVQ         length+72(FP), R13
-	CMPQ         R13, $+1
+	VPERMD       Y0, Y1, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R13, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y13
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
+	VBROADCASTSS (R8), Y13
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
@@ -5269,45 +5188,45 @@ grouploop:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
+	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -5330,12 +5249,12 @@ ordered1:
 	VMOVUPS Y6, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     grouploop
 
 grouptail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -5354,9 +5273,9 @@ grouptail:
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece2
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5377,9 +5296,9 @@ grouptail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece3
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5392,9 +5311,9 @@ piece2:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece4
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5403,18 +5322,18 @@ piece3:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece5
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece5:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece6
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
@@ -5426,45 +5345,45 @@ piece6:
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      96(SP), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y3, Y13, Y4
+	VBROADCASTSS (R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      128(SP), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y5, Y13, Y6
+	VBROADCASTSS (R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
+	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -5485,9 +5404,9 @@ piece6:
 
 ordered7:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
+	TESTQ   $0x00000010, R10
 	JEQ     piece8
-	MOVQ    R11, AX
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
@@ -5495,110 +5414,109 @@ ordered7:
 	MOVQ    CX, 8(DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece9
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece10
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece11
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece11:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
 piece12:
-	LEAQ (DI)(R11*1), DI
-	LEAQ (SI)(R11*4), SI
+	LEAQ (DI)(R10*1), DI
+	LEAQ (SI)(R10*4), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R11, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS 4(R9), Y13
-	VBROADCASTSS (R10), Y0
-	VBROADCASTSS (R10), Y1
-	VPACKSSDW    Y1, Y0, Y12
-	VBROADCASTSS 4(R10), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPACKSSDW    Y1, Y0, Y11
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VCVTPS2DQ    Y13, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y11
+	VCVTPS2DQ    Y12, Y0
+	VPSUBD       Y0, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y10
 	VMOVUPS      (SI), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y0, Y13, Y1
+	VBROADCASTSS (R9), Y2
+	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y2, Y13, Y3
+	VBROADCASTSS (R9), Y4
+	VMINPS       Y3, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
+	VPADDSW      Y11, Y1, Y1
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS 4(BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS 4(DX), Y4
 	VDIVPS       Y4, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y3, Y12, Y4
+	VBROADCASTSS 4(R9), Y5
+	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
 	VBROADCASTSS 4(BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS 4(DX), Y6
 	VDIVPS       Y6, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMAXPS       Y5, Y6, Y6
-	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y5, Y12, Y6
+	VBROADCASTSS 4(R9), Y7
+	VMINPS       Y6, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y10, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
+	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VMOVDQA      Y1, Y6
 	VCMPPS       $0x03, Y0, Y2, Y7
@@ -5623,22 +5541,21 @@ ordered13:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+8, R10
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
-	SUBQ    $+2, R12
-	CMPQ    R12, $+2
+	SUBQ    $+2, R11
+	CMPQ    R11, $+2
 	JGE     short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
+	MOVQ R11, R10
+	CMPQ R10, $+32
 	JLT  lanetail
 
 laneloop:
@@ -5649,10 +5566,11 @@ laneloop:
 	VMOVUPS   (R9), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   (R10), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   32(SI), Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
@@ -5660,24 +5578,26 @@ laneloop:
 	VMOVUPS   32(R9), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   32(R10), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   64(SI), Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   64(SI), Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
 	VMOVUPS   64(R8), Y6
 	VMOVUPS   64(R9), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   64(R10), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   96(SI), Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
@@ -5685,21 +5605,22 @@ laneloop:
 	VMOVUPS   96(R9), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   96(R10), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKUSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKUSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXUB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
@@ -5707,7 +5628,7 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
@@ -5722,13 +5643,12 @@ ordered14:
 	ADDQ    $+128, BX
 	ADDQ    $+128, R8
 	ADDQ    $+128, R9
-	ADDQ    $+128, R10
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -5747,9 +5667,9 @@ lanetail:
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5770,9 +5690,9 @@ lanetail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5785,9 +5705,9 @@ piece15:
 	MOVQ  CX, 56(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5796,18 +5716,18 @@ piece16:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
@@ -5831,9 +5751,9 @@ piece19:
 	MOVQ  AX, 264(SP)
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5854,9 +5774,9 @@ piece19:
 	MOVQ  CX, 216(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5869,9 +5789,9 @@ piece20:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5880,18 +5800,18 @@ piece21:
 	MOVQ  CX, 168(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -5915,9 +5835,9 @@ piece24:
 	MOVQ  AX, 392(SP)
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5938,9 +5858,9 @@ piece24:
 	MOVQ  CX, 344(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5953,9 +5873,9 @@ piece25:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5964,18 +5884,18 @@ piece26:
 	MOVQ  CX, 296(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -5999,9 +5919,9 @@ piece29:
 	MOVQ  AX, 520(SP)
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6022,9 +5942,9 @@ piece29:
 	MOVQ  CX, 472(SP)(AX*1)
 
 piece30:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece31
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6037,9 +5957,9 @@ piece30:
 	MOVQ  CX, 440(SP)(AX*1)
 
 piece31:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece32
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6048,18 +5968,18 @@ piece31:
 	MOVQ  CX, 424(SP)(AX*1)
 
 piece32:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece33
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
 piece33:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece34
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
@@ -6083,9 +6003,9 @@ piece34:
 	MOVQ  AX, 648(SP)
 	MOVQ  AX, 656(SP)
 	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece35
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6106,9 +6026,9 @@ piece34:
 	MOVQ  CX, 600(SP)(AX*1)
 
 piece35:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece36
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6121,9 +6041,9 @@ piece35:
 	MOVQ  CX, 568(SP)(AX*1)
 
 piece36:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece37
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6132,108 +6052,24 @@ piece36:
 	MOVQ  CX, 552(SP)(AX*1)
 
 piece37:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece38
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 544(SP)(AX*1)
 
 piece38:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece39
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 544(SP)(AX*1)
 
 piece39:
-	XORL  AX, AX
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	MOVQ  AX, 768(SP)
-	MOVQ  AX, 776(SP)
-	MOVQ  AX, 784(SP)
-	MOVQ  AX, 792(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 704(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 712(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 720(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 728(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000008, R11
-	JEQ   piece41
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000004, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000002, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000001, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 672(SP)(AX*1)
-
-piece44:
 	VMOVUPS   32(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
@@ -6241,10 +6077,11 @@ piece44:
 	VMOVUPS   544(SP), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y3
-	VMINPS    Y3, Y4, Y3
+	VMAXPS    Y0, Y3, Y1
+	VMINPS    Y1, Y4, Y1
+	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
-	VMOVUPS   672(SP), Y1
+	VPSUBD    Y3, Y15, Y3
 	VMOVUPS   64(SP), Y2
 	VMOVUPS   192(SP), Y4
 	VMOVUPS   320(SP), Y5
@@ -6252,24 +6089,26 @@ piece44:
 	VMOVUPS   576(SP), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VMAXPS    Y2, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   704(SP), Y4
-	VPACKSSDW Y6, Y3, Y3
+	VPSUBD    Y6, Y15, Y6
 	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VMOVUPS   96(SP), Y1
+	VPACKSSDW Y6, Y3, Y3
+	VPADDSW   Y3, Y1, Y1
+	VMOVUPS   96(SP), Y3
 	VMOVUPS   224(SP), Y4
 	VMOVUPS   352(SP), Y5
 	VMOVUPS   480(SP), Y6
 	VMOVUPS   608(SP), Y7
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMAXPS    Y1, Y6, Y6
-	VMINPS    Y6, Y7, Y6
+	VSUBPS    Y5, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VMAXPS    Y3, Y6, Y4
+	VMINPS    Y4, Y7, Y4
+	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
-	VMOVUPS   736(SP), Y4
+	VPSUBD    Y6, Y15, Y6
 	VMOVUPS   128(SP), Y5
 	VMOVUPS   256(SP), Y7
 	VMOVUPS   384(SP), Y8
@@ -6277,79 +6116,80 @@ piece44:
 	VMOVUPS   640(SP), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y9
-	VMINPS    Y9, Y10, Y9
+	VMAXPS    Y5, Y9, Y7
+	VMINPS    Y7, Y10, Y7
+	VCVTPS2DQ Y7, Y7
 	VCVTPS2DQ Y9, Y9
-	VMOVUPS   768(SP), Y7
-	VPACKSSDW Y9, Y6, Y6
+	VPSUBD    Y9, Y15, Y9
 	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
+	VPACKSSDW Y9, Y6, Y6
+	VPADDSW   Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPACKUSWB Y4, Y1, Y1
+	VPERMD    Y1, Y6, Y1
+	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKUSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXUB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y3, Y6
+	VMOVDQA   Y1, Y6
 	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y1, Y5, Y8
+	VCMPPS    $0x03, Y3, Y5, Y8
 	VORPS     Y7, Y8, Y7
 	VMOVMSKPS Y7, AX
 	TESTL     AX, AX
-	JEQ       ordered45
+	JEQ       ordered40
 	VCMPPS    $0x07, Y0, Y0, Y7
 	VCMPPS    $0x07, Y2, Y2, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y1, Y1, Y8
+	VCMPPS    $0x07, Y3, Y3, Y8
 	VCMPPS    $0x07, Y5, Y5, Y9
 	VPACKSSDW Y9, Y8, Y8
 	VPACKSSWB Y8, Y7, Y7
 	VPERMD    Y7, Y4, Y7
 	VPAND     Y7, Y6, Y6
 
-ordered45:
+ordered40:
 	VMOVUPS Y6, (SP)
-	TESTQ   $0x00000010, R11
-	JEQ     piece46
-	MOVQ    R11, AX
+	TESTQ   $0x00000010, R10
+	JEQ     piece41
+	MOVQ    R10, AX
 	ANDQ    $-32, AX
 	MOVQ    (SP)(AX*1), CX
 	MOVQ    CX, (DI)(AX*1)
 	MOVQ    8(SP)(AX*1), CX
 	MOVQ    CX, 8(DI)(AX*1)
 
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
+piece41:
+	TESTQ $0x00000008, R10
+	JEQ   piece42
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
+piece42:
+	TESTQ $0x00000004, R10
+	JEQ   piece43
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
+piece43:
+	TESTQ $0x00000002, R10
+	JEQ   piece44
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
+piece44:
+	TESTQ $0x00000001, R10
+	JEQ   piece45
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece50:
+piece45:
 laneend:
 	VZEROUPPER
 	RET

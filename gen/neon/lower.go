@@ -1,0 +1,244 @@
+package neon
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/neon/asm"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Extras are the constants behind an instruction sequence.
+func (m *Machine) Extras(n *ir.Node) []*ir.Node {
+	k := ir.Of(n)
+	switch {
+	case n.Op == ir.OpToInt:
+		return []*ir.Node{k.Int(-1 << 31)}
+	case n.Op == ir.OpFoldMin:
+		return []*ir.Node{k.Const(float32(math.Inf(1)))}
+	case n.Op == ir.OpFoldMax:
+		return []*ir.Node{k.Const(float32(math.Inf(-1)))}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // sign and seven bits, all but the sign, NaN without its sign, 2^8
+		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x7fff7fff), k.Int(0x3f803f80), k.Const(256)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemE2M1: // the high bytes of the values as float16
+		return []*ir.Node{k.TableConst([]uint32{0x3e3c3800, 0x46444240, 0xbebcb880, 0xc6c4c2c0}), k.Int(0x0f0f0f0f)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
+		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
+	case n.Op == ir.OpStore && n.Mem == ir.MemBits:
+		return []*ir.Node{k.TableConst([]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010})}
+	case n.Op == ir.OpStore && n.Mem == ir.MemBF16:
+		return []*ir.Node{k.Int(1), k.Int(0x7fff), k.Int(0x7fc00000)}
+	}
+	return nil
+}
+
+type (
+	emit1 = func(d, a asm.V)
+	emit2 = func(d, a, b asm.V)
+)
+
+func (m *Machine) unary(s *plan.Seg, f emit1, a plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { f(asm.V(d), asm.V(u[0])) }, a)
+}
+
+func (m *Machine) binary(s *plan.Seg, f emit2, a, b plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { f(asm.V(d), asm.V(u[0]), asm.V(u[1])) }, a, b)
+}
+
+// sized fixes the element size of an instruction.
+func sized(s asm.Size, f func(s asm.Size, d, a, b asm.V)) emit2 {
+	return func(d, a, b asm.V) { f(s, d, a, b) }
+}
+
+// simple maps operations to instructions of two operands.
+func (m *Machine) simple(op ir.Op) emit2 {
+	switch op {
+	case ir.OpAdd:
+		return m.FADD
+	case ir.OpSub:
+		return m.FSUB
+	case ir.OpMul:
+		return m.FMUL
+	case ir.OpDiv:
+		return m.FDIV
+	case ir.OpMax, ir.OpMaximum: // a NaN in either is kept
+		return m.FMAX
+	case ir.OpMin, ir.OpMinimum:
+		return m.FMIN
+	case ir.OpIAdd:
+		return sized(asm.S, m.ADD)
+	case ir.OpISub:
+		return sized(asm.S, m.SUB)
+	case ir.OpIMax:
+		return sized(asm.S, m.SMAX)
+	case ir.OpIMin:
+		return sized(asm.S, m.SMIN)
+	case ir.OpUMax:
+		return sized(asm.S, m.UMAX)
+	case ir.OpAnd, ir.OpKeep:
+		return m.AND
+	case ir.OpOr:
+		return m.ORR
+	case ir.OpXor:
+		return m.EOR
+	case ir.OpEq:
+		return m.FCMEQ
+	case ir.OpAddSat16:
+		return sized(asm.H, m.SQADD)
+	case ir.OpMaxS8:
+		return sized(asm.B, m.SMAX)
+	case ir.OpMaxU8:
+		return sized(asm.B, m.UMAX)
+	}
+	return nil
+}
+
+// Lower emits one slot of a node.
+func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
+	if f := m.simple(n.Op); f != nil {
+		return m.binary(s, f, args[0][0], args[1][0])
+	}
+	switch n.Op {
+	case ir.OpMulAdd:
+		return m.fused(s, m.FMLA, args)
+	case ir.OpMulSubFrom:
+		return m.fused(s, m.FMLS, args)
+	case ir.OpRound, ir.OpRoundAny:
+		return m.unary(s, m.FRINTN, args[0][0])
+	case ir.OpToInt: // FCVTNS makes NaN zero
+		i := m.unary(s, m.FCVTNS, args[0][0])
+		return m.choose(s, m.binary(s, m.FCMEQ, args[0][0], args[0][0]), i, args[1][0])
+	case ir.OpToFloat:
+		return m.unary(s, m.SCVTF, args[0][0])
+	case ir.OpOrAnd:
+		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.AND, args[1][0], args[2][0]))
+	case ir.OpShl:
+		return m.unary(s, func(d, a asm.V) { m.SHL(asm.S, d, a, int(n.Bits)) }, args[0][0])
+	case ir.OpShr:
+		return m.unary(s, func(d, a asm.V) { m.USHR(asm.S, d, a, int(n.Bits)) }, args[0][0])
+	case ir.OpOrdered:
+		return m.binary(s, m.FCMEQ, args[0][0], args[0][0])
+	case ir.OpSelect:
+		return m.choose(s, args[0][0], args[1][0], args[2][0])
+	case ir.OpNarrow16:
+		return m.narrow(s, asm.S, m.SQXTN, m.SQXTN2, args[0])
+	case ir.OpNarrowS8:
+		return m.narrow(s, asm.H, m.SQXTN, m.SQXTN2, args[0])
+	case ir.OpNarrowU8:
+		return m.narrow(s, asm.H, m.SQXTUN, m.SQXTUN2, args[0])
+	case ir.OpBytes:
+		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))
+	case ir.OpZeroIfNaN:
+		var ordered []plan.V
+		for _, x := range args[1] {
+			ordered = append(ordered, m.binary(s, m.FCMEQ, x, x))
+		}
+		return m.binary(s, m.AND, args[0][0], m.signBytes(s, ordered))
+	case ir.OpLoad:
+		return m.load(s, n, slot, args, at)
+	case ir.OpParam:
+		if s.Lanes() {
+			return m.load(s, n, slot, args, at)
+		}
+		return s.Op(plan.Vec, func(d int, _ []int) { m.LD1R(asm.S, asm.V(d), asm.R(at.Reg)) })
+	case ir.OpWord:
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			m.LDRARG(asm.S, asm.V(d), n.Name, m.offsets[n.Name])
+			m.DUP(asm.S, asm.V(d), asm.V(d), 0)
+		})
+	case ir.OpConst:
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			if n.Bits == 0 {
+				m.MOVI(asm.V(d), 0)
+				return
+			}
+			m.XMOVI(r0, int(n.Bits))
+			m.DUPX(asm.S, asm.V(d), r0)
+		})
+	case ir.OpTable:
+		return s.Op(plan.Vec, func(d int, _ []int) { m.table(asm.V(d), n.Table) })
+	case ir.OpStore:
+		m.store(s, n, args, at)
+		return -1
+	case ir.OpResult:
+		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) { m.STR(asm.S, m.mem(at), asm.V(u[0])) }})
+		return -1
+	}
+	panic(fmt.Sprintf("neon: no lowering for %s", n.Op))
+}
+
+// fused is c ± a*b; the instruction overwrites c.
+func (m *Machine) fused(s *plan.Seg, f emit2, args [][]plan.V) plan.V {
+	return s.OpTied(plan.Vec, func(d int, u []int) {
+		if d != u[0] {
+			m.MOV(asm.V(d), asm.V(u[0]))
+		}
+		f(asm.V(d), asm.V(u[1]), asm.V(u[2]))
+	}, args[2][0], args[0][0], args[1][0])
+}
+
+// choose is mask ? a : b; the instruction overwrites the mask.
+func (m *Machine) choose(s *plan.Seg, mask, a, b plan.V) plan.V {
+	return s.OpTied(plan.Vec, func(d int, u []int) {
+		if d != u[0] {
+			m.MOV(asm.V(d), asm.V(u[0]))
+		}
+		m.BSL(asm.V(d), asm.V(u[1]), asm.V(u[2]))
+	}, mask, a, b)
+}
+
+// narrow joins two registers at half their lanes' width.
+func (m *Machine) narrow(s *plan.Seg, wide asm.Size, lo, hi func(wide asm.Size, d, n asm.V), v []plan.V) plan.V {
+	return s.OpTied(plan.Vec, func(d int, u []int) {
+		lo(wide, asm.V(d), asm.V(u[0]))
+		hi(wide, asm.V(d), asm.V(u[1]))
+	}, v[0], v[1])
+}
+
+// signBytes joins four lane masks to bytes of ones or zeros.
+func (m *Machine) signBytes(s *plan.Seg, v []plan.V) plan.V {
+	h := sized(asm.H, m.UZP1)
+	return m.binary(s, sized(asm.B, m.UZP1), m.binary(s, h, v[0], v[1]), m.binary(s, h, v[2], v[3]))
+}
+
+// FoldInit makes accumulators. FMIN and FMAX let NaN through by themselves.
+func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
+	if n.Op == ir.OpFoldNaN {
+		return nil
+	}
+	var acc []plan.V
+	for range m.FoldWays() {
+		acc = append(acc, m.unary(s, m.MOV, s.Extra(n, 0)))
+	}
+	return acc
+}
+
+func (m *Machine) fold(op ir.Op) emit2 {
+	if op == ir.OpFoldMin {
+		return m.FMIN
+	}
+	return m.FMAX
+}
+
+// FoldStep takes in one more register of the tile.
+func (m *Machine) FoldStep(s *plan.Seg, n *ir.Node, acc []plan.V, slot int, x []plan.V) {
+	if n.Op == ir.OpFoldNaN {
+		return
+	}
+	a, f := acc[slot%len(acc)], m.fold(n.Op)
+	s.Add(plan.Inst{Defs: []plan.V{a}, Uses: []plan.V{a, x[slot]}, Emit: func(d, u []int) { f(asm.V(d[0]), asm.V(u[0]), asm.V(u[1])) }})
+}
+
+// FoldFinish brings accumulators to one number in lane 0.
+func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
+	if n.Op == ir.OpFoldNaN {
+		return s.Op(plan.Vec, func(d int, _ []int) { m.MOVI(asm.V(d), 0) })
+	}
+	f := m.fold(n.Op)
+	v := m.binary(s, f, m.binary(s, f, acc[0], acc[1]), m.binary(s, f, acc[2], acc[3]))
+	if n.Op == ir.OpFoldMin {
+		return m.unary(s, m.FMINV, v)
+	}
+	return m.unary(s, m.FMAXV, v)
+}
