@@ -60,6 +60,24 @@ func functions(t *testing.T, pattern string, f func(file, comment, text string))
 	}
 }
 
+func TestARM64Text(t *testing.T) {
+	frame := regexp.MustCompile(`\$(\d+)-\d+`)
+	functions(t, "*_neon_arm64.s", func(file, _, text string) {
+		name, _, _ := strings.Cut(text, "(SB)")
+		if !strings.Contains(text, "\tRET") {
+			t.Errorf("%s: %s never returns", file, name)
+		}
+		m := frame.FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s: %s: no frame size", file, name)
+		}
+		// what NOSPLIT functions may use of the stack is near 800 bytes
+		if size, err := strconv.Atoi(m[1]); err != nil || size > 528 {
+			t.Errorf("%s: %s: NOSPLIT with a frame of %s", file, name, m[1])
+		}
+	})
+}
+
 func TestAMD64Text(t *testing.T) {
 	high := regexp.MustCompile(`\b([XY](1[6-9]|2[0-9]|3[01])|Z[0-9]|K[0-7])\b`)
 	frame := regexp.MustCompile(`\$(\d+)-\d+`)

@@ -1,4 +1,24 @@
-// Command gen writes Lowbit's assembly and its Go declarations.
+// Command gen writes Lowbit's assembly, its Go declarations and the functions
+// that choose among them; go generate ./... in the root module runs it.
+//
+// A kernel is recorded once, in package formula, against the vocabulary of
+// package ir. Package plan decides what is computed per call, group and
+// element, in which order, register and loop. A target, x86 or neon, chooses
+// instructions. What is generated is committed; TestFresh fails where it is stale.
+//
+//   - A kernel: record it in formula and list it in formula.All. Kernels of a
+//     family differ in variants alone (element type, mask, code); package asm
+//     gets one function per family that calls the variant asked for.
+//   - An operation: an Op, its method and its meaning in ir/ir.go, and a case in
+//     Lower of each target; constants that a target wants for it go into Extras.
+//   - A memory type or a kind of mask: a Mem in ir/ir.go, and a case in load and
+//     store of each target. Tails are handled already.
+//   - A float format: a format in formula/float.go, and a Mem for reading it.
+//   - An implementation: a type with the methods of plan.Machine and File, and a
+//     line in targets; package kernels must learn when it can be used.
+//
+// A tile is four registers of float32, so the code of a 32-bit operation is
+// emitted for one register after the other, narrower ones once or twice.
 package main
 
 import (

@@ -6,11 +6,11 @@ import "github.com/lowbit-go/lowbit/gen/ir"
 // sign of zero come out as IEEE has them.
 func backward(t tensor) []*ir.Kernel {
 	bytes := ir.New("backward", "Backward", `sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.`, Masks.Of("Bytes"), Elems.Of(t.name))
-	bytes.Store("dx", t.mem, bytes.Load("dy", t.mem).Mul(bytes.Load("mask", ir.MemU8).ToFloat()))
+	bytes.Store("dx", t.out, bytes.Load("dy", t.mem).Mul(bytes.Load("mask", ir.MemU8).ToFloat()))
 
 	bits := ir.New("backward", "Backward", `sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.`, Masks.Of("Bits"), Elems.Of(t.name))
 	m := bits.Load("mask", ir.MemBits)
-	bits.Store("dx", t.mem, bits.Load("dy", t.mem).Mul(m.Keep(bits.Const(1))))
+	bits.Store("dx", t.out, bits.Load("dy", t.mem).Mul(m.Keep(bits.Const(1))))
 	return []*ir.Kernel{bytes, bits}
 }
 

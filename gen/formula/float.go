@@ -41,13 +41,13 @@ func withSign(k *ir.Kernel, v, x *ir.Node) *ir.Node {
 // encode is the code of p rounded to the format, without its sign: p >= 0 is
 // at most the format's largest value, or one step above. Codes of subnormals
 // and carries into the exponent need no case: p+M's last bits count steps, and
-// each exponent above the least is 1<<mantissa of them. NaN becomes nan.
-func (f format) encode(k *ir.Kernel, p *ir.Node, nan int32) *ir.Node {
+// each exponent above the least is 1<<mantissa of them. NaN gives something
+// negative, which is to be mended.
+func (f format) encode(k *ir.Kernel, p *ir.Node) *ir.Node {
 	e := exponent(k, p, k.Int(f.least<<23))
 	m := e.IAdd(k.Int(int32(23-f.mantissa) << 23))
 	steps := p.Add(m.As(ir.F32)).As(ir.I32).ISub(m)
-	code := steps.IAdd(e.Shr(23 - f.mantissa)).ISub(k.Int(f.least << f.mantissa))
-	return p.Ordered().Select(code, k.Int(nan))
+	return steps.IAdd(e.Shr(23 - f.mantissa)).ISub(k.Int(f.least << f.mantissa))
 }
 
 func magnitude(k *ir.Kernel, v *ir.Node) *ir.Node {
@@ -67,7 +67,7 @@ number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareF
 		c := x.Max(negate(k, hi)).Min(hi)
 		inside := c.Eq(x)
 		q := withSign(k, onGrid(k, quotient(c, s, r), least, step), x)
-		k.Store("y", t.mem, q.Mul(s))
+		k.Store("y", t.out, q.Mul(s))
 		m.store(k, inside)
 		ks = append(ks, k)
 
@@ -93,28 +93,28 @@ var fpCodes = []struct {
 	mem  ir.Mem
 	code func(k *ir.Kernel, c, x *ir.Node) *ir.Node // bytes
 }{
-	{"E4M3", e4m3, ir.MemU8, func(k *ir.Kernel, c, x *ir.Node) *ir.Node { return e4m3.bytes(k, c, x, 0x7f) }},
-	{"E5M2", e5m2, ir.MemU8, func(k *ir.Kernel, c, x *ir.Node) *ir.Node { return e5m2.bytes(k, c, x, 0x7f) }},
+	{"E4M3", e4m3, ir.MemU8, e4m3.bytes},
+	{"E5M2", e5m2, ir.MemU8, e5m2.bytes},
 	{"E2M1", e2m1, ir.MemU8, func(k *ir.Kernel, c, x *ir.Node) *ir.Node {
 		v := onGrid(k, magnitude(k, c), k.Int(127<<23), k.Int(22<<23))
-		code := v.As(ir.I32).Shr(20).ISub(k.Int(120 << 3)).IMax(k.Int(0))
-		return signed8(k, v.Ordered().Select(code, k.Int(0x7f)), x)
+		return signed8(k, v.As(ir.I32).Shr(20).ISub(k.Int(120<<3)), c, x)
 	}},
 	{"E2M1Packed", e2m1, ir.MemE2M1, func(k *ir.Kernel, c, x *ir.Node) *ir.Node {
-		p := magnitude(k, c)
-		code := e2m1.encode(k, p, 0)
-		sign := p.Ordered().Keep(k.Int(8))
-		return code.OrAnd(x.As(ir.I32).Shr(28), sign).Narrow16().NarrowU8()
+		code := e2m1.encode(k, magnitude(k, c))
+		return code.OrAnd(x.As(ir.I32).Shr(28), k.Int(8)).Narrow16().NarrowU8().ZeroIfNaN(c)
 	}},
 }
 
 // bytes are the codes of c, clamped already, with the sign of x.
-func (f format) bytes(k *ir.Kernel, c, x *ir.Node, nan int32) *ir.Node {
-	return signed8(k, f.encode(k, magnitude(k, c), nan), x)
+func (f format) bytes(k *ir.Kernel, c, x *ir.Node) *ir.Node {
+	return signed8(k, f.encode(k, magnitude(k, c)), c, x)
 }
 
-func signed8(k *ir.Kernel, code, x *ir.Node) *ir.Node {
-	return code.OrAnd(x.As(ir.I32).Shr(24), k.Int(0x80)).Narrow16().NarrowU8()
+// signed8 makes bytes of codes, with the sign of x; a NaN in c becomes 0x7f. A
+// code below zero stands for zero, or for what is mended.
+func signed8(k *ir.Kernel, code, c, x *ir.Node) *ir.Node {
+	bytes := code.IMax(k.Int(0)).OrAnd(x.As(ir.I32).Shr(24), k.Int(0x80)).Narrow16().NarrowU8()
+	return bytes.OrIfNaN(c, k.Byte(0x7f))
 }
 
 func quantizeFp(t tensor) []*ir.Kernel {
@@ -141,7 +141,7 @@ func dequantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, f := range []format{e4m3, e5m2, e2m1} {
 		k := ir.New("dequantizefp"+t.name, "DequantizeFp", `sets y = q*scale.`, Codes.Of(f.name), Elems.Of(t.name))
-		k.Store("y", t.mem, k.Load("q", f.code).Mul(k.Param("scale", ir.MemF32)))
+		k.Store("y", t.out, k.Load("q", f.code).Mul(t.param(k, "scale")))
 		ks = append(ks, k)
 	}
 	return ks

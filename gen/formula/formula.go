@@ -1,7 +1,11 @@
 // Package formula holds each kernel's formula, once for all implementations.
 package formula
 
-import "github.com/lowbit-go/lowbit/gen/ir"
+import (
+	"math"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
 
 // All records every kernel anew: a target adds constants of its own to a recording.
 func All() []*ir.Kernel {
@@ -37,9 +41,20 @@ var (
 type tensor struct {
 	name string
 	mem  ir.Mem
+	out  ir.Mem // for results that are no NaN but one that param, a tensor or arithmetic made
 }
 
-var tensors = []tensor{{"", ir.MemF32}, {"F16", ir.MemF16}, {"BF16", ir.MemBF16}}
+var tensors = []tensor{{"", ir.MemF32, ir.MemF32}, {"F16", ir.MemF16, ir.MemF16}, {"BF16", ir.MemBF16, ir.MemBF16Plain}}
+
+// param is a float32 parameter. Rounding to bfloat16 is shorter where a NaN
+// has no bits below those kept, so one in a parameter is made such, per group.
+func (t tensor) param(k *ir.Kernel, name string) *ir.Node {
+	p := k.Param(name, ir.MemF32)
+	if t.out == t.mem {
+		return p
+	}
+	return p.Ordered().Select(p, k.Const(float32(math.NaN())))
+}
 
 // quotient is c/s rounded once, in three operations (Markstein): r is 1/s
 // rounded. It is exact where nothing overflows and no remainder underflows.

@@ -14,7 +14,7 @@ recip, lo and hi are Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name)
 		s, r, lo, hi := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("lo", ir.MemF32), k.Param("hi", ir.MemF32)
 		c := x.Max(lo).Min(hi)
 		inside := c.Eq(x)
-		k.Store("y", t.mem, quotient(c, s, r).Round().MulAdd(s, k.Const(0)))
+		k.Store("y", t.out, quotient(c, s, r).Round().MulAdd(s, k.Const(0)))
 		m.store(k, inside)
 		ks = append(ks, k)
 
@@ -22,11 +22,11 @@ recip, lo and hi are Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name)
 recip, lo and hi are Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
 		x = k.Load("x", t.mem)
 		s, r, lo, hi = k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("lo", ir.MemF32), k.Param("hi", ir.MemF32)
-		mv := k.Param("minval", ir.MemF32)
+		mv := t.param(k, "minval")
 		d := x.Sub(mv)
 		c = d.Max(lo).Min(hi)
 		inside = c.Eq(d)
-		k.Store("y", t.mem, quotient(c, s, r).Round().MulAdd(s, k.Const(0)).Add(mv))
+		k.Store("y", t.out, quotient(c, s, r).Round().MulAdd(s, k.Const(0)).Add(mv))
 		m.store(k, inside)
 		ks = append(ks, k)
 
@@ -37,7 +37,7 @@ It divides, so any scale will do. In place (y == x) is allowed.`, Masks.Of(m.nam
 		v := x.Sub(mv).Div(s).RoundAny()
 		c = v.Max(lo).Min(hi)
 		inside = c.Eq(v)
-		k.Store("y", t.mem, c.MulAdd(s, k.Const(0)).Add(mv))
+		k.Store("y", t.mem, c.Add(k.Const(0)).Mul(s).Add(mv)) // +0 for -0, whatever the scale's sign
 		m.store(k, inside)
 		ks = append(ks, k)
 	}
@@ -99,15 +99,15 @@ func dequantize(t tensor) []*ir.Kernel {
 	for _, c := range codes {
 		k := ir.New("dequantize"+t.name, "Dequantize", `sets y = (q - zeroPoint)*scale.`, Codes.Of(c.name), Elems.Of(t.name))
 		q := k.Load("q", c.mem)
-		s, z := k.Param("scale", ir.MemF32), k.Param("zeroPoint", ir.MemI32)
-		k.Store("y", t.mem, q.ToFloat().Sub(z.ToFloat()).MulAdd(s, k.Const(0)))
+		s, z := t.param(k, "scale"), k.Param("zeroPoint", ir.MemI32)
+		k.Store("y", t.out, q.ToFloat().Sub(z.ToFloat()).MulAdd(s, k.Const(0)))
 		ks = append(ks, k)
 
 		k = ir.New("dequantize"+t.name, "DequantizeMinval", `sets y = (q - least)*scale + minval.`, Codes.Of(c.name), Elems.Of(t.name))
 		q = k.Load("q", c.mem)
-		s, mv := k.Param("scale", ir.MemF32), k.Param("minval", ir.MemF32)
+		s, mv := t.param(k, "scale"), t.param(k, "minval")
 		least := k.Word("least", ir.MemI32)
-		k.Store("y", t.mem, q.ToFloat().Sub(least.ToFloat()).MulAdd(s, k.Const(0)).Add(mv))
+		k.Store("y", t.out, q.ToFloat().Sub(least.ToFloat()).Mul(s).Add(mv))
 		ks = append(ks, k)
 	}
 	return ks

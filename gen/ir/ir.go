@@ -17,12 +17,14 @@ import (
 // Type is the lane type of a value.
 type Type uint8
 
-// Lane types. A Mask is true or false per 32-bit lane.
+// Lane types. A Mask is true or false per 32-bit lane. The lanes of F16 are in
+// order, those of I16 in an order that the target may choose.
 const (
 	None Type = iota
 	F32
 	I32
 	I16
+	F16
 	I8
 	Mask
 )
@@ -30,7 +32,7 @@ const (
 // Slots is the number of registers that a tile of this type takes.
 func (t Type) Slots() int {
 	switch t {
-	case I16:
+	case I16, F16:
 		return 2
 	case I8:
 		return 1
@@ -49,6 +51,7 @@ const (
 	MemF32
 	MemF16
 	MemBF16
+	MemBF16Plain // stored only: bfloat16 of what is no NaN with bits in its lower half
 	MemI32
 	MemI8
 	MemU8
@@ -63,16 +66,17 @@ var memInfo = [...]struct {
 	goes string
 	typ  Type
 }{
-	MemF32:  {32, "float32", F32},
-	MemF16:  {16, "uint16", F32},
-	MemBF16: {16, "uint16", F32},
-	MemI32:  {32, "int32", I32},
-	MemI8:   {8, "int8", I32},
-	MemU8:   {8, "uint8", I32},
-	MemE4M3: {8, "uint8", F32},
-	MemE5M2: {8, "uint8", F32},
-	MemE2M1: {4, "uint8", F32},
-	MemBits: {1, "uint8", Mask},
+	MemF32:       {32, "float32", F32},
+	MemF16:       {16, "uint16", F32},
+	MemBF16:      {16, "uint16", F32},
+	MemBF16Plain: {16, "uint16", F32},
+	MemI32:       {32, "int32", I32},
+	MemI8:        {8, "int8", I32},
+	MemU8:        {8, "uint8", I32},
+	MemE4M3:      {8, "uint8", F16},
+	MemE5M2:      {8, "uint8", F32},
+	MemE2M1:      {4, "uint8", F32},
+	MemBits:      {1, "uint8", Mask},
 }
 
 // Bits is the number of bits of one element in memory.
@@ -134,6 +138,8 @@ const (
 	OpMaxU8     // uint8
 	OpBytes     // mask to one byte per lane, 0 or 1
 	OpZeroIfNaN // bytes b, float tile x: 0 where x is NaN; made for x that hardly ever is
+	OpOrIfNaN   // bytes b, float tile x, bytes c: b | c where x is NaN; likewise
+	OpWiden     // float16 to float32
 
 	OpFoldMin // the smallest of a group; anything if a NaN is among them
 	OpFoldMax // the largest of a group; likewise
@@ -143,7 +149,7 @@ const (
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
 	"MulAdd", "MulSubFrom", "Round", "RoundAny", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "IMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
-	"Eq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "Bytes", "ZeroIfNaN", "FoldMin", "FoldMax", "FoldNaN", "Result"}
+	"Eq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "Bytes", "ZeroIfNaN", "OrIfNaN", "Widen", "FoldMin", "FoldMax", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -161,12 +167,17 @@ type Node struct {
 	k *Kernel
 }
 
-// Slots is the number of registers that the node's tile takes. Bits are stored for the whole tile at once.
+// Slots is the number of registers that the node's tile takes. Bits are stored
+// for the whole tile at once, bfloat16 for half of it.
 func (n *Node) Slots() int {
-	if n.Op == OpStore && n.Mem != MemBits {
+	if n.Op == OpStore {
+		switch n.Mem {
+		case MemBits:
+			return 1
+		case MemBF16, MemBF16Plain:
+			return 2
+		}
 		return n.Args[0].Type.Slots()
-	} else if n.Op == OpStore {
-		return 1
 	}
 	return n.Type.Slots()
 }
@@ -265,7 +276,7 @@ func (k *Kernel) add(n Node) *Node {
 func (k *Kernel) stream(name string, m Mem, out bool) {
 	for _, s := range k.Streams {
 		if s.Name == name {
-			if s.Mem != m {
+			if memInfo[s.Mem] != memInfo[m] {
 				panic("ir: stream " + name + " has two types")
 			}
 			s.Out, s.In = s.Out || out, s.In || !out
@@ -278,7 +289,12 @@ func (k *Kernel) stream(name string, m Mem, out bool) {
 // Load is the next tile of an input.
 func (k *Kernel) Load(name string, m Mem) *Node {
 	k.stream(name, m, false)
-	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
+	n := k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
+	switch m {
+	case MemE4M3: // 2^8 too small, as float16 has a larger bias
+		return k.add(Node{Op: OpWiden, Type: F32, Args: []*Node{n}}).Mul(k.Const(256))
+	}
+	return n
 }
 
 // Param is the group's element of a parameter array of float32 or int32.
@@ -313,6 +329,11 @@ func (k *Kernel) Const(v float32) *Node {
 // Int is an int32 constant.
 func (k *Kernel) Int(v int32) *Node { return k.add(Node{Op: OpConst, Type: I32, Bits: uint32(v)}) }
 
+// Byte is a constant in each byte.
+func (k *Kernel) Byte(v uint8) *Node {
+	return k.add(Node{Op: OpConst, Type: I8, Bits: uint32(v) * 0x01010101})
+}
+
 // TableConst is a whole-register constant; targets ask for these.
 func (k *Kernel) TableConst(words []uint32) *Node {
 	b := make([]byte, 0, 4*len(words))
@@ -324,7 +345,7 @@ func (k *Kernel) TableConst(words []uint32) *Node {
 
 // Store writes the tile to an output. Accepted are F32 to floats, I8 to bytes and E2M1, Mask to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
-	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI8: I8, MemU8: I8, MemE2M1: I8, MemBits: Mask}[m]
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI8: I8, MemU8: I8, MemE2M1: I8, MemBits: Mask}[m]
 	v.want("Store", want)
 	k.stream(name, m, true)
 	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m})
@@ -449,6 +470,13 @@ func (n *Node) Bytes() *Node           { return n.un(OpBytes, Mask, I8) }
 func (n *Node) ZeroIfNaN(x *Node) *Node {
 	x.want("ZeroIfNaN", F32)
 	return n.k.add(Node{Op: OpZeroIfNaN, Type: I8, Args: []*Node{n, x}})
+}
+
+// OrIfNaN is n | c where x is NaN, and n elsewhere.
+func (n *Node) OrIfNaN(x, c *Node) *Node {
+	x.want("OrIfNaN", F32)
+	c.want("OrIfNaN", I8)
+	return n.k.add(Node{Op: OpOrIfNaN, Type: I8, Args: []*Node{n, x, c}})
 }
 
 // Folds over a group.

@@ -19,14 +19,16 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Const(float32(math.Inf(1)))}
 	case n.Op == ir.OpFoldMax:
 		return []*ir.Node{k.Const(float32(math.Inf(-1)))}
-	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // sign and seven bits, all but the sign, NaN without its sign, 2^8
-		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x7fff7fff), k.Int(0x3f803f80), k.Const(256)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // sign and seven bits, NaN's seven, what makes it one
+		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x3f803f80), k.Int(0x7e007e00)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE2M1: // the high bytes of the values as float16
 		return []*ir.Node{k.TableConst([]uint32{0x3e3c3800, 0x46444240, 0xbebcb880, 0xc6c4c2c0}), k.Int(0x0f0f0f0f)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
 	case n.Op == ir.OpStore && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010})}
+	case n.Op == ir.OpStore && n.Mem == ir.MemBF16Plain:
+		return []*ir.Node{k.Int(1), k.Int(0x7fff)}
 	case n.Op == ir.OpStore && n.Mem == ir.MemBF16:
 		return []*ir.Node{k.Int(1), k.Int(0x7fff), k.Int(0x7fc00000)}
 	}
@@ -130,11 +132,11 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpBytes:
 		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))
 	case ir.OpZeroIfNaN:
-		var ordered []plan.V
-		for _, x := range args[1] {
-			ordered = append(ordered, m.binary(s, m.FCMEQ, x, x))
-		}
-		return m.binary(s, m.AND, args[0][0], m.signBytes(s, ordered))
+		return m.binary(s, m.AND, args[0][0], m.ordered(s, args[1]))
+	case ir.OpOrIfNaN:
+		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.BIC, args[2][0], m.ordered(s, args[1])))
+	case ir.OpWiden:
+		return m.unary(s, []emit1{m.FCVTL, m.FCVTL2}[slot%2], args[0][0])
 	case ir.OpLoad:
 		return m.load(s, n, slot, args, at)
 	case ir.OpParam:
@@ -194,6 +196,15 @@ func (m *Machine) narrow(s *plan.Seg, wide asm.Size, lo, hi func(wide asm.Size, 
 		lo(wide, asm.V(d), asm.V(u[0]))
 		hi(wide, asm.V(d), asm.V(u[1]))
 	}, v[0], v[1])
+}
+
+// ordered has a byte of ones for each number that is no NaN.
+func (m *Machine) ordered(s *plan.Seg, x []plan.V) plan.V {
+	var is []plan.V
+	for _, v := range x {
+		is = append(is, m.binary(s, m.FCMEQ, v, v))
+	}
+	return m.signBytes(s, is)
 }
 
 // signBytes joins four lane masks to bytes of ones or zeros.

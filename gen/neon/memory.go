@@ -32,11 +32,10 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return widen(m.UXTL, asm.S, widen(m.UXTL, asm.H, raw(asm.S)))
 	case ir.MemE5M2: // the upper half of a float16
 		return m.unary(s, m.FCVTL, shl(asm.H, widen(m.UXTL, asm.H, raw(asm.S)), 8))
-	case ir.MemE4M3: // exponent and mantissa put where float16 has them, 2^8 too small, and NaN put in
-		keep, magnitude, nan, scale := args[0][0], args[1][0], args[2][0], args[3][0]
-		h := m.binary(s, m.AND, shl(asm.H, widen(m.SXTL, asm.H, raw(asm.S)), 7), keep)
-		isNaN := m.binary(s, sized(asm.H, m.CMEQ), m.binary(s, m.AND, h, magnitude), nan)
-		return m.binary(s, m.FMUL, m.unary(s, m.FCVTL, m.binary(s, m.ORR, h, isNaN)), scale)
+	case ir.MemE4M3: // eight of them, exponent and mantissa put where float16 has them, and NaN put in
+		h := m.binary(s, m.AND, shl(asm.H, widen(m.SXTL, asm.H, raw(asm.D)), 7), args[0][0])
+		is := m.binary(s, sized(asm.H, m.CMEQ), m.binary(s, m.AND, h, args[1][0]), args[1][0])
+		return m.binary(s, m.ORR, h, m.binary(s, m.AND, is, args[2][0]))
 	case ir.MemE2M1: // two bytes to four nibbles, each to the high byte of its value as float16
 		b := raw(asm.H)
 		lo := m.binary(s, m.AND, b, args[1][0])
@@ -66,13 +65,17 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		put(asm.Q, v[0])
 	case ir.MemF16:
 		put(asm.D, m.unary(s, m.FCVTN, v[0]))
-	case ir.MemBF16: // add just below half of the last place kept, and its last bit; NaN is put in
-		odd := m.binary(s, m.AND, m.unary(s, func(d, a asm.V) { m.USHR(asm.S, d, a, 16) }, v[0]), args[1][0])
-		add := sized(asm.S, m.ADD)
-		r := m.binary(s, add, m.binary(s, add, v[0], odd), args[2][0])
-		r = m.choose(s, m.binary(s, m.FCMEQ, v[0], v[0]), r, args[3][0])
-		r = m.unary(s, func(d, a asm.V) { m.USHR(asm.S, d, a, 16) }, r)
-		put(asm.D, m.unary(s, func(d, a asm.V) { m.XTN(asm.S, d, a) }, r))
+	case ir.MemBF16, ir.MemBF16Plain: // add just below half of the last place kept, and its last bit
+		var r [2]plan.V
+		for i, x := range v {
+			odd := m.binary(s, m.AND, m.unary(s, func(d, a asm.V) { m.USHR(asm.S, d, a, 16) }, x), args[1][0])
+			add := sized(asm.S, m.ADD)
+			r[i] = m.binary(s, add, m.binary(s, add, x, odd), args[2][0])
+			if n.Mem == ir.MemBF16 { // a NaN's lower bits might carry into it
+				r[i] = m.choose(s, m.binary(s, m.FCMEQ, x, x), r[i], args[3][0])
+			}
+		}
+		put(asm.Q, m.binary(s, sized(asm.H, m.UZP2), r[0], r[1]))
 	case ir.MemE2M1:
 		even := m.unary(s, func(d, a asm.V) { m.UZP1(asm.B, d, a, a) }, v[0])
 		odd := m.unary(s, func(d, a asm.V) { m.UZP2(asm.B, d, a, a) }, v[0])

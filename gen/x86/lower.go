@@ -38,7 +38,7 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 			return []*ir.Node{ir.Of(n).Int(0x01010101)}
 		}
 		return []*ir.Node{ir.Of(n).TableConst(m.order())}
-	case ir.OpZeroIfNaN:
+	case ir.OpZeroIfNaN, ir.OpOrIfNaN:
 		if !m.wide {
 			return []*ir.Node{ir.Of(n).TableConst(m.order())}
 		}
@@ -133,7 +133,11 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpBytes:
 		return m.bytes(s, args)
 	case ir.OpZeroIfNaN:
-		return m.zeroIfNaN(s, args)
+		return m.mend(s, args[0][0], args[1], args[2:], -1)
+	case ir.OpOrIfNaN:
+		return m.mend(s, args[0][0], args[1], args[3:], args[2][0])
+	case ir.OpWiden:
+		return m.widen(s, slot, args[0][0])
 	case ir.OpLoad:
 		return m.load(s, n, slot, args, at)
 	case ir.OpParam:
@@ -288,58 +292,97 @@ func (m *Machine) bytes(s *plan.Seg, args [][]plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPABSB", m.vec(u[0]), m.vec(d)) }, m.signBytes(s, args[0], args[1][0]))
 }
 
-// zeroIfNaN looks at two registers per comparison and mends the bytes behind a
-// branch that finite tensors never take.
-func (m *Machine) zeroIfNaN(s *plan.Seg, args [][]plan.V) plan.V {
-	b, x := args[0][0], args[1]
+// mend clears the bytes b where x is NaN, or sets the bits of or there. It looks
+// at two registers per comparison, and mends behind a branch that finite
+// tensors never take.
+func (m *Machine) mend(s *plan.Seg, b plan.V, x []plan.V, order [][]plan.V, or plan.V) plan.V {
 	out := s.New(plan.Vec)
 	temps := []plan.V{out, s.New(m.MaskClass()), s.New(m.MaskClass())}
-	if !m.wide {
+	uses := append([]plan.V{b}, x...)
+	if !m.wide || or >= 0 {
 		temps = append(temps, s.New(plan.Vec))
 	}
-	uses := append([]plan.V{b}, x...)
 	if !m.wide {
-		uses = append(uses, args[2][0])
+		uses = append(uses, order[0][0])
 	}
-	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
+	if or >= 0 {
+		uses = append(uses, or)
+	}
+	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Tied: true, Emit: func(d, u []int) {
 		done := m.newLabel("ordered")
+		out, last := m.vec(d[0]), m.vec(u[len(u)-1])
+		x := u[1:5]
+		// NaN or not, in the comparison's numbering
+		predicate := uint64(7)
+		if or >= 0 {
+			predicate = 3
+		}
 		if m.wide {
 			k0, k1 := ks[d[1]], ks[d[2]]
-			m.i("VMOVDQA64", m.vec(u[0]), m.vec(d[0]))
-			m.i("VCMPPS", operand.Imm(3), m.vec(u[1]), m.vec(u[2]), k0)
-			m.i("VCMPPS", operand.Imm(3), m.vec(u[3]), m.vec(u[4]), k1)
+			if d[0] != u[0] {
+				m.i("VMOVDQA64", m.vec(u[0]), out)
+			}
+			m.i("VCMPPS", operand.Imm(3), m.vec(x[0]), m.vec(x[1]), k0)
+			m.i("VCMPPS", operand.Imm(3), m.vec(x[2]), m.vec(x[3]), k1)
 			m.i("KORTESTW", k0, k1)
 			m.i("JEQ", operand.LabelRef(done))
-			ordered := func(i int, k reg.OpmaskPhysical) { m.i("VCMPPS", operand.Imm(7), m.vec(u[i]), m.vec(u[i]), k) }
+			each := func(i int, k reg.OpmaskPhysical) { m.i("VCMPPS", operand.Imm(predicate), m.vec(x[i]), m.vec(x[i]), k) }
 			// the top 16 lanes first: shifted up, and the next ones put below them
-			ordered(4, k0)
-			for i := 3; i >= 1; i-- {
+			each(3, k0)
+			for i := 2; i >= 0; i-- {
 				m.i("KSHIFTLQ", operand.Imm(16), k0, k0)
-				ordered(i, k1)
+				each(i, k1)
 				m.i("KORQ", k0, k1, k0)
 			}
-			m.i("VMOVDQU8_Z", m.vec(d[0]), k0, m.vec(d[0]))
+			if or >= 0 {
+				t := m.vec(d[3])
+				m.i("VMOVDQU8_Z", last, k0, t)
+				m.i("VPORD", t, out, out)
+			} else {
+				m.i("VMOVDQU8_Z", out, k0, out)
+			}
 		} else {
 			t0, t1, t2 := m.vec(d[1]), m.vec(d[2]), m.vec(d[3])
-			m.i("VMOVDQA", m.vec(u[0]), m.vec(d[0]))
-			m.i("VCMPPS", operand.Imm(3), m.vec(u[1]), m.vec(u[2]), t0)
-			m.i("VCMPPS", operand.Imm(3), m.vec(u[3]), m.vec(u[4]), t1)
+			if d[0] != u[0] {
+				m.i("VMOVDQA", m.vec(u[0]), out)
+			}
+			m.i("VCMPPS", operand.Imm(3), m.vec(x[0]), m.vec(x[1]), t0)
+			m.i("VCMPPS", operand.Imm(3), m.vec(x[2]), m.vec(x[3]), t1)
 			m.i("VORPS", t0, t1, t0)
 			m.i("VMOVMSKPS", t0, scratch.As32())
 			m.i("TESTL", scratch.As32(), scratch.As32())
 			m.i("JEQ", operand.LabelRef(done))
-			ordered := func(i int, t operand.Op) { m.i("VCMPPS", operand.Imm(7), m.vec(u[i]), m.vec(u[i]), t) }
-			ordered(1, t0)
-			ordered(2, t1)
+			each := func(i int, t operand.Op) { m.i("VCMPPS", operand.Imm(predicate), m.vec(x[i]), m.vec(x[i]), t) }
+			each(0, t0)
+			each(1, t1)
 			m.i("VPACKSSDW", t1, t0, t0)
-			ordered(3, t1)
-			ordered(4, t2)
+			each(2, t1)
+			each(3, t2)
 			m.i("VPACKSSDW", t2, t1, t1)
 			m.i("VPACKSSWB", t1, t0, t0)
 			m.i("VPERMD", t0, m.vec(u[5]), t0)
-			m.i("VPAND", t0, m.vec(d[0]), m.vec(d[0]))
+			if or >= 0 {
+				m.i("VPAND", last, t0, t0)
+				m.i("VPOR", t0, out, out)
+			} else {
+				m.i("VPAND", t0, out, out)
+			}
 		}
 		m.Label(done)
 	}})
 	return out
+}
+
+// widen makes float32 of half a register of float16.
+func (m *Machine) widen(s *plan.Seg, slot int, v plan.V) plan.V {
+	if slot%2 == 1 {
+		v = s.Op(plan.Vec, func(d int, u []int) {
+			if m.wide {
+				m.i("VEXTRACTF64X4", operand.Imm(1), m.vec(u[0]), half(d))
+			} else {
+				m.i("VEXTRACTF128", operand.Imm(1), m.vec(u[0]), xs[d])
+			}
+		}, v)
+	}
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, v)
 }

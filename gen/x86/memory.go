@@ -16,8 +16,8 @@ import (
 func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	k := ir.Of(n)
 	switch n.Mem {
-	case ir.MemE4M3: // the sign and the seven bits as float16, what a NaN looks like then, 2^8
-		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x3f803f80), k.Const(256), k.Int(0x7fff7fff)}
+	case ir.MemE4M3: // the sign and the seven bits as float16, what a NaN looks like then, and what makes it one
+		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x3f803f80), k.Int(0x7e007e00)}
 	case ir.MemE2M1:
 		values := []float32{0, .5, 1, 1.5, 2, 3, 4, 6, float32(math.Copysign(0, -1)), -.5, -1, -1.5, -2, -3, -4, -6}
 		words := make([]uint32, m.Width())
@@ -45,14 +45,20 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	return nil
 }
 
+func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
+	if !m.wide {
+		return []*ir.Node{k.Int(0x7fff)}
+	}
+	return []*ir.Node{k.Int(0x7fff), k.Int(0x10000), k.Int(1), k.TableConst([]uint32{0, 0, 2, 0, 4, 0, 6, 0, 1, 0, 3, 0, 5, 0, 7, 0})}
+}
+
 func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 	k := ir.Of(n)
 	switch n.Mem {
+	case ir.MemBF16Plain:
+		return m.roundExtras(k)
 	case ir.MemBF16:
-		if m.wide {
-			return []*ir.Node{k.Int(0x7fff), k.Int(0x10000), k.Int(1), k.Int(0x7fc00000)}
-		}
-		return []*ir.Node{k.Int(0x7fff), k.Int(0x7fc00000)}
+		return append(m.roundExtras(k), k.Int(0x7fc00000))
 	case ir.MemE2M1: // pairs of nibbles: low + 16*high
 		return []*ir.Node{k.Int(0x10011001)}
 	}
@@ -85,11 +91,9 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 			}
 		})
 	case ir.MemF16:
-		h := m.loadHalf(s, slot, at, masked)
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
+		return m.loadHalf(s, "VCVTPH2PS", slot, at, masked)
 	case ir.MemBF16:
-		h := m.loadHalf(s, slot, at, masked)
-		w := s.Op(plan.Vec, func(d int, u []int) { m.i("VPMOVZXWD", m.narrow(u[0]), m.vec(d)) }, h)
+		w := m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
 	case ir.MemE5M2:
 		h := s.Op(plan.Vec, func(d int, _ []int) {
@@ -122,8 +126,8 @@ func (m *Machine) narrow(v int) reg.VecPhysical {
 	return xs[v]
 }
 
-// loadHalf brings a slot of 16-bit elements into a register of half the width.
-func (m *Machine) loadHalf(s *plan.Seg, slot int, at plan.Addr, masked bool) plan.V {
+// loadHalf widens a slot of 16-bit elements by the instruction of that name.
+func (m *Machine) loadHalf(s *plan.Seg, name string, slot int, at plan.Addr, masked bool) plan.V {
 	return s.Op(plan.Vec, func(d int, _ []int) {
 		switch {
 		case masked && s.Fill:
@@ -132,8 +136,10 @@ func (m *Machine) loadHalf(s *plan.Seg, slot int, at plan.Addr, masked bool) pla
 		case masked:
 			m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(slot), half(d))
 		default:
-			m.i("VMOVUPS", m.mem(at, 0), m.narrow(d))
+			m.i(name, m.mem(at, 0), m.vec(d))
+			return
 		}
+		m.i(name, half(d), m.vec(d))
 	})
 }
 
@@ -146,39 +152,36 @@ func (m *Machine) widenBytes(name string, at plan.Addr, slot int, masked bool, d
 	}
 }
 
-// loadE4M3 moves a code's seven bits to where float16 has its exponent and
-// mantissa; the value is then 2^8 times too small, but for NaN, which is put in.
+// loadE4M3 moves the seven bits of two slots' codes to where float16 has its
+// exponent and mantissa, and puts NaN in.
 func (m *Machine) loadE4M3(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	and := simple[ir.OpAnd][0]
-	if m.wide {
-		and = simple[ir.OpAnd][1]
-	}
-	keep, nan, scale, ones := args[0][0], args[1][0], args[2][0], args[3][0]
+	keep, nan, ones := args[0][0], args[1][0], args[2][0]
 	h := s.Op(plan.Vec, func(d int, u []int) {
-		m.widenBytes("VPMOVSXBW", at, slot, masked, d)
-		m.i("VPSLLW", operand.Imm(7), m.narrow(d), m.narrow(d))
-		m.i(and, m.narrow(u[0]), m.narrow(d), m.narrow(d))
+		r := m.vec(d)
+		if masked {
+			m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(2*slot), r)
+		} else {
+			m.i("VPMOVSXBW", m.mem(at, 0), r)
+		}
+		m.i("VPSLLW", operand.Imm(7), r, r)
+		if m.wide {
+			m.i("VPANDD", m.vec(u[0]), r, r)
+		} else {
+			m.i("VPAND", m.vec(u[0]), r, r)
+		}
 	}, keep)
-	if !m.wide {
-		isNaN := s.OpApart(plan.Vec, func(d int, u []int) { // compare without the sign
-			m.i("VPAND", xs[u[2]], xs[u[0]], xs[d])
-			m.i("VPCMPEQW", xs[u[1]], xs[d], xs[d])
-			m.i("VPSRLW", operand.Imm(1), xs[d], xs[d])
-		}, h, nan, ones)
-		h = s.Op(plan.Vec, func(d int, u []int) { m.i("VPOR", xs[u[1]], xs[u[0]], xs[d]) }, h, isNaN)
-	} else {
-		k := s.New(plan.Mask)
-		out := s.New(plan.Vec)
-		s.Add(plan.Inst{Defs: []plan.V{out, k}, Uses: []plan.V{h, nan, ones}, Apart: true, Emit: func(d, u []int) {
-			m.i("VPANDD", half(u[2]), half(u[0]), half(d[0]))
-			m.i("VPCMPEQW", half(u[1]), half(d[0]), ks[d[1]])
-			m.i("VMOVDQA64", half(u[0]), half(d[0]))
-			m.i("VMOVDQU16", half(u[2]), ks[d[1]], half(d[0]))
-		}})
-		h = out
+	if m.wide {
+		t := s.Op(plan.Vec, func(d int, u []int) { m.i("VPANDD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, h, nan)
+		is := s.Op(plan.Mask, func(d int, u []int) { m.i("VPCMPEQW", m.vec(u[1]), m.vec(u[0]), ks[d]) }, t, nan)
+		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, ones, is}, Emit: func(d, u []int) { m.i("VMOVDQU16", m.vec(u[1]), ks[u[2]], m.vec(d[0])) }})
+		return h
 	}
-	f := s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VMULPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, f, scale)
+	is := s.OpApart(plan.Vec, func(d int, u []int) {
+		m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d))
+		m.i("VPCMPEQW", m.vec(u[1]), m.vec(d), m.vec(d))
+		m.i("VPAND", m.vec(u[2]), m.vec(d), m.vec(d))
+	}, h, nan, ones)
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPOR", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, h, is)
 }
 
 // loadE2M1 spreads a byte's two nibbles over the two halves of 64 bits, whose
@@ -245,9 +248,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.MemF16:
 		h := s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[0]), m.narrow(d)) }, v[0])
 		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
-	case ir.MemBF16:
-		h := m.roundBF16(s, v[0], args[1:])
-		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
+	case ir.MemBF16, ir.MemBF16Plain:
+		m.storeBF16(s, n.Mem == ir.MemBF16, slot, v, args[1:], at, masked)
 	case ir.MemE2M1:
 		m.storeNibbles(s, v[0], args[1][0], at, masked)
 	case ir.MemBits:
@@ -274,36 +276,45 @@ func (m *Machine) storeHalf(u, slot int, at plan.Addr, masked bool) {
 	}
 }
 
-// roundBF16 adds just below half of the last place kept, and its last bit so
-// that ties go to even; a NaN is put in.
-func (m *Machine) roundBF16(s *plan.Seg, v plan.V, c [][]plan.V) plan.V {
-	out := s.New(plan.Vec)
-	if m.wide {
-		s.Add(plan.Inst{Defs: []plan.V{out, s.New(plan.Mask)}, Uses: []plan.V{v, c[0][0], c[1][0], c[2][0], c[3][0]}, Apart: true, Emit: func(d, u []int) {
-			r, k := m.vec(d[0]), ks[d[1]]
-			m.i("VPTESTMD", m.vec(u[2]), m.vec(u[0]), k)
-			m.i("VPADDD", m.vec(u[1]), m.vec(u[0]), r)
-			m.i("VPADDD", m.vec(u[3]), r, k, r)
-			m.i("VCMPPS", operand.Imm(3), m.vec(u[0]), m.vec(u[0]), k)
-			m.i("VMOVDQA32", m.vec(u[4]), k, r)
-			m.i("VPSRLD", operand.Imm(16), r, r)
-			m.i("VPMOVDW", r, half(d[0]))
-		}})
-		return out
+// storeBF16 rounds two registers: it adds just below half of the last place kept,
+// and its last bit so that ties go to even. Where a NaN may have bits below, it is put in.
+func (m *Machine) storeBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
+	var r [2]plan.V
+	for i, x := range v {
+		if m.wide {
+			odd := s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMD", m.vec(u[1]), m.vec(u[0]), ks[d]) }, x, c[1][0])
+			r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPADDD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, x, c[0][0])
+			s.Add(plan.Inst{Defs: []plan.V{r[i]}, Uses: []plan.V{r[i], c[2][0], odd}, Emit: func(d, u []int) { m.i("VPADDD", m.vec(u[1]), m.vec(d[0]), ks[u[2]], m.vec(d[0])) }})
+		} else {
+			r[i] = s.OpApart(plan.Vec, func(d int, u []int) {
+				x, r := m.vec(u[0]), m.vec(d)
+				m.i("VPSLLD", operand.Imm(15), x, r)
+				m.i("VPSRLD", operand.Imm(31), r, r)
+				m.i("VPADDD", r, x, r)
+				m.i("VPADDD", m.vec(u[1]), r, r)
+			}, x, c[0][0])
+		}
+		if nan {
+			r[i] = m.choose(s, m.compare(s, 7, x, x), r[i], c[len(c)-1][0])
+		}
+		r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
 	}
-	s.Add(plan.Inst{Defs: []plan.V{out, s.New(plan.Vec)}, Uses: []plan.V{v, c[0][0], c[1][0]}, Apart: true, Emit: func(d, u []int) {
-		r, t, x := m.vec(d[0]), m.vec(d[1]), m.vec(u[0])
-		m.i("VPSLLD", operand.Imm(15), x, r)
-		m.i("VPSRLD", operand.Imm(31), r, r)
-		m.i("VPADDD", r, x, r)
-		m.i("VPADDD", m.vec(u[1]), r, r)
-		m.i("VCMPPS", operand.Imm(3), x, x, t)
-		m.i("VBLENDVPS", t, m.vec(u[2]), r, r)
-		m.i("VPSRLD", operand.Imm(16), r, r)
-		m.i("VEXTRACTI128", operand.Imm(1), r, xs[d[1]])
-		m.i("VPACKUSDW", xs[d[1]], xs[d[0]], xs[d[0]])
+	p := m.pack(s, "VPACKUSDW", r[0], r[1])
+	if !m.wide {
+		s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{p}, Emit: func(d, u []int) {
+			m.i("VPERMQ", operand.Imm(0xd8), m.vec(u[0]), m.vec(d[0]))
+			m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
+		}})
+		return
+	}
+	p = s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMQ", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, p, c[3][0])
+	s.Add(plan.Inst{Uses: []plan.V{p}, Emit: func(_, u []int) {
+		if masked {
+			m.i("VMOVDQU16", m.vec(u[0]), m.lanes(2*slot), m.mem(at, 0))
+		} else {
+			m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
+		}
 	}})
-	return out
 }
 
 // storeNibbles packs a tile's bytes, all below 16, two to a byte.

@@ -542,29 +542,25 @@ TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $160-32
 	JLT  flattail
 
 flatloop:
-	VMOVUPS   (SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS (SI), Y0
 	VPMOVZXBD (DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (DI)
-	VMOVUPS   16(SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 16(SI), Y0
 	VPMOVZXBD 8(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(DI)
-	VMOVUPS   32(SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 32(SI), Y0
 	VPMOVZXBD 16(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(DI)
-	VMOVUPS   48(SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 48(SI), Y0
 	VPMOVZXBD 24(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
@@ -689,29 +685,25 @@ piece9:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece10:
-	VMOVUPS   64(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 64(SP), Y0
 	VPMOVZXBD 128(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	VMOVUPS   80(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 80(SP), Y0
 	VPMOVZXBD 136(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	VMOVUPS   96(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 96(SP), Y0
 	VPMOVZXBD 144(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	VMOVUPS   112(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 112(SP), Y0
 	VPMOVZXBD 152(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
@@ -796,8 +788,7 @@ flatloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
-	VMOVUPS      (DX), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    (DX), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -805,8 +796,7 @@ flatloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
-	VMOVUPS      16(DX), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    16(DX), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -814,8 +804,7 @@ flatloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
-	VMOVUPS      32(DX), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    32(DX), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -823,8 +812,7 @@ flatloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
-	VMOVUPS      48(DX), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    48(DX), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -922,8 +910,7 @@ piece6:
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
-	VMOVUPS      80(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    80(SP), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -931,8 +918,7 @@ piece6:
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
-	VMOVUPS      96(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    96(SP), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -940,8 +926,7 @@ piece6:
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
-	VMOVUPS      112(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    112(SP), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -949,8 +934,7 @@ piece6:
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
-	VMOVUPS      128(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    128(SP), Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -1016,88 +1000,69 @@ flatend:
 // Requires: AVX, AVX2
 TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI dx, SI dy, DX mask, BX elements left
-	// per call: Y15 0x7fff, Y14 0x7fc00000
-	// vector registers in use at once: 5
+	// per call: Y15 0x7fff
+	// vector registers in use at once: 4
 	MOVQ         dx+0(FP), DI
 	MOVQ         dy+8(FP), SI
 	MOVQ         mask+16(FP), DX
 	VBROADCASTSS constantsAVX2<>+132(SB), Y15
-	VBROADCASTSS constantsAVX2<>+136(SB), Y14
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          flattail
 
 flatloop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    (DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VMOVUPS      16(SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VMOVUPS      32(SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    16(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VMOVUPS      48(SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    24(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          flatloop
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXBD (DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXBD 8(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXWD 32(SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXBD 16(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 48(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXBD 24(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       flatloop
 
 flattail:
 	TESTQ BX, BX
@@ -1211,83 +1176,65 @@ piece9:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece10:
-	VMOVUPS      64(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    128(SP), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VMOVUPS      80(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    136(SP), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    144(SP), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    152(SP), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece11
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXBD 128(SP), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXBD 136(SP), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXBD 144(SP), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 112(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXBD 152(SP), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece11
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece11:
 	TESTQ $0x00000008, BX
@@ -1336,8 +1283,8 @@ flatend:
 // Requires: AVX, AVX2
 TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-32
 	// pointers: DI dx, SI mask, DX dy, BX elements left
-	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff, Y9 0x7fc00000
-	// vector registers in use at once: 10
+	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff
+	// vector registers in use at once: 9
 	MOVQ         dx+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         dy+16(FP), DX
@@ -1347,7 +1294,6 @@ TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-32
 	VMOVUPS      constantsAVX2<>+68(SB), Y12
 	VMOVUPS      constantsAVX2<>+100(SB), Y11
 	VBROADCASTSS constantsAVX2<>+132(SB), Y10
-	VBROADCASTSS constantsAVX2<>+136(SB), Y9
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          flattail
@@ -1356,75 +1302,57 @@ flatloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
-	VMOVUPS      (DX), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, (DI)
 	VPBROADCASTD (SI), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
-	VMOVUPS      16(DX), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
+	VPMOVZXWD    16(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
 	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 16(DI)
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
 	VPBROADCASTD (SI), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
-	VMOVUPS      32(DX), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 32(DI)
 	VPBROADCASTD (SI), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
-	VMOVUPS      48(DX), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
 	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
@@ -1518,75 +1446,57 @@ piece6:
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
-	VMOVUPS      80(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    80(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, (SP)
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
-	VMOVUPS      96(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
+	VPMOVZXWD    96(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
 	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 16(SP)
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
-	VMOVUPS      112(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 32(SP)
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
-	VMOVUPS      128(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
+	VPMOVZXWD    128(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
 	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 48(SP)
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	TESTQ        $0x00000010, BX
 	JEQ          piece7
 	MOVQ         BX, AX
@@ -1678,5 +1588,4 @@ DATA constantsAVX2<>+120(SB)/4, $0x20000000
 DATA constantsAVX2<>+124(SB)/4, $0x40000000
 DATA constantsAVX2<>+128(SB)/4, $0x80000000
 DATA constantsAVX2<>+132(SB)/4, $0x00007fff
-DATA constantsAVX2<>+136(SB)/4, $0x7fc00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136

@@ -204,17 +204,13 @@ TEXT ·DecodeF16AVX2(SB), NOSPLIT, $192-24
 	JLT  flattail
 
 flatloop:
-	VMOVUPS   (SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS (SI), Y0
 	VMOVUPS   Y0, (DI)
-	VMOVUPS   16(SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 16(SI), Y0
 	VMOVUPS   Y0, 32(DI)
-	VMOVUPS   32(SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 32(SI), Y0
 	VMOVUPS   Y0, 64(DI)
-	VMOVUPS   48(SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 48(SI), Y0
 	VMOVUPS   Y0, 96(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+64, SI
@@ -287,17 +283,13 @@ piece4:
 	MOVW  CX, 128(SP)(AX*1)
 
 piece5:
-	VMOVUPS   128(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 128(SP), Y0
 	VMOVUPS   Y0, (SP)
-	VMOVUPS   144(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 144(SP), Y0
 	VMOVUPS   Y0, 32(SP)
-	VMOVUPS   160(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 160(SP), Y0
 	VMOVUPS   Y0, 64(SP)
-	VMOVUPS   176(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 176(SP), Y0
 	VMOVUPS   Y0, 96(SP)
 	TESTQ     $0x00000010, DX
 	JEQ       piece6
@@ -385,55 +377,49 @@ TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-24
 	JLT          flattail
 
 flatloop:
-	VMOVUPS      (SI), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VMOVUPS      32(SI), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VMOVUPS      64(SI), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VMOVUPS      96(SI), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          flatloop
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y2, Y14, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y1, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y1, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y14, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   64(SI), Y0
+	VMOVUPS   96(SI), Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y2, Y14, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y1, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y1, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y14, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+32, DX
+	CMPQ      DX, $+32
+	JGE       flatloop
 
 flattail:
 	TESTQ DX, DX
@@ -522,63 +508,57 @@ piece4:
 	MOVL  CX, 64(SP)(AX*1)
 
 piece5:
-	VMOVUPS      64(SP), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VMOVUPS      96(SP), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VMOVUPS      128(SP), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VMOVUPS      160(SP), Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, DX
-	JEQ          piece6
-	MOVQ         DX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VMOVUPS   64(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y2, Y14, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y1, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y1, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y14, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VMOVUPS   128(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y2, Y14, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y1, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y1, Y2
+	VPADDD    Y15, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y14, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, DX
+	JEQ       piece6
+	MOVQ      DX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -636,20 +616,16 @@ TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $192-24
 	JLT  flattail
 
 flatloop:
-	VMOVUPS   (SI), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (DI)
-	VMOVUPS   16(SI), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 16(SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
-	VMOVUPS   32(SI), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 32(SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 64(DI)
-	VMOVUPS   48(SI), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 48(SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 96(DI)
 	ADDQ      $+128, DI
@@ -723,20 +699,16 @@ piece4:
 	MOVW  CX, 128(SP)(AX*1)
 
 piece5:
-	VMOVUPS   128(SP), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 128(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (SP)
-	VMOVUPS   144(SP), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 144(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	VMOVUPS   160(SP), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 160(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
-	VMOVUPS   176(SP), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 176(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 	TESTQ     $0x00000010, DX
@@ -811,10 +783,10 @@ flatend:
 	RET
 
 // func DecodeFpE4M3AVX2(y *float32, x *uint8, n int)
-// Requires: AVX, F16C
+// Requires: AVX, AVX2, F16C
 TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-24
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0xbf80bf80, Y14 0x3f803f80, Y13 0x43800000, Y12 0x7fff7fff
+	// per call: Y15 0x43800000, Y14 0xbf80bf80, Y13 0x3f803f80, Y12 0x7e007e00
 	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -827,51 +799,39 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-24
 	JLT          flattail
 
 flatloop:
-	VPMOVSXBW (SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVSXBW 8(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVSXBW 16(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVSXBW 24(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       flatloop
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 64(DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          flatloop
 
 flattail:
 	TESTQ DX, DX
@@ -923,67 +883,55 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVSXBW 128(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPMOVSXBW 136(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	VPMOVSXBW 144(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	VPMOVSXBW 152(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+	VPMOVSXBW    128(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	VPMOVSXBW    144(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
+	TESTQ        $0x00000010, DX
+	JEQ          piece6
+	MOVQ         DX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SP)(AX*1), CX
+	MOVQ         CX, (DI)(AX*1)
+	MOVQ         8(SP)(AX*1), CX
+	MOVQ         CX, 8(DI)(AX*1)
+	MOVQ         16(SP)(AX*1), CX
+	MOVQ         CX, 16(DI)(AX*1)
+	MOVQ         24(SP)(AX*1), CX
+	MOVQ         CX, 24(DI)(AX*1)
+	MOVQ         32(SP)(AX*1), CX
+	MOVQ         CX, 32(DI)(AX*1)
+	MOVQ         40(SP)(AX*1), CX
+	MOVQ         CX, 40(DI)(AX*1)
+	MOVQ         48(SP)(AX*1), CX
+	MOVQ         CX, 48(DI)(AX*1)
+	MOVQ         56(SP)(AX*1), CX
+	MOVQ         CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -1417,8 +1365,8 @@ flatend:
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3c800000, Y11 0x7f800000, Y10 0xa000000, Y9 0x3c8, Y8 0x7f, Y7 0x80
-	// loaded at each use: table
+	// per call: Y15 most, Y14 Xor, Y13 0xa000000, Y12 0x3c8, Y11 0x0, Y10 0x80
+	// loaded at each use: 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1427,633 +1375,8 @@ TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	VPXOR        Y0, Y15, Y14
 	VBROADCASTSS constantsAVX2<>+60(SB), Y13
 	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+68(SB), Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y10
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          flattail
-
-flatloop:
-	VMOVUPS   (SI), Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   32(SI), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   64(SI), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   96(SI), Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x14, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+88(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       flatloop
-
-flattail:
-	TESTQ DX, DX
-	JEQ   flatend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS   32(SP), Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   64(SP), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   96(SP), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   128(SP), Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x14, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+88(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-flatend:
-	VZEROUPPER
-	RET
-
-// func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX2
-TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x38800000, Y11 0x7f800000, Y10 0xa800000, Y9 0x1c4, Y8 0x7f, Y7 0x80
-	// loaded at each use: table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+120(SB), Y12
-	VBROADCASTSS constantsAVX2<>+68(SB), Y11
-	VBROADCASTSS constantsAVX2<>+124(SB), Y10
-	VBROADCASTSS constantsAVX2<>+128(SB), Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          flattail
-
-flatloop:
-	VMOVUPS   (SI), Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   32(SI), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   64(SI), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   96(SI), Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x15, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+88(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       flatloop
-
-flattail:
-	TESTQ DX, DX
-	JEQ   flatend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS   32(SP), Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   64(SP), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   96(SP), Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   128(SP), Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x15, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+88(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-flatend:
-	VZEROUPPER
-	RET
-
-// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX2
-TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3f800000, Y11 0x7f800000, Y10 0xb000000, Y9 0xfe, Y8 0x0, Y7 0x8
-	// loaded at each use: table, 0x10011001
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+132(SB), Y12
-	VBROADCASTSS constantsAVX2<>+68(SB), Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	VBROADCASTSS constantsAVX2<>+140(SB), Y9
-	VXORPS       Y8, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+144(SB), Y7
+	VXORPS       Y11, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          flattail
@@ -2062,82 +1385,824 @@ flatloop:
 	VMOVUPS      (SI), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y4
-	VANDPS       Y7, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VMOVUPS      constantsAVX2<>+84(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered1:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, DX
+	CMPQ    DX, $+32
+	JGE     flatloop
+
+flattail:
+	TESTQ DX, DX
+	JEQ   flatend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000008, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000004, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000002, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece5:
+	TESTQ $0x00000001, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece6:
+	VMOVUPS      32(SP), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y8, Y6
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      64(SP), Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VMOVUPS      constantsAVX2<>+84(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered7:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, DX
+	JEQ     piece8
+	MOVQ    DX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000008, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000004, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000002, DX
+	JEQ   piece11
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece11:
+	TESTQ $0x00000001, DX
+	JEQ   piece12
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece12:
+flatend:
+	VZEROUPPER
+	RET
+
+// func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int)
+// Requires: AVX, AVX2
+TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 most, Y14 Xor, Y13 0xa800000, Y12 0x1c4, Y11 0x0, Y10 0x80
+	// loaded at each use: 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0x7f7f7f7f, table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPXOR        Y0, Y15, Y14
+	VBROADCASTSS constantsAVX2<>+120(SB), Y13
+	VBROADCASTSS constantsAVX2<>+124(SB), Y12
+	VXORPS       Y11, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          flattail
+
+flatloop:
+	VMOVUPS      (SI), Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+128(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      32(SI), Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+128(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+128(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+128(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VMOVUPS      constantsAVX2<>+84(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered1:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, DX
+	CMPQ    DX, $+32
+	JGE     flatloop
+
+flattail:
+	TESTQ DX, DX
+	JEQ   flatend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000008, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000004, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000002, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece5:
+	TESTQ $0x00000001, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece6:
+	VMOVUPS      32(SP), Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+128(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      64(SP), Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+128(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+128(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+128(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VMOVUPS      constantsAVX2<>+84(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered7:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, DX
+	JEQ     piece8
+	MOVQ    DX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000008, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000004, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000002, DX
+	JEQ   piece11
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece11:
+	TESTQ $0x00000001, DX
+	JEQ   piece12
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece12:
+flatend:
+	VZEROUPPER
+	RET
+
+// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int)
+// Requires: AVX, AVX2
+TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
+	// loaded at each use: 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPXOR        Y0, Y15, Y14
+	VBROADCASTSS constantsAVX2<>+76(SB), Y13
+	VBROADCASTSS constantsAVX2<>+132(SB), Y12
+	VBROADCASTSS constantsAVX2<>+136(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y10
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          flattail
+
+flatloop:
+	VMOVUPS      (SI), Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+144(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+88(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      32(SI), Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+144(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+144(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+144(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VCMPPS       $0x03, Y4, Y6, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x07, Y1, Y1, Y5
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPAND        Y5, Y2, Y2
+
+ordered1:
 	VBROADCASTSS constantsAVX2<>+148(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (DI)
@@ -2168,7 +2233,7 @@ flattail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, DX
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2189,9 +2254,9 @@ flattail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, DX
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2204,9 +2269,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, DX
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2215,168 +2280,182 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, DX
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, DX
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      16(SP), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y4
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+144(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      48(SP), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+144(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      80(SP), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+144(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      112(SP), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y8, Y6
-	VANDPS       Y7, Y1, Y1
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+144(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+88(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+84(SB), Y0
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VCMPPS       $0x03, Y4, Y6, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x07, Y1, Y1, Y5
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPAND        Y5, Y2, Y2
+
+ordered7:
 	VBROADCASTSS constantsAVX2<>+148(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
 	MOVQ         DX, AX
 	SHRQ         $0x01, AX
-	JCC          even6
+	JCC          even8
 	ANDB         $0x0f, (SP)(AX*1)
 
-even6:
+even8:
 	TESTQ $0x00000010, DX
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000008, DX
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000004, DX
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000002, DX
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	TESTQ $0x00000001, DX
-	JEQ   piece11
+	JEQ   piece13
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece11:
+piece13:
 flatend:
 	VZEROUPPER
 	RET
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+8(SB)/4, $0xbf80bf80
-DATA constantsAVX2<>+12(SB)/4, $0x3f803f80
-DATA constantsAVX2<>+16(SB)/4, $0x43800000
-DATA constantsAVX2<>+20(SB)/4, $0x7fff7fff
+DATA constantsAVX2<>+8(SB)/4, $0x43800000
+DATA constantsAVX2<>+12(SB)/4, $0xbf80bf80
+DATA constantsAVX2<>+16(SB)/4, $0x3f803f80
+DATA constantsAVX2<>+20(SB)/4, $0x7e007e00
 DATA constantsAVX2<>+24(SB)/4, $0x00000000
 DATA constantsAVX2<>+28(SB)/4, $0x3f000000
 DATA constantsAVX2<>+32(SB)/4, $0x3f800000
@@ -2386,27 +2465,27 @@ DATA constantsAVX2<>+44(SB)/4, $0x40400000
 DATA constantsAVX2<>+48(SB)/4, $0x40800000
 DATA constantsAVX2<>+52(SB)/4, $0x40c00000
 DATA constantsAVX2<>+56(SB)/4, $0x80000000
-DATA constantsAVX2<>+60(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+64(SB)/4, $0x3c800000
-DATA constantsAVX2<>+68(SB)/4, $0x7f800000
-DATA constantsAVX2<>+72(SB)/4, $0x0a000000
-DATA constantsAVX2<>+76(SB)/4, $0x000003c8
-DATA constantsAVX2<>+80(SB)/4, $0x0000007f
-DATA constantsAVX2<>+84(SB)/4, $0x00000080
-DATA constantsAVX2<>+88(SB)/4, $0x00000000
-DATA constantsAVX2<>+92(SB)/4, $0x00000004
-DATA constantsAVX2<>+96(SB)/4, $0x00000001
-DATA constantsAVX2<>+100(SB)/4, $0x00000005
-DATA constantsAVX2<>+104(SB)/4, $0x00000002
-DATA constantsAVX2<>+108(SB)/4, $0x00000006
-DATA constantsAVX2<>+112(SB)/4, $0x00000003
-DATA constantsAVX2<>+116(SB)/4, $0x00000007
-DATA constantsAVX2<>+120(SB)/4, $0x38800000
-DATA constantsAVX2<>+124(SB)/4, $0x0a800000
-DATA constantsAVX2<>+128(SB)/4, $0x000001c4
-DATA constantsAVX2<>+132(SB)/4, $0x3f800000
-DATA constantsAVX2<>+136(SB)/4, $0x0b000000
-DATA constantsAVX2<>+140(SB)/4, $0x000000fe
-DATA constantsAVX2<>+144(SB)/4, $0x00000008
+DATA constantsAVX2<>+60(SB)/4, $0x0a000000
+DATA constantsAVX2<>+64(SB)/4, $0x000003c8
+DATA constantsAVX2<>+68(SB)/4, $0x00000080
+DATA constantsAVX2<>+72(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+76(SB)/4, $0x7f800000
+DATA constantsAVX2<>+80(SB)/4, $0x3c800000
+DATA constantsAVX2<>+84(SB)/4, $0x00000000
+DATA constantsAVX2<>+88(SB)/4, $0x00000004
+DATA constantsAVX2<>+92(SB)/4, $0x00000001
+DATA constantsAVX2<>+96(SB)/4, $0x00000005
+DATA constantsAVX2<>+100(SB)/4, $0x00000002
+DATA constantsAVX2<>+104(SB)/4, $0x00000006
+DATA constantsAVX2<>+108(SB)/4, $0x00000003
+DATA constantsAVX2<>+112(SB)/4, $0x00000007
+DATA constantsAVX2<>+116(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+120(SB)/4, $0x0a800000
+DATA constantsAVX2<>+124(SB)/4, $0x000001c4
+DATA constantsAVX2<>+128(SB)/4, $0x38800000
+DATA constantsAVX2<>+132(SB)/4, $0x0b000000
+DATA constantsAVX2<>+136(SB)/4, $0x000000fe
+DATA constantsAVX2<>+140(SB)/4, $0x00000008
+DATA constantsAVX2<>+144(SB)/4, $0x3f800000
 DATA constantsAVX2<>+148(SB)/4, $0x10011001
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $152

@@ -8,15 +8,15 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·DequantizeInt8BF16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x0, Y14 0x7fff, Y13 0x7fc00000
-	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
+	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
@@ -26,7 +26,9 @@ TEXT ·DequantizeInt8BF16AVX2(SB), $352-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y11
 	MOVQ         R10, R8
@@ -34,67 +36,53 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VPMOVSXBD    (SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVSXBD    16(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          grouploop
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVSXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVSXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         grouploop
 
 grouptail:
 	TESTQ R8, R8
@@ -146,75 +134,61 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVSXBD    64(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVSXBD    72(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVSXBD    80(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVSXBD    88(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece6
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVSXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVSXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SP)
+	VPMOVSXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVSXBD   88(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SP)
+	TESTQ       $0x00000010, R8
+	JEQ         piece6
+	MOVQ        R8, AX
+	ANDQ        $-32, AX
+	SHLQ        $0x01, AX
+	MOVQ        (SP)(AX*1), CX
+	MOVQ        CX, (DI)(AX*1)
+	MOVQ        8(SP)(AX*1), CX
+	MOVQ        CX, 8(DI)(AX*1)
+	MOVQ        16(SP)(AX*1), CX
+	MOVQ        CX, 16(DI)(AX*1)
+	MOVQ        24(SP)(AX*1), CX
+	MOVQ        CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -272,8 +246,12 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(BX), Y0
@@ -281,59 +259,45 @@ short2loop:
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
+	VFMADD213PS  Y14, Y12, Y0
+	VPMOVSXBD    8(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y14, Y12, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VFMADD213PS  Y14, Y11, Y0
+	VPMOVSXBD    24(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y11, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
@@ -354,81 +318,75 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBD    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBD    8(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVSXBD    16(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBD    24(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
+	VPMOVSXBD   (SI), Y0
+	VMOVUPS     (DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     (BX), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVSXBD   8(SI), Y1
+	VMOVUPS     32(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     32(BX), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     64(DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     64(BX), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVSXBD   24(SI), Y1
+	VMOVUPS     96(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     96(BX), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         laneloop
 
 lanetail:
 	TESTQ R8, R8
@@ -648,87 +606,81 @@ piece24:
 	MOVL  CX, 224(SP)(AX*1)
 
 piece25:
-	VPMOVSXBD    64(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVSXBD    72(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVSXBD    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVSXBD    88(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece26
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVSXBD   64(SP), Y0
+	VMOVUPS     96(SP), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     224(SP), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVSXBD   72(SP), Y1
+	VMOVUPS     128(SP), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     256(SP), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SP)
+	VPMOVSXBD   80(SP), Y0
+	VMOVUPS     160(SP), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     288(SP), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVSXBD   88(SP), Y1
+	VMOVUPS     192(SP), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     320(SP), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SP)
+	TESTQ       $0x00000010, R8
+	JEQ         piece26
+	MOVQ        R8, AX
+	ANDQ        $-32, AX
+	SHLQ        $0x01, AX
+	MOVQ        (SP)(AX*1), CX
+	MOVQ        CX, (DI)(AX*1)
+	MOVQ        8(SP)(AX*1), CX
+	MOVQ        CX, 8(DI)(AX*1)
+	MOVQ        16(SP)(AX*1), CX
+	MOVQ        CX, 16(DI)(AX*1)
+	MOVQ        24(SP)(AX*1), CX
+	MOVQ        CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -774,21 +726,20 @@ laneend:
 	RET
 
 // func DequantizeMinvalInt8BF16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2
 TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 least, Y15 ToFloat, Y14 0x0, Y13 0x7fff, Y12 0x7fc00000
-	// per group: Y11 scale, Y10 minval
-	// vector registers in use at once: 11
+	// per call: Y15 0x7fc00000, Y0 least, Y14 ToFloat, Y13 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 minval, Y1 Ordered, Y11 Select
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS least+32(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VCVTDQ2PS    Y0, Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -797,78 +748,68 @@ TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
-	VPMOVSXBD    (SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVSXBD    16(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          grouploop
+	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVSXBD 8(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVSXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVSXBD 24(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ R8, R8
@@ -920,79 +861,65 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVSXBD    64(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVSXBD    72(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVSXBD    80(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVSXBD    88(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece6
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVSXBD 64(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVSXBD 72(SP), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVSXBD 80(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVSXBD 88(SP), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -1050,70 +977,64 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VPMOVSXBD    8(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
-	VADDPS       Y8, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
-	VADDPS       Y8, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPMOVSXBD    24(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
@@ -1134,81 +1055,83 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBD    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBD    8(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVSXBD    16(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBD    24(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
+	VPMOVSXBD (SI), Y0
+	VMOVUPS   (DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   (BX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVSXBD 8(SI), Y1
+	VMOVUPS   32(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   32(BX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   64(BX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVSXBD 24(SI), Y1
+	VMOVUPS   96(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   96(BX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ R8, R8
@@ -1428,87 +1351,89 @@ piece24:
 	MOVL  CX, 224(SP)(AX*1)
 
 piece25:
-	VPMOVSXBD    64(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVSXBD    72(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVSXBD    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVSXBD    88(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece26
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVSXBD 64(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   224(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVSXBD 72(SP), Y1
+	VMOVUPS   128(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   256(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVSXBD 80(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   288(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVSXBD 88(SP), Y1
+	VMOVUPS   192(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   320(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -1557,15 +1482,15 @@ laneend:
 // Requires: AVX, AVX2, FMA3
 TEXT ·DequantizeUint8BF16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x0, Y14 0x7fff, Y13 0x7fc00000
-	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
+	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
@@ -1575,7 +1500,9 @@ TEXT ·DequantizeUint8BF16AVX2(SB), $352-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y11
 	MOVQ         R10, R8
@@ -1583,67 +1510,53 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VPMOVZXBD    (SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBD    16(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          grouploop
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVZXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVZXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         grouploop
 
 grouptail:
 	TESTQ R8, R8
@@ -1695,75 +1608,61 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVZXBD    64(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBD    72(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBD    80(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBD    88(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece6
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVZXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SP)
+	VPMOVZXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVZXBD   88(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SP)
+	TESTQ       $0x00000010, R8
+	JEQ         piece6
+	MOVQ        R8, AX
+	ANDQ        $-32, AX
+	SHLQ        $0x01, AX
+	MOVQ        (SP)(AX*1), CX
+	MOVQ        CX, (DI)(AX*1)
+	MOVQ        8(SP)(AX*1), CX
+	MOVQ        CX, 8(DI)(AX*1)
+	MOVQ        16(SP)(AX*1), CX
+	MOVQ        CX, 16(DI)(AX*1)
+	MOVQ        24(SP)(AX*1), CX
+	MOVQ        CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -1821,8 +1720,12 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(BX), Y0
@@ -1830,59 +1733,45 @@ short2loop:
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
+	VFMADD213PS  Y14, Y12, Y0
+	VPMOVZXBD    8(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y14, Y12, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VFMADD213PS  Y14, Y11, Y0
+	VPMOVZXBD    24(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y11, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
@@ -1903,81 +1792,75 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBD    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBD    16(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBD    24(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
+	VPMOVZXBD   (SI), Y0
+	VMOVUPS     (DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     (BX), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVZXBD   8(SI), Y1
+	VMOVUPS     32(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     32(BX), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     64(DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     64(BX), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVZXBD   24(SI), Y1
+	VMOVUPS     96(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     96(BX), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         laneloop
 
 lanetail:
 	TESTQ R8, R8
@@ -2197,87 +2080,81 @@ piece24:
 	MOVL  CX, 224(SP)(AX*1)
 
 piece25:
-	VPMOVZXBD    64(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBD    72(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBD    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBD    88(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece26
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBD   64(SP), Y0
+	VMOVUPS     96(SP), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     224(SP), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVZXBD   72(SP), Y1
+	VMOVUPS     128(SP), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     256(SP), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SP)
+	VPMOVZXBD   80(SP), Y0
+	VMOVUPS     160(SP), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     288(SP), Y1
+	VCVTDQ2PS   Y0, Y0
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVZXBD   88(SP), Y1
+	VMOVUPS     192(SP), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VMOVUPS     320(SP), Y2
+	VCVTDQ2PS   Y1, Y1
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y1, Y1
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SP)
+	TESTQ       $0x00000010, R8
+	JEQ         piece26
+	MOVQ        R8, AX
+	ANDQ        $-32, AX
+	SHLQ        $0x01, AX
+	MOVQ        (SP)(AX*1), CX
+	MOVQ        CX, (DI)(AX*1)
+	MOVQ        8(SP)(AX*1), CX
+	MOVQ        CX, 8(DI)(AX*1)
+	MOVQ        16(SP)(AX*1), CX
+	MOVQ        CX, 16(DI)(AX*1)
+	MOVQ        24(SP)(AX*1), CX
+	MOVQ        CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -2323,21 +2200,20 @@ laneend:
 	RET
 
 // func DequantizeMinvalUint8BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2
 TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 least, Y15 ToFloat, Y14 0x0, Y13 0x7fff, Y12 0x7fc00000
-	// per group: Y11 scale, Y10 minval
-	// vector registers in use at once: 11
+	// per call: Y15 0x7fc00000, Y0 least, Y14 ToFloat, Y13 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 minval, Y1 Ordered, Y11 Select
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS least+32(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VCVTDQ2PS    Y0, Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -2346,78 +2222,68 @@ TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
-	VPMOVZXBD    (SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBD    16(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          grouploop
+	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVZXBD 8(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVZXBD 24(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ R8, R8
@@ -2469,79 +2335,65 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVZXBD    64(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBD    72(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBD    80(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBD    88(SP), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece6
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBD 64(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVZXBD 72(SP), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVZXBD 80(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VPMOVZXBD 88(SP), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -2599,70 +2451,64 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
-	VADDPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VPMOVZXBD    8(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
-	VADDPS       Y8, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBD    24(SI), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
-	VADDPS       Y8, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPMOVZXBD    24(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
@@ -2683,81 +2529,83 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBD    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBD    16(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBD    24(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
+	VPMOVZXBD (SI), Y0
+	VMOVUPS   (DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   (BX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVZXBD 8(SI), Y1
+	VMOVUPS   32(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   32(BX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   64(BX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVZXBD 24(SI), Y1
+	VMOVUPS   96(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   96(BX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ R8, R8
@@ -2977,87 +2825,89 @@ piece24:
 	MOVL  CX, 224(SP)(AX*1)
 
 piece25:
-	VPMOVZXBD    64(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBD    72(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBD    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBD    88(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y1, Y0
-	VADDPS       Y2, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece26
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBD 64(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   224(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVZXBD 72(SP), Y1
+	VMOVUPS   128(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   256(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVZXBD 80(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMOVUPS   288(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y3
+	VBLENDVPS Y3, Y1, Y15, Y3
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
+	VPMOVZXBD 88(SP), Y1
+	VMOVUPS   192(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMOVUPS   320(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y2, Y15, Y4
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y4, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -3102,6 +2952,6 @@ laneend:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x00007fff
-DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+4(SB)/4, $0x00007fff
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $8

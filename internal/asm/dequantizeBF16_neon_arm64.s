@@ -8,26 +8,29 @@
 
 TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V0 zeroPoint, V25 ToFloat
-	// vector registers in use at once: 8
+	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
+	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
 	MOVD $2143289344, R16
+	VDUP R16, V30.S4
+	VMOVI $0, V29.B16
+	MOVD $1, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
 	VDUP R16, V27.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V26.B16
+	VBSL V30.B16, V0.B16, V26.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d819 // scvtf v25.4s, v0.4s
 	MOVD R6, R4
@@ -39,65 +42,49 @@ grouploop:
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -130,65 +117,49 @@ piece4:
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -224,78 +195,70 @@ laneloop:
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ (R3), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 16(R2), F1
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 32(R3), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -379,78 +342,70 @@ piece20:
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 128(RSP), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 80(RSP), F1
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 160(RSP), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 112(RSP), F1
+	FMOVQ 112(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -476,30 +431,35 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x0, V28 0x1, V27 0x7fff, V26 0x7fc00000
-	// per group: V25 scale, V24 minval
+	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x1, V27 0x7fff
+	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
 	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD minval+24(FP), R3
+	MOVD $2143289344, R16
+	VDUP R16, V30.S4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
-	VMOVI $0, V29.B16
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
 	MOVD $1, R16
 	VDUP R16, V28.S4
 	MOVD $32767, R16
 	VDUP R16, V27.S4
-	MOVD $2143289344, R16
-	VDUP R16, V26.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V26.B16
+	VBSL V30.B16, V0.B16, V26.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V25.B16
+	VBSL V30.B16, V0.B16, V25.B16
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
@@ -508,70 +468,50 @@ grouploop:
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 4(R1), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 12(R1), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -603,70 +543,50 @@ piece4:
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 52(RSP), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 60(RSP), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -702,78 +622,74 @@ laneloop:
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ (R3), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 16(R2), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 4(R1), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 32(R3), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 48(R2), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 12(R1), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -857,78 +773,74 @@ piece20:
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 128(RSP), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 80(RSP), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 52(RSP), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 160(RSP), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 112(RSP), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 60(RSP), F1
+	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
+	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	FMOVQ 112(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -954,26 +866,29 @@ laneend:
 
 TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V0 zeroPoint, V25 ToFloat
-	// vector registers in use at once: 8
+	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
+	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
 	MOVD $2143289344, R16
+	VDUP R16, V30.S4
+	VMOVI $0, V29.B16
+	MOVD $1, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
 	VDUP R16, V27.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V26.B16
+	VBSL V30.B16, V0.B16, V26.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d819 // scvtf v25.4s, v0.4s
 	MOVD R6, R4
@@ -985,65 +900,49 @@ grouploop:
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1076,65 +975,49 @@ piece4:
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
 	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1170,78 +1053,70 @@ laneloop:
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ (R3), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
-	FMOVQ 16(R2), F1
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 32(R3), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1325,78 +1200,70 @@ piece20:
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 128(RSP), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
-	FMOVQ 80(RSP), F1
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 160(RSP), F1
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
-	FMOVQ 112(RSP), F1
+	FMOVQ 112(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1422,30 +1289,35 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x0, V28 0x1, V27 0x7fff, V26 0x7fc00000
-	// per group: V25 scale, V24 minval
+	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x1, V27 0x7fff
+	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
 	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD minval+24(FP), R3
+	MOVD $2143289344, R16
+	VDUP R16, V30.S4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
-	VMOVI $0, V29.B16
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
 	MOVD $1, R16
 	VDUP R16, V28.S4
 	MOVD $32767, R16
 	VDUP R16, V27.S4
-	MOVD $2143289344, R16
-	VDUP R16, V26.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V26.B16
+	VBSL V30.B16, V0.B16, V26.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V25.B16
+	VBSL V30.B16, V0.B16, V25.B16
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
@@ -1454,70 +1326,50 @@ grouploop:
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 4(R1), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 12(R1), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1549,70 +1401,50 @@ piece4:
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 52(RSP), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVS 60(RSP), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V26.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1648,78 +1480,74 @@ laneloop:
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ (R3), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	FMOVQ 16(R2), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 4(R1), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 32(R3), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	FMOVQ 48(R2), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 12(R1), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(R0)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1803,78 +1631,74 @@ piece20:
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 128(RSP), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	FMOVQ 80(RSP), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 52(RSP), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	FMOVQ 160(RSP), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	FMOVQ 112(RSP), F1
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVS 60(RSP), F1
+	VUXTL V1.B8, V1.H8
+	VUXTL V1.H4, V1.S4
+	FMOVQ 112(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V26.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

@@ -358,9 +358,9 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x0
-	// per group: V28 scale, V27 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat
+	// per group: V29 scale, V28 minval
+	// vector registers in use at once: 4
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -368,14 +368,13 @@ TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
-	VMOVI $0, V29.B16
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
+	VLD1R (R2), [V29.S4]
+	VLD1R (R3), [V28.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
@@ -385,41 +384,37 @@ grouploop:
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -452,41 +447,37 @@ piece4:
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -525,11 +516,10 @@ laneloop:
 	FMOVQ (R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -537,11 +527,10 @@ laneloop:
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -549,11 +538,10 @@ laneloop:
 	FMOVQ 32(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -561,11 +549,10 @@ laneloop:
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -652,11 +639,10 @@ piece20:
 	FMOVQ 128(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -664,11 +650,10 @@ piece20:
 	FMOVQ 144(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -676,11 +661,10 @@ piece20:
 	FMOVQ 160(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -688,11 +672,10 @@ piece20:
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1068,9 +1051,9 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x0
-	// per group: V28 scale, V27 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat
+	// per group: V29 scale, V28 minval
+	// vector registers in use at once: 4
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1078,14 +1061,13 @@ TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
-	VMOVI $0, V29.B16
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
+	VLD1R (R2), [V29.S4]
+	VLD1R (R3), [V28.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
@@ -1095,41 +1077,37 @@ grouploop:
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1162,41 +1140,37 @@ piece4:
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1235,11 +1209,10 @@ laneloop:
 	FMOVQ (R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1247,11 +1220,10 @@ laneloop:
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1259,11 +1231,10 @@ laneloop:
 	FMOVQ 32(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1271,11 +1242,10 @@ laneloop:
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1362,11 +1332,10 @@ piece20:
 	FMOVQ 128(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1374,11 +1343,10 @@ piece20:
 	FMOVQ 144(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1386,11 +1354,10 @@ piece20:
 	FMOVQ 160(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1398,11 +1365,10 @@ piece20:
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

@@ -618,19 +618,18 @@ laneend:
 	RET
 
 // func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2
 TEXT ·DequantizeMinvalInt8AVX2(SB), $416-56
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 least, Y15 ToFloat, Y14 0x0
-	// per group: Y13 scale, Y12 minval
-	// vector registers in use at once: 7
+	// per call: Y0 least, Y15 ToFloat
+	// per group: Y14 scale, Y13 minval
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
-	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -639,42 +638,42 @@ TEXT ·DequantizeMinvalInt8AVX2(SB), $416-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
-	VPMOVSXBD   (SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         grouploop
+	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVSXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVSXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVSXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ R8, R8
@@ -726,51 +725,51 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVSXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, (SP)
-	VPMOVSXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 32(SP)
-	VPMOVSXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 64(SP)
-	VPMOVSXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VPMOVSXBD 128(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPMOVSXBD 136(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	VPMOVSXBD 144(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	VPMOVSXBD 152(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -834,33 +833,33 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y13, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, (DI)
 	VPMOVSXBD    8(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y13, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
 	VPMOVSXBD    24(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -882,45 +881,45 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         laneloop
+	VPMOVSXBD (SI), Y0
+	VMOVUPS   (DX), Y1
+	VMOVUPS   (BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVSXBD 8(SI), Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVSXBD 24(SI), Y0
+	VMOVUPS   96(DX), Y1
+	VMOVUPS   96(BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ R8, R8
@@ -1140,59 +1139,59 @@ piece24:
 	MOVL  CX, 288(SP)(AX*1)
 
 piece25:
-	VPMOVSXBD   128(SP), Y0
-	VMOVUPS     160(SP), Y1
-	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, (SP)
-	VPMOVSXBD   136(SP), Y0
-	VMOVUPS     192(SP), Y1
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 32(SP)
-	VPMOVSXBD   144(SP), Y0
-	VMOVUPS     224(SP), Y1
-	VMOVUPS     352(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 64(SP)
-	VPMOVSXBD   152(SP), Y0
-	VMOVUPS     256(SP), Y1
-	VMOVUPS     384(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VPMOVSXBD 128(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VMOVUPS   288(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPMOVSXBD 136(SP), Y0
+	VMOVUPS   192(SP), Y1
+	VMOVUPS   320(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	VPMOVSXBD 144(SP), Y0
+	VMOVUPS   224(SP), Y1
+	VMOVUPS   352(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	VPMOVSXBD 152(SP), Y0
+	VMOVUPS   256(SP), Y1
+	VMOVUPS   384(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 96(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -1859,19 +1858,18 @@ laneend:
 	RET
 
 // func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2
 TEXT ·DequantizeMinvalUint8AVX2(SB), $416-56
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 least, Y15 ToFloat, Y14 0x0
-	// per group: Y13 scale, Y12 minval
-	// vector registers in use at once: 7
+	// per call: Y0 least, Y15 ToFloat
+	// per group: Y14 scale, Y13 minval
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
-	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1880,42 +1878,42 @@ TEXT ·DequantizeMinvalUint8AVX2(SB), $416-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
-	VPMOVZXBD   (SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         grouploop
+	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVZXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVZXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ R8, R8
@@ -1967,51 +1965,51 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVZXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, (SP)
-	VPMOVZXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 32(SP)
-	VPMOVZXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 64(SP)
-	VPMOVZXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y13, Y0
-	VADDPS      Y12, Y0, Y0
-	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VPMOVZXBD 128(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPMOVZXBD 136(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	VPMOVZXBD 144(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	VPMOVZXBD 152(SP), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -2075,33 +2073,33 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y13, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, (DI)
 	VPMOVZXBD    8(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y13, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
 	VPMOVZXBD    24(SI), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -2123,45 +2121,45 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         laneloop
+	VPMOVZXBD (SI), Y0
+	VMOVUPS   (DX), Y1
+	VMOVUPS   (BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBD 8(SI), Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVZXBD 24(SI), Y0
+	VMOVUPS   96(DX), Y1
+	VMOVUPS   96(BX), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ R8, R8
@@ -2381,59 +2379,59 @@ piece24:
 	MOVL  CX, 288(SP)(AX*1)
 
 piece25:
-	VPMOVZXBD   128(SP), Y0
-	VMOVUPS     160(SP), Y1
-	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, (SP)
-	VPMOVZXBD   136(SP), Y0
-	VMOVUPS     192(SP), Y1
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 32(SP)
-	VPMOVZXBD   144(SP), Y0
-	VMOVUPS     224(SP), Y1
-	VMOVUPS     352(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 64(SP)
-	VPMOVZXBD   152(SP), Y0
-	VMOVUPS     256(SP), Y1
-	VMOVUPS     384(SP), Y2
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VFMADD213PS Y14, Y1, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VPMOVZXBD 128(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VMOVUPS   288(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPMOVZXBD 136(SP), Y0
+	VMOVUPS   192(SP), Y1
+	VMOVUPS   320(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	VPMOVZXBD 144(SP), Y0
+	VMOVUPS   224(SP), Y1
+	VMOVUPS   352(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	VPMOVZXBD 152(SP), Y0
+	VMOVUPS   256(SP), Y1
+	VMOVUPS   384(SP), Y2
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS   Y0, 96(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8

@@ -346,9 +346,9 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x0
-	// per group: V28 scale, V27 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat
+	// per group: V29 scale, V28 minval
+	// vector registers in use at once: 4
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -356,14 +356,13 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
-	VMOVI $0, V29.B16
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
+	VLD1R (R2), [V29.S4]
+	VLD1R (R3), [V28.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
@@ -373,37 +372,33 @@ grouploop:
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, (R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, (R0)
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 16(R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 32(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 32(R0)
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 48(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -436,37 +431,33 @@ piece4:
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 16(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 16(RSP)
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 32(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 32(RSP)
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 48(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 48(RSP)
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 64(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 64(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -507,10 +498,9 @@ laneloop:
 	FMOVQ (R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, (R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, (R0)
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -518,10 +508,9 @@ laneloop:
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 16(R0)
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -529,10 +518,9 @@ laneloop:
 	FMOVQ 32(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 32(R0)
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -540,10 +528,9 @@ laneloop:
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 48(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -630,10 +617,9 @@ piece20:
 	FMOVQ 160(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 16(RSP)
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -641,10 +627,9 @@ piece20:
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -652,10 +637,9 @@ piece20:
 	FMOVQ 192(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 48(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 48(RSP)
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -663,10 +647,9 @@ piece20:
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 64(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 64(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1032,9 +1015,9 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x0
-	// per group: V28 scale, V27 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat
+	// per group: V29 scale, V28 minval
+	// vector registers in use at once: 4
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1042,14 +1025,13 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
-	VMOVI $0, V29.B16
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
+	VLD1R (R2), [V29.S4]
+	VLD1R (R3), [V28.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
@@ -1059,37 +1041,33 @@ grouploop:
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, (R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, (R0)
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 16(R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 32(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 32(R0)
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 48(R0)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1122,37 +1100,33 @@ piece4:
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 16(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 16(RSP)
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 32(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 32(RSP)
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 48(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 48(RSP)
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
-	FMOVQ F1, 64(RSP)
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ F0, 64(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1193,10 +1167,9 @@ laneloop:
 	FMOVQ (R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, (R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, (R0)
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1204,10 +1177,9 @@ laneloop:
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 16(R0)
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1215,10 +1187,9 @@ laneloop:
 	FMOVQ 32(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 32(R0)
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1226,10 +1197,9 @@ laneloop:
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 48(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1316,10 +1286,9 @@ piece20:
 	FMOVQ 160(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 16(RSP)
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1327,10 +1296,9 @@ piece20:
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1338,10 +1306,9 @@ piece20:
 	FMOVQ 192(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 48(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 48(RSP)
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1349,10 +1316,9 @@ piece20:
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V1.S4, V0.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 64(RSP)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 64(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

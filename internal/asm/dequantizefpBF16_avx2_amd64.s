@@ -8,8 +8,8 @@
 // Requires: AVX, AVX2, F16C
 TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0xbf80bf80, Y14 0x3f803f80, Y13 0x43800000, Y12 0x7fff7fff, Y11 0x7fff, Y10 0x7fc00000
-	// per group: Y9 scale
+	// per call: Y15 0x43800000, Y14 0x7fc00000, Y13 0xbf80bf80, Y12 0x3f803f80, Y11 0x7e007e00, Y10 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y9 Select
 	// vector registers in use at once: 11
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
@@ -28,92 +28,68 @@ TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-40
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y14, Y9
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
 
 grouploop:
-	VPMOVSXBW    (SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBW    8(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVSXBW    16(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBW    24(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	SUBQ         $+32, BX
@@ -170,86 +146,60 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVSXBW    64(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPMOVSXBW    64(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVSXBW    72(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VPMOVSXBW    80(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVSXBW    80(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVSXBW    88(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	TESTQ        $0x00000010, BX
 	JEQ          piece6
 	MOVQ         BX, AX
@@ -319,88 +269,66 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VPMOVSXBW    (SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y14, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y14, Y8
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBW    8(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVSXBW    16(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y8, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBW    24(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
@@ -420,90 +348,72 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBW    (SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      32(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVSXBW    8(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      96(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVSXBW    16(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVSXBW    24(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
@@ -645,90 +555,72 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVSXBW    64(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPMOVSXBW    64(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      128(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVSXBW    72(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VPMOVSXBW    80(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      192(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y14, Y3
+	VMULPS       Y3, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVSXBW    80(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVSXBW    88(SP), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y11, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	TESTQ        $0x00000010, BX
 	JEQ          piece21
 	MOVQ         BX, AX
@@ -790,13 +682,13 @@ laneend:
 // Requires: AVX, AVX2, F16C
 TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fff, Y14 0x7fc00000
-	// per group: Y13 scale
+	// per call: Y15 0x7fc00000, Y14 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y13 Select
 	// vector registers in use at once: 7
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+16(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y15
 	VBROADCASTSS constantsAVX2<>+20(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
@@ -806,73 +698,61 @@ TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-40
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y13
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
 
 grouploop:
-	VPMOVZXBW    (SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBW    8(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBW    16(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBW    24(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPMOVZXBW (SI), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y13, Y0, Y0
+	VPMOVZXBW 8(SI), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y13, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXBW 16(SI), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y13, Y0, Y0
+	VPMOVZXBW 24(SI), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y13, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -924,75 +804,61 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVZXBW    64(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBW    72(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBW    80(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBW    88(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBW 64(SP), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y13, Y0, Y0
+	VPMOVZXBW 72(SP), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y13, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVZXBW 80(SP), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y13, Y0, Y0
+	VPMOVZXBW 88(SP), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y13, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1049,64 +915,54 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y13
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
 	VPMOVZXBW    (SI), X0
 	VPSLLW       $0x08, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBW    8(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
+	VPMOVZXBW    8(SI), X1
+	VPSLLW       $0x08, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y14, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VPMOVZXBW    16(SI), X0
 	VPSLLW       $0x08, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBW    24(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VPMOVZXBW    24(SI), X1
+	VPSLLW       $0x08, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y12, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y14, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
@@ -1126,72 +982,66 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBW    (SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBW    8(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBW    16(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      64(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBW    24(SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      96(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VPMOVZXBW (SI), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   (DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBW 8(SI), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMOVUPS   32(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXBW 16(SI), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   64(DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBW 24(SI), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMOVUPS   96(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -1327,79 +1177,73 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVZXBW    64(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBW    72(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      128(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBW    80(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBW    88(SP), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMOVUPS      192(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y15, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y14, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece21
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBW 64(SP), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   96(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBW 72(SP), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMOVUPS   128(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVZXBW 80(SP), X0
+	VPSLLW    $0x08, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   160(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBW 88(SP), X1
+	VPSLLW    $0x08, X1, X1
+	VCVTPH2PS X1, Y1
+	VMOVUPS   192(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y14, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -1448,15 +1292,15 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 table, Y14 0x80000000, Y13 0x7fff, Y12 0x7fc00000
-	// per group: Y11 scale
+	// per call: Y15 0x7fc00000, Y14 table, Y13 0x80000000, Y12 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y11 Select
 	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VMOVUPS      constantsAVX2<>+24(SB), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y15
+	VMOVUPS      constantsAVX2<>+24(SB), Y14
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13
 	VBROADCASTSS constantsAVX2<>+20(SB), Y12
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
@@ -1466,89 +1310,77 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-40
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
 
 grouploop:
-	VPMOVZXBQ    (SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBQ    4(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBQ    8(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBQ    12(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVZXBQ 4(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVZXBQ 12(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -1601,91 +1433,77 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVZXBQ    64(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBQ    68(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBQ    72(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBQ    76(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBQ 64(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVZXBQ 68(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVZXBQ 72(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVZXBQ 76(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1744,80 +1562,70 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
 	VPMOVZXBQ    (SI), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBQ    4(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
+	VPMOVZXBQ    4(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VPMOVZXBQ    8(SI), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBQ    12(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
+	VPMOVZXBQ    12(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
@@ -1837,88 +1645,82 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBQ    (SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (DI)
-	VPMOVZXBQ    4(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(DI)
-	VPMOVZXBQ    8(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(DI)
-	VPMOVZXBQ    12(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   (DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBQ 4(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMOVUPS   32(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBQ 12(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMOVUPS   96(DX), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -2055,95 +1857,89 @@ piece19:
 	MOVL  CX, 80(SP)(AX*1)
 
 piece20:
-	VPMOVZXBQ    64(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, (SP)
-	VPMOVZXBQ    68(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 16(SP)
-	VPMOVZXBQ    72(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 32(SP)
-	VPMOVZXBQ    76(SP), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y12, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPACKUSDW    X2, X1, X1
-	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece21
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXBQ 64(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   80(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBQ 68(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMOVUPS   112(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VPMOVZXBQ 72(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   144(SP), Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y15, Y2
+	VMULPS    Y2, Y0, Y0
+	VPMOVZXBQ 76(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMOVUPS   176(SP), Y2
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y2, Y15, Y3
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -2188,12 +1984,12 @@ laneend:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0xbf80bf80
-DATA constantsAVX2<>+4(SB)/4, $0x3f803f80
-DATA constantsAVX2<>+8(SB)/4, $0x43800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fff7fff
-DATA constantsAVX2<>+16(SB)/4, $0x00007fff
-DATA constantsAVX2<>+20(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+0(SB)/4, $0x43800000
+DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+8(SB)/4, $0xbf80bf80
+DATA constantsAVX2<>+12(SB)/4, $0x3f803f80
+DATA constantsAVX2<>+16(SB)/4, $0x7e007e00
+DATA constantsAVX2<>+20(SB)/4, $0x00007fff
 DATA constantsAVX2<>+24(SB)/4, $0x00000000
 DATA constantsAVX2<>+28(SB)/4, $0x3f000000
 DATA constantsAVX2<>+32(SB)/4, $0x3f800000

@@ -5,10 +5,10 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, F16C
+// Requires: AVX, AVX2, F16C
 TEXT ·DequantizeFpE4M3F16AVX2(SB), NOSPLIT, $224-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0xbf80bf80, Y14 0x3f803f80, Y13 0x43800000, Y12 0x7fff7fff
+	// per call: Y15 0x43800000, Y14 0xbf80bf80, Y13 0x3f803f80, Y12 0x7e007e00
 	// per group: Y11 scale
 	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
@@ -32,59 +32,47 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VPMOVSXBW (SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VPMOVSXBW 8(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VPMOVSXBW 16(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VPMOVSXBW 24(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -136,67 +124,55 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVSXBW 64(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	VPMOVSXBW 72(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	VPMOVSXBW 80(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	VPMOVSXBW 88(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+	VPMOVSXBW    64(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SP)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	VPMOVSXBW    80(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SP)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece6
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SP)(AX*1), CX
+	MOVQ         CX, (DI)(AX*1)
+	MOVQ         8(SP)(AX*1), CX
+	MOVQ         CX, 8(DI)(AX*1)
+	MOVQ         16(SP)(AX*1), CX
+	MOVQ         CX, 16(DI)(AX*1)
+	MOVQ         24(SP)(AX*1), CX
+	MOVQ         CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -255,51 +231,39 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
-	VPMOVSXBW    (SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPMOVSXBW    8(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(DI)
-	VPMOVSXBW    16(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(DI)
+	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPMOVSXBW    24(SI), X0
-	VPSLLW       $0x07, X0, X0
-	VPAND        X15, X0, X0
-	VPAND        X12, X0, X1
-	VPCMPEQW     X14, X1, X1
-	VPSRLW       $0x01, X1, X1
-	VPOR         X1, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(DI)
@@ -322,64 +286,52 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBW (SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VPMOVSXBW 8(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VPMOVSXBW 16(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VPMOVSXBW 24(SI), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   96(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -515,71 +467,59 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVSXBW 64(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	VPMOVSXBW 72(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   128(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	VPMOVSXBW 80(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	VPMOVSXBW 88(SP), X0
-	VPSLLW    $0x07, X0, X0
-	VPAND     X15, X0, X0
-	VPAND     X12, X0, X1
-	VPCMPEQW  X14, X1, X1
-	VPSRLW    $0x01, X1, X1
-	VPOR      X1, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+	VPMOVSXBW    64(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SP)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	VPMOVSXBW    80(SP), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SP)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece21
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SP)(AX*1), CX
+	MOVQ         CX, (DI)(AX*1)
+	MOVQ         8(SP)(AX*1), CX
+	MOVQ         CX, 8(DI)(AX*1)
+	MOVQ         16(SP)(AX*1), CX
+	MOVQ         CX, 16(DI)(AX*1)
+	MOVQ         24(SP)(AX*1), CX
+	MOVQ         CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -1702,10 +1642,10 @@ laneend:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0xbf80bf80
-DATA constantsAVX2<>+4(SB)/4, $0x3f803f80
-DATA constantsAVX2<>+8(SB)/4, $0x43800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fff7fff
+DATA constantsAVX2<>+0(SB)/4, $0x43800000
+DATA constantsAVX2<>+4(SB)/4, $0xbf80bf80
+DATA constantsAVX2<>+8(SB)/4, $0x3f803f80
+DATA constantsAVX2<>+12(SB)/4, $0x7e007e00
 DATA constantsAVX2<>+16(SB)/4, $0x00000000
 DATA constantsAVX2<>+20(SB)/4, $0x3f000000
 DATA constantsAVX2<>+24(SB)/4, $0x3f800000

@@ -5,10 +5,10 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0xbf80bf80, Z30 0x3f803f80, Z29 0x43800000, Z28 0x7fff7fff
+	// per call: Z31 0x43800000, Z30 0xbf80bf80, Z29 0x3f803f80, Z28 0x7e007e00
 	// per group: Z27 scale
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
@@ -34,114 +34,84 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VPMOVSXBW (SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMULPS    Z27, Z1, Z1
-	VMOVUPS   Z1, (DI)
-	VPMOVSXBW 16(SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMULPS    Z27, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VPMOVSXBW 32(SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMULPS    Z27, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
-	VPMOVSXBW 48(SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMULPS    Z27, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       grouploop
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVUPS       Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	VMOVUPS       Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVUPS       Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	VMOVUPS       Z0, 192(DI)
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	SUBQ          $+64, BX
+	CMPQ          BX, $+64
+	JGE           grouploop
 
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBW.Z (SI), K7, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	VMULPS      Z27, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBW.Z 16(SI), K6, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	VMULPS      Z27, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z1, K6, 64(DI)
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBW.Z 32(SI), K6, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	VMULPS      Z27, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z1, K6, 128(DI)
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBW.Z 48(SI), K6, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	VMULPS      Z27, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z1, K6, 192(DI)
-	LEAQ        (DI)(BX*4), DI
-	LEAQ        (SI)(BX*1), SI
+	TESTQ         BX, BX
+	JEQ           groupend
+	MOVQ          $-1, AX
+	BZHIQ         BX, AX, AX
+	KMOVQ         AX, K7
+	VPMOVSXBW.Z   (SI), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVUPS       Z1, K7, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	KSHIFTRQ      $0x10, K7, K6
+	VMOVUPS       Z0, K6, 64(DI)
+	KSHIFTRQ      $0x20, K7, K6
+	VPMOVSXBW.Z   32(SI), K6, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	KSHIFTRQ      $0x20, K7, K6
+	VMOVUPS       Z1, K6, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	KSHIFTRQ      $0x30, K7, K6
+	VMOVUPS       Z0, K6, 192(DI)
+	LEAQ          (DI)(BX*4), DI
+	LEAQ          (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -156,58 +126,44 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Z27
-	VBROADCASTSS 4(DX), Z26
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VPMOVSXBW    32(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z26, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VPMOVSXBW    48(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z26, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VBROADCASTSS  (DX), Z27
+	VBROADCASTSS  4(DX), Z26
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVUPS       Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	VMOVUPS       Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z26, Z1, Z1
+	VMOVUPS       Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z26, Z0, Z0
+	VMOVUPS       Z0, 192(DI)
+	ADDQ          $+8, DX
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	SUBQ          $+2, R8
+	CMPQ          R8, $+2
+	JGE           short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -220,60 +176,46 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (DX), Z27
-	VBROADCASTSS 4(DX), Z26
-	VBROADCASTSS 8(DX), Z25
-	VBROADCASTSS 12(DX), Z24
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z26, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VPMOVSXBW    32(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z25, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VPMOVSXBW    48(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPANDD       Y31, Y0, Y0
-	VPANDD       Y28, Y0, Y1
-	VPCMPEQW     Y30, Y1, K1
-	VMOVDQA64    Y0, Y1
-	VMOVDQU16    Y28, K1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VBROADCASTSS  (DX), Z27
+	VBROADCASTSS  4(DX), Z26
+	VBROADCASTSS  8(DX), Z25
+	VBROADCASTSS  12(DX), Z24
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVUPS       Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z26, Z0, Z0
+	VMOVUPS       Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z25, Z1, Z1
+	VMOVUPS       Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z24, Z0, Z0
+	VMOVUPS       Z0, 192(DI)
+	ADDQ          $+16, DX
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	SUBQ          $+4, R8
+	CMPQ          R8, $+4
+	JGE           short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -287,124 +229,94 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBW (SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMOVUPS   (DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, (DI)
-	VPMOVSXBW 16(SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMOVUPS   64(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VPMOVSXBW 32(SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMOVUPS   128(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
-	VPMOVSXBW 48(SI), Y0
-	VPSLLW    $0x07, Y0, Y0
-	VPANDD    Y31, Y0, Y0
-	VPANDD    Y28, Y0, Y1
-	VPCMPEQW  Y30, Y1, K1
-	VMOVDQA64 Y0, Y1
-	VMOVDQU16 Y28, K1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z29, Z1, Z1
-	VMOVUPS   192(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMOVUPS       (DX), Z2
+	VMULPS        Z2, Z1, Z1
+	VMOVUPS       Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMOVUPS       64(DX), Z1
+	VMULPS        Z1, Z0, Z0
+	VMOVUPS       Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMOVUPS       128(DX), Z2
+	VMULPS        Z2, Z1, Z1
+	VMOVUPS       Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMOVUPS       192(DX), Z1
+	VMULPS        Z1, Z0, Z0
+	VMOVUPS       Z0, 192(DI)
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	ADDQ          $+256, DX
+	SUBQ          $+64, BX
+	CMPQ          BX, $+64
+	JGE           laneloop
 
 lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBW.Z (SI), K7, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	VMOVUPS.Z   (DX), K7, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBW.Z 16(SI), K6, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z1, K6, 64(DI)
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBW.Z 32(SI), K6, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z1, K6, 128(DI)
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBW.Z 48(SI), K6, Y0
-	VPSLLW      $0x07, Y0, Y0
-	VPANDD      Y31, Y0, Y0
-	VPANDD      Y28, Y0, Y1
-	VPCMPEQW    Y30, Y1, K1
-	VMOVDQA64   Y0, Y1
-	VMOVDQU16   Y28, K1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z29, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z1, K6, 192(DI)
+	TESTQ         BX, BX
+	JEQ           laneend
+	MOVQ          $-1, AX
+	BZHIQ         BX, AX, AX
+	KMOVQ         AX, K7
+	VPMOVSXBW.Z   (SI), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMOVUPS.Z     (DX), K7, Z2
+	VMULPS        Z2, Z1, Z1
+	VMOVUPS       Z1, K7, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	KSHIFTRQ      $0x10, K7, K6
+	VMOVUPS.Z     64(DX), K6, Z1
+	VMULPS        Z1, Z0, Z0
+	KSHIFTRQ      $0x10, K7, K6
+	VMOVUPS       Z0, K6, 64(DI)
+	KSHIFTRQ      $0x20, K7, K6
+	VPMOVSXBW.Z   32(SI), K6, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	KSHIFTRQ      $0x20, K7, K6
+	VMOVUPS.Z     128(DX), K6, Z2
+	VMULPS        Z2, Z1, Z1
+	KSHIFTRQ      $0x20, K7, K6
+	VMOVUPS       Z1, K6, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	KSHIFTRQ      $0x30, K7, K6
+	VMOVUPS.Z     192(DX), K6, Z1
+	VMULPS        Z1, Z0, Z0
+	KSHIFTRQ      $0x30, K7, K6
+	VMOVUPS       Z0, K6, 192(DI)
 
 laneend:
 	VZEROUPPER
@@ -993,10 +905,10 @@ laneend:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX512<>+0(SB)/4, $0xbf80bf80
-DATA constantsAVX512<>+4(SB)/4, $0x3f803f80
-DATA constantsAVX512<>+8(SB)/4, $0x43800000
-DATA constantsAVX512<>+12(SB)/4, $0x7fff7fff
+DATA constantsAVX512<>+0(SB)/4, $0x43800000
+DATA constantsAVX512<>+4(SB)/4, $0xbf80bf80
+DATA constantsAVX512<>+8(SB)/4, $0x3f803f80
+DATA constantsAVX512<>+12(SB)/4, $0x7e007e00
 DATA constantsAVX512<>+16(SB)/4, $0x00000000
 DATA constantsAVX512<>+20(SB)/4, $0x3f000000
 DATA constantsAVX512<>+24(SB)/4, $0x3f800000

@@ -8,19 +8,19 @@
 
 TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $152-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0xbf80bf80, V29 0x7fff7fff, V28 0x3f803f80, V27 0x43800000
+	// per call: V30 0x43800000, V29 0xbf80bf80, V28 0x3f803f80, V27 0x7e007e00
 	// per group: V26 scale
 	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	MOVD $3212885888, R16
+	MOVD $1132462080, R16
 	VDUP R16, V30.S4
-	MOVD $2147450879, R16
+	MOVD $3212885888, R16
 	VDUP R16, V29.S4
 	MOVD $1065369472, R16
 	VDUP R16, V28.S4
-	MOVD $1132462080, R16
+	MOVD $2113961472, R16
 	VDUP R16, V27.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
@@ -32,48 +32,36 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
+	FMOVD (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	FMOVQ F0, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 16(R0)
-	FMOVS 8(R1), F0
+	FMOVD 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	FMOVQ F0, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	FMOVQ F1, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
@@ -103,48 +91,36 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
+	FMOVD 80(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	FMOVQ F0, 16(RSP)
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 32(RSP)
-	FMOVS 88(RSP), F0
+	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	FMOVQ F0, 48(RSP)
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 64(RSP)
 	ADD $16, RSP, R16
@@ -179,51 +155,39 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
+	FMOVD (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	FMOVQ (R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 16(R2), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(R0)
-	FMOVS 8(R1), F0
+	FMOVD 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	FMOVQ 32(R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(R0)
@@ -280,51 +244,39 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 80(RSP), F0
+	FMOVD 80(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(RSP)
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(RSP)
-	FMOVS 88(RSP), F0
+	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V29.B16, V0.B16, V0.B16
+	VAND V28.B16, V0.B16, V1.B16
 	VCMEQ V28.H8, V1.H8, V1.H8
+	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 48(RSP)
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V30.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)

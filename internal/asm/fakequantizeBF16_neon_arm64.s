@@ -8,8 +8,8 @@
 
 TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $328-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V25 recip, V24 lo, V23 hi
+	// per call: V30 0x0, V29 0x1, V28 0x7fff
+	// per group: V27 scale, V26 recip, V25 lo, V24 hi
 	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -22,17 +22,15 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $328-64
 	VDUP R16, V29.S4
 	MOVD $32767, R16
 	VDUP R16, V28.S4
-	MOVD $2143289344, R16
-	VDUP R16, V27.S4
 	MOVD groups+48(FP), R7
 	MOVD length+56(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
+	VLD1R (R2), [V27.S4]
+	VLD1R (R3), [V26.S4]
+	VLD1R (R4), [V25.S4]
+	VLD1R (R5), [V24.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
@@ -40,83 +38,67 @@ grouploop:
 	FMOVD (R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V1.S4, V0.S4
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V27.S4, V2.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V1.S4, V0.S4
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V27.S4, V2.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R6, R6
@@ -148,83 +130,67 @@ piece4:
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V1.S4, V0.S4
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V27.S4, V2.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V1.S4, V0.S4
+	FMOVD 72(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V27.S4, V2.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -273,39 +239,31 @@ laneloop:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -321,39 +279,31 @@ laneloop:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F5
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	FMOVQ 48(R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -501,39 +451,31 @@ piece28:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	FMOVQ 224(RSP), F4
+	FMOVQ 288(RSP), F5
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -549,39 +491,31 @@ piece28:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	FMOVQ 256(RSP), F4
+	FMOVQ 320(RSP), F5
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	FMOVQ 320(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -607,9 +541,9 @@ laneend:
 
 TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $392-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 minval, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V22 minval
-	// vector registers in use at once: 11
+	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
+	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V0 minval, V1 Ordered, V22 Select
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -617,12 +551,12 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $392-72
 	MOVD lo+32(FP), R4
 	MOVD hi+40(FP), R5
 	MOVD minval+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
 	MOVD $2143289344, R16
+	VDUP R16, V30.S4
+	VMOVI $0, V29.B16
+	MOVD $1, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
 	VDUP R16, V27.S4
 	MOVD groups+56(FP), R8
 	MOVD length+64(FP), R9
@@ -633,7 +567,10 @@ groups:
 	VLD1R (R3), [V25.S4]
 	VLD1R (R4), [V24.S4]
 	VLD1R (R5), [V23.S4]
-	VLD1R (R6), [V22.S4]
+	VLD1R (R6), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V22.B16
+	VBSL V30.B16, V0.B16, V22.B16
 	MOVD R9, R7
 	CMP $16, R7
 	BLT grouptail
@@ -648,40 +585,32 @@ grouploop:
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V26.S4, V1.S4, V0.S4
 	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V2.S4, V1.S4
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -692,40 +621,32 @@ grouploop:
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V26.S4, V1.S4, V0.S4
 	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V2.S4, V1.S4
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R7, R7
@@ -764,40 +685,32 @@ piece4:
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V26.S4, V1.S4, V0.S4
 	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V2.S4, V1.S4
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -808,40 +721,32 @@ piece4:
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V26.S4, V1.S4, V0.S4
 	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	FMOVD 72(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V2.S4, V1.S4
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece5
@@ -884,52 +789,48 @@ laneloop:
 	FMOVQ (R4), F3
 	FMOVQ (R5), F4
 	FMOVQ (R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V30.B16, V6.B16, V7.B16
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -938,52 +839,48 @@ laneloop:
 	FMOVQ 32(R4), F3
 	FMOVQ 32(R5), F4
 	FMOVQ 32(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	FMOVQ 48(R5), F4
-	FMOVQ 48(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F5
+	FMOVQ 48(R6), F6
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V30.B16, V6.B16, V7.B16
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -1150,52 +1047,48 @@ piece32:
 	FMOVQ 208(RSP), F3
 	FMOVQ 272(RSP), F4
 	FMOVQ 336(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	FMOVQ 352(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	FMOVQ 224(RSP), F4
+	FMOVQ 288(RSP), F5
+	FMOVQ 352(RSP), F6
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V30.B16, V6.B16, V7.B16
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1204,52 +1097,48 @@ piece32:
 	FMOVQ 240(RSP), F3
 	FMOVQ 304(RSP), F4
 	FMOVQ 368(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
+	VMOV V29.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	FMOVQ 320(RSP), F4
-	FMOVQ 384(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V1.B16, V0.B16
-	VUSHR $16, V0.S4, V0.S4
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVD 72(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	FMOVQ 256(RSP), F4
+	FMOVQ 320(RSP), F5
+	FMOVQ 384(RSP), F6
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V30.B16, V6.B16, V7.B16
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V4.S4, V1.S4
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece33
@@ -1277,7 +1166,7 @@ TEXT ·FakeQuantizeAnyBF16NEON(SB), NOSPLIT, $328-64
 	// pointers: R0 y, R1 x, R2 scale, R3 least, R4 most, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
 	// per group: V26 scale, V25 least, V24 most, V23 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1312,38 +1201,34 @@ grouploop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1352,38 +1237,34 @@ grouploop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R6, R6
@@ -1420,38 +1301,34 @@ piece4:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1460,38 +1337,34 @@ piece4:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	FMOVD 72(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1537,42 +1410,38 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1585,42 +1454,38 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	FMOVQ 48(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -1765,42 +1630,38 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	FMOVQ 224(RSP), F4
+	FMOVQ 288(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1813,42 +1674,38 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	FMOVQ 320(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVD 72(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	FMOVQ 256(RSP), F4
+	FMOVQ 320(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V27.B16, V2.B16, V0.B16
+	VUSHR $16, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V2.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -1874,8 +1731,8 @@ laneend:
 
 TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V25 recip, V24 lo, V23 hi
+	// per call: V30 0x0, V29 0x1, V28 0x7fff
+	// per group: V27 scale, V26 recip, V25 lo, V24 hi
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -1889,17 +1746,15 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $344-72
 	VDUP R16, V29.S4
 	MOVD $32767, R16
 	VDUP R16, V28.S4
-	MOVD $2143289344, R16
-	VDUP R16, V27.S4
 	MOVD groups+56(FP), R8
 	MOVD length+64(FP), R9
 	CMP $1, R9
 	BEQ lanes
 groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	VLD1R (R6), [V23.S4]
+	VLD1R (R3), [V27.S4]
+	VLD1R (R4), [V26.S4]
+	VLD1R (R5), [V25.S4]
+	VLD1R (R6), [V24.S4]
 	MOVD R9, R7
 	CMP $16, R7
 	BLT grouptail
@@ -1907,90 +1762,74 @@ grouploop:
 	FMOVD (R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V26.S4, V3.S4, V2.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
+	VFMLA V27.S4, V2.S4, V1.S4
+	FMOVD 8(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
+	VFMLA V27.S4, V4.S4, V3.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V26.S4, V5.S4, V4.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V3.B16
+	VFMLA V27.S4, V4.S4, V3.S4
+	FMOVD 24(R2), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
+	VFMLS V27.S4, V6.S4, V5.S4
+	VFMLA V26.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V5.B16
+	VFMLA V27.S4, V6.S4, V5.S4
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
 	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	ADD $32, R0, R0
@@ -2025,90 +1864,74 @@ piece4:
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V26.S4, V3.S4, V2.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	FMOVD 80(RSP), F2
+	VFMLA V27.S4, V2.S4, V1.S4
+	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
+	VFMLA V27.S4, V4.S4, V3.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	FMOVD 88(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V26.S4, V5.S4, V4.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	FMOVD 80(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V3.B16
+	VFMLA V27.S4, V4.S4, V3.S4
+	FMOVD 88(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
+	VFMLS V27.S4, V6.S4, V5.S4
+	VFMLA V26.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V5.B16
+	VFMLA V27.S4, V6.S4, V5.S4
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
 	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -2179,40 +2002,32 @@ laneloop:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
 	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVD 16(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -2229,40 +2044,32 @@ laneloop:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
 	FMOVD 24(R2), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F7
+	FMOVQ 48(R6), F8
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V30.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2417,40 +2224,32 @@ piece32:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
 	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVD 80(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -2467,40 +2266,32 @@ piece32:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
 	FMOVD 88(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	FMOVQ 144(RSP), F5
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F7
+	FMOVQ 336(RSP), F8
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V30.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2549,9 +2340,9 @@ laneend:
 
 TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $408-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V22 minval
-	// vector registers in use at once: 15
+	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
+	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V0 minval, V1 Ordered, V22 Select
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2560,12 +2351,12 @@ TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $408-80
 	MOVD lo+40(FP), R5
 	MOVD hi+48(FP), R6
 	MOVD minval+56(FP), R7
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
 	MOVD $2143289344, R16
+	VDUP R16, V30.S4
+	VMOVI $0, V29.B16
+	MOVD $1, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
 	VDUP R16, V27.S4
 	MOVD groups+64(FP), R9
 	MOVD length+72(FP), R10
@@ -2576,7 +2367,10 @@ groups:
 	VLD1R (R4), [V25.S4]
 	VLD1R (R5), [V24.S4]
 	VLD1R (R6), [V23.S4]
-	VLD1R (R7), [V22.S4]
+	VLD1R (R7), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V22.B16
+	VBSL V30.B16, V0.B16, V22.B16
 	MOVD R10, R8
 	CMP $16, R8
 	BLT grouptail
@@ -2592,42 +2386,10 @@ grouploop:
 	VFMLS V26.S4, V2.S4, V1.S4
 	VFMLA V25.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V2.S4, V1.S4
 	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V26.S4, V3.S4, V2.S4
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
+	FMOVD 8(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
@@ -2638,44 +2400,60 @@ grouploop:
 	VFMLS V26.S4, V4.S4, V3.S4
 	VFMLA V25.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V26.S4, V4.S4, V3.S4
 	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V26.S4, V5.S4, V4.S4
-	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V26.S4, V4.S4, V3.S4
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	FMOVD 24(R2), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
+	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
+	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V5.B16
+	VFMLA V26.S4, V6.S4, V5.S4
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	ADD $32, R0, R0
@@ -2718,42 +2496,10 @@ piece4:
 	VFMLS V26.S4, V2.S4, V1.S4
 	VFMLA V25.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V2.S4, V1.S4
 	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V26.S4, V3.S4, V2.S4
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	FMOVD 80(RSP), F2
+	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
@@ -2764,44 +2510,60 @@ piece4:
 	VFMLS V26.S4, V4.S4, V3.S4
 	VFMLA V25.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V26.S4, V4.S4, V3.S4
 	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	FMOVD 88(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V26.S4, V5.S4, V4.S4
-	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	FMOVD 80(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V26.S4, V4.S4, V3.S4
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	FMOVD 88(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
+	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
+	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V5.B16
+	VFMLA V26.S4, V6.S4, V5.S4
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -2865,7 +2627,9 @@ laneloop:
 	FMOVQ (R5), F3
 	FMOVQ (R6), F4
 	FMOVQ (R7), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
@@ -2873,46 +2637,40 @@ laneloop:
 	VFMLS V1.S4, V4.S4, V3.S4
 	VFMLA V2.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
+	VMOV V29.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	FMOVQ 16(R7), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
+	FMOVQ 16(R7), F7
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVD 16(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -2921,7 +2679,9 @@ laneloop:
 	FMOVQ 32(R5), F5
 	FMOVQ 32(R6), F6
 	FMOVQ 32(R7), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
@@ -2929,46 +2689,40 @@ laneloop:
 	VFMLS V3.S4, V6.S4, V5.S4
 	VFMLA V4.S4, V5.S4, V6.S4
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
+	VMOV V29.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVD 24(R2), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	FMOVQ 48(R7), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F7
+	FMOVQ 48(R6), F8
+	FMOVQ 48(R7), F9
+	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
+	VBSL V30.B16, V9.B16, V10.B16
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V29.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3141,7 +2895,9 @@ piece36:
 	FMOVQ 224(RSP), F3
 	FMOVQ 288(RSP), F4
 	FMOVQ 352(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
@@ -3149,46 +2905,40 @@ piece36:
 	VFMLS V1.S4, V4.S4, V3.S4
 	VFMLA V2.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
+	VMOV V29.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	FMOVQ 368(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	FMOVQ 368(RSP), F7
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVD 80(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -3197,7 +2947,9 @@ piece36:
 	FMOVQ 256(RSP), F5
 	FMOVQ 320(RSP), F6
 	FMOVQ 384(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
@@ -3205,46 +2957,40 @@ piece36:
 	VFMLS V3.S4, V6.S4, V5.S4
 	VFMLA V4.S4, V5.S4, V6.S4
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
+	VMOV V29.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVD 88(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	FMOVQ 400(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	FMOVQ 144(RSP), F5
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F7
+	FMOVQ 336(RSP), F8
+	FMOVQ 400(RSP), F9
+	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
+	VBSL V30.B16, V9.B16, V10.B16
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V29.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3295,7 +3041,7 @@ TEXT ·FakeQuantizeAnyBytesBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
 	// per group: V26 scale, V25 least, V24 most, V23 minval
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3332,40 +3078,10 @@ grouploop:
 	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V2.S4, V3.S4
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	FMOVD 8(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
@@ -3374,42 +3090,64 @@ grouploop:
 	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
 	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V26.S4, V3.S4, V4.S4
-	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V26.S4, V4.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	VUSHR $16, V5.S4, V4.S4
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	VUSHR $16, V1.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	VADD V4.S4, V1.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V4.B16, V1.B16
+	VUSHR $16, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V4.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	FMOVD 24(R2), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e3afc84 // fdiv v4.4s, v4.4s, v26.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V6.B16, V3.B16
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VBSL V27.B16, V6.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	ADD $32, R0, R0
@@ -3450,40 +3188,10 @@ piece4:
 	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V2.S4, V3.S4
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	FMOVD 80(RSP), F2
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
@@ -3492,42 +3200,64 @@ piece4:
 	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
 	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V26.S4, V3.S4, V4.S4
-	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	FMOVD 88(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V26.S4, V4.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	VUSHR $16, V5.S4, V4.S4
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	VUSHR $16, V1.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	VADD V4.S4, V1.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V4.B16, V1.B16
+	VUSHR $16, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V4.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	FMOVD 80(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	FMOVD 88(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e3afc84 // fdiv v4.4s, v4.4s, v26.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V6.B16, V3.B16
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VBSL V27.B16, V6.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -3595,43 +3325,39 @@ laneloop:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VUSHR $16, V3.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V1.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	VUSHR $16, V4.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V4.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V3.B16, V2.B16
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V2.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
+	VBSL V27.B16, V3.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVD 16(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -3645,43 +3371,39 @@ laneloop:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	VUSHR $16, V5.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V5.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V3.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	FMOVD 24(R2), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F7
+	FMOVQ 48(R6), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	VUSHR $16, V6.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V27.B16, V5.B16, V4.B16
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V4.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
+	VBSL V27.B16, V5.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3833,43 +3555,39 @@ piece32:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VUSHR $16, V3.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V1.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	VUSHR $16, V4.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V4.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V3.B16, V2.B16
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V2.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
+	VBSL V27.B16, V3.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVD 80(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -3883,43 +3601,39 @@ piece32:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	VUSHR $16, V5.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V5.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V3.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	FMOVD 88(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	FMOVQ 144(RSP), F5
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F7
+	FMOVQ 336(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	VUSHR $16, V6.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V27.B16, V5.B16, V4.B16
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V4.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	VBSL V27.B16, V5.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3968,8 +3682,8 @@ laneend:
 
 TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000, V26 table
-	// per group: V25 scale, V24 recip, V23 lo, V22 hi
+	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 table
+	// per group: V26 scale, V25 recip, V24 lo, V23 hi
 	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -3983,18 +3697,16 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $344-72
 	VDUP R16, V29.S4
 	MOVD $32767, R16
 	VDUP R16, V28.S4
-	MOVD $2143289344, R16
-	VDUP R16, V27.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V26
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
 	MOVD groups+56(FP), R8
 	MOVD length+64(FP), R9
 	CMP $1, R9
 	BEQ lanes
 groups:
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
-	VLD1R (R6), [V22.S4]
+	VLD1R (R3), [V26.S4]
+	VLD1R (R4), [V25.S4]
+	VLD1R (R5), [V24.S4]
+	VLD1R (R6), [V23.S4]
 	MOVD R9, R7
 	CMP $16, R7
 	BLT grouptail
@@ -4002,91 +3714,75 @@ grouploop:
 	FMOVD (R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	VMOV V30.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V25.S4, V3.S4, V2.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
+	VFMLA V26.S4, V2.S4, V1.S4
+	FMOVD 8(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e37f443 // fmax v3.4s, v2.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V4.S4, V3.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V25.S4, V5.S4, V4.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V3.B16
+	VFMLA V26.S4, V4.S4, V3.S4
+	FMOVD 24(R2), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
+	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V5.B16
+	VFMLA V26.S4, V6.S4, V5.S4
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
 	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4123,91 +3819,75 @@ piece4:
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	VMOV V30.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V25.S4, V3.S4, V2.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	FMOVD 80(RSP), F2
+	VFMLA V26.S4, V2.S4, V1.S4
+	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e37f443 // fmax v3.4s, v2.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V4.S4, V3.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	FMOVD 88(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V25.S4, V5.S4, V4.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	FMOVD 80(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V3.B16
+	VFMLA V26.S4, V4.S4, V3.S4
+	FMOVD 88(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
+	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V5.B16
+	VFMLA V26.S4, V6.S4, V5.S4
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
 	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4277,40 +3957,32 @@ laneloop:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
 	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVD 16(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -4327,44 +3999,36 @@ laneloop:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
 	FMOVD 24(R2), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F7
+	FMOVQ 48(R6), F8
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V30.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4518,40 +4182,32 @@ piece29:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
 	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVD 80(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -4568,44 +4224,36 @@ piece29:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
 	FMOVD 88(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	FMOVQ 144(RSP), F5
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F7
+	FMOVQ 336(RSP), F8
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V30.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4650,9 +4298,9 @@ laneend:
 
 TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $408-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000, V26 table
-	// per group: V25 scale, V24 recip, V23 lo, V22 hi, V21 minval
-	// vector registers in use at once: 16
+	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff, V26 table
+	// per group: V25 scale, V24 recip, V23 lo, V22 hi, V0 minval, V1 Ordered, V21 Select
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4661,12 +4309,12 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $408-80
 	MOVD lo+40(FP), R5
 	MOVD hi+48(FP), R6
 	MOVD minval+56(FP), R7
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
 	MOVD $2143289344, R16
+	VDUP R16, V30.S4
+	VMOVI $0, V29.B16
+	MOVD $1, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
 	VDUP R16, V27.S4
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V26
 	MOVD groups+64(FP), R9
@@ -4678,7 +4326,10 @@ groups:
 	VLD1R (R4), [V24.S4]
 	VLD1R (R5), [V23.S4]
 	VLD1R (R6), [V22.S4]
-	VLD1R (R7), [V21.S4]
+	VLD1R (R7), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V21.B16
+	VBSL V30.B16, V0.B16, V21.B16
 	MOVD R10, R8
 	CMP $16, R8
 	BLT grouptail
@@ -4694,42 +4345,10 @@ grouploop:
 	VFMLS V25.S4, V2.S4, V1.S4
 	VFMLA V24.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V25.S4, V2.S4, V1.S4
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb5d421 // fsub v1.4s, v1.4s, v21.4s
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V25.S4, V3.S4, V2.S4
-	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
+	FMOVD 8(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb5d442 // fsub v2.4s, v2.4s, v21.4s
@@ -4740,44 +4359,60 @@ grouploop:
 	VFMLS V25.S4, V4.S4, V3.S4
 	VFMLA V24.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V25.S4, V4.S4, V3.S4
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb5d463 // fsub v3.4s, v3.4s, v21.4s
-	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V25.S4, V5.S4, V4.S4
-	WORD $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb5d421 // fsub v1.4s, v1.4s, v21.4s
+	WORD $0x4e37f423 // fmax v3.4s, v1.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V25.S4, V4.S4, V3.S4
+	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	FMOVD 24(R2), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb5d484 // fsub v4.4s, v4.4s, v21.4s
+	WORD $0x4e37f485 // fmax v5.4s, v4.4s, v23.4s
+	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V5.S4
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V5.B16
+	VFMLA V25.S4, V6.S4, V5.S4
+	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4823,42 +4458,10 @@ piece4:
 	VFMLS V25.S4, V2.S4, V1.S4
 	VFMLA V24.S4, V1.S4, V2.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
+	VMOV V29.B16, V1.B16
 	VFMLA V25.S4, V2.S4, V1.S4
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb5d421 // fsub v1.4s, v1.4s, v21.4s
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V25.S4, V3.S4, V2.S4
-	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	FMOVD 80(RSP), F2
+	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb5d442 // fsub v2.4s, v2.4s, v21.4s
@@ -4869,44 +4472,60 @@ piece4:
 	VFMLS V25.S4, V4.S4, V3.S4
 	VFMLA V24.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V25.S4, V4.S4, V3.S4
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
 	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	FMOVD 88(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb5d463 // fsub v3.4s, v3.4s, v21.4s
-	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V25.S4, V5.S4, V4.S4
-	WORD $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	FMOVD 80(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb5d421 // fsub v1.4s, v1.4s, v21.4s
+	WORD $0x4e37f423 // fmax v3.4s, v1.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V25.S4, V4.S4, V3.S4
+	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	FMOVD 88(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb5d484 // fsub v4.4s, v4.4s, v21.4s
+	WORD $0x4e37f485 // fmax v5.4s, v4.4s, v23.4s
+	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V5.S4
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V5.B16
+	VFMLA V25.S4, V6.S4, V5.S4
+	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V28.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4970,7 +4589,9 @@ laneloop:
 	FMOVQ (R5), F3
 	FMOVQ (R6), F4
 	FMOVQ (R7), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
@@ -4978,46 +4599,40 @@ laneloop:
 	VFMLS V1.S4, V4.S4, V3.S4
 	VFMLA V2.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
+	VMOV V29.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	FMOVQ 16(R7), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
+	FMOVQ 16(R7), F7
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVD 16(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -5026,7 +4641,9 @@ laneloop:
 	FMOVQ 32(R5), F5
 	FMOVQ 32(R6), F6
 	FMOVQ 32(R7), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
@@ -5034,46 +4651,40 @@ laneloop:
 	VFMLS V3.S4, V6.S4, V5.S4
 	VFMLA V4.S4, V5.S4, V6.S4
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
+	VMOV V29.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVD 24(R2), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	FMOVQ 48(R7), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F7
+	FMOVQ 48(R6), F8
+	FMOVQ 48(R7), F9
+	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
+	VBSL V30.B16, V9.B16, V10.B16
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V29.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -5249,7 +4860,9 @@ piece33:
 	FMOVQ 224(RSP), F3
 	FMOVQ 288(RSP), F4
 	FMOVQ 352(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V30.B16, V5.B16, V6.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
@@ -5257,46 +4870,40 @@ piece33:
 	VFMLS V1.S4, V4.S4, V3.S4
 	VFMLA V2.S4, V3.S4, V4.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
+	VMOV V29.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	FMOVQ 368(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	FMOVQ 368(RSP), F7
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
+	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
+	VFMLS V3.S4, V6.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V3.S4
+	VAND V28.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVD 80(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -5305,7 +4912,9 @@ piece33:
 	FMOVQ 256(RSP), F5
 	FMOVQ 320(RSP), F6
 	FMOVQ 384(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
@@ -5313,46 +4922,40 @@ piece33:
 	VFMLS V3.S4, V6.S4, V5.S4
 	VFMLA V4.S4, V5.S4, V6.S4
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
+	VMOV V29.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVD 88(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	FMOVQ 400(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	FMOVQ 144(RSP), F5
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F7
+	FMOVQ 336(RSP), F8
+	FMOVQ 400(RSP), F9
+	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
+	VBSL V30.B16, V9.B16, V10.B16
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
+	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V8.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V29.B16, V6.B16
+	VFMLA V5.S4, V8.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V5.S4
+	VAND V28.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -5403,7 +5006,7 @@ TEXT ·FakeQuantizeAnyBitsBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000, V26 table
 	// per group: V25 scale, V24 least, V23 most, V22 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5441,40 +5044,10 @@ grouploop:
 	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	FMOVD 8(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
@@ -5483,42 +5056,64 @@ grouploop:
 	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
 	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	VUSHR $16, V5.S4, V4.S4
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	VUSHR $16, V1.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	VADD V4.S4, V1.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V4.B16, V1.B16
+	VUSHR $16, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V4.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	FMOVD 24(R2), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
+	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
+	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V6.B16, V3.B16
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VBSL V27.B16, V6.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5562,40 +5157,10 @@ piece4:
 	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	VUSHR $16, V3.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V2.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	FMOVD 80(RSP), F2
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
@@ -5604,42 +5169,64 @@ piece4:
 	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
 	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	FMOVD 88(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	VUSHR $16, V5.S4, V4.S4
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	VUSHR $16, V1.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V4.S4
+	VADD V4.S4, V1.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V4.B16, V1.B16
+	VUSHR $16, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V4.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	FMOVD 80(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	FMOVD 88(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
+	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
+	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
+	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V6.B16, V3.B16
+	VUSHR $16, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V6.S4
+	VADD V28.S4, V6.S4, V6.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V4.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VBSL V27.B16, V6.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5707,43 +5294,39 @@ laneloop:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VUSHR $16, V3.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V1.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	VUSHR $16, V4.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V4.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V3.B16, V2.B16
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V2.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
+	VBSL V27.B16, V3.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVD 16(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -5757,43 +5340,39 @@ laneloop:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	VUSHR $16, V5.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V5.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V3.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	FMOVD 24(R2), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F7
+	FMOVQ 48(R6), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	VUSHR $16, V6.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V27.B16, V5.B16, V4.B16
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V4.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
+	VBSL V27.B16, V5.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -5948,43 +5527,39 @@ piece29:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VUSHR $16, V3.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V1.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	VUSHR $16, V4.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V4.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VUSHR $16, V2.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V2.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V3.B16, V2.B16
+	VUSHR $16, V4.S4, V3.S4
+	VAND V29.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V2.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
+	VBSL V27.B16, V3.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVD 80(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -5998,43 +5573,39 @@ piece29:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	VUSHR $16, V5.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V5.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V3.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	FMOVD 88(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	FMOVQ 144(RSP), F5
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F7
+	FMOVQ 336(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	VUSHR $16, V6.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
+	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VUSHR $16, V4.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V27.B16, V5.B16, V4.B16
+	VUSHR $16, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V5.B16
+	VADD V5.S4, V6.S4, V5.S4
+	VADD V28.S4, V5.S4, V5.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V4.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	VBSL V27.B16, V5.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16

@@ -1009,7 +1009,7 @@ TEXT ·FakeQuantizeAnyF16NEON(SB), NOSPLIT, $328-64
 	// pointers: R0 y, R1 x, R2 scale, R3 least, R4 most, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V30 0x0
 	// per group: V29 scale, V28 least, V27 most, V26 minval
-	// vector registers in use at once: 7
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1037,11 +1037,11 @@ grouploop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1049,11 +1049,11 @@ grouploop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1061,11 +1061,11 @@ grouploop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
 	FMOVD 24(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1073,11 +1073,11 @@ grouploop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R6, R6
@@ -1113,11 +1113,11 @@ piece4:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1125,11 +1125,11 @@ piece4:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1137,11 +1137,11 @@ piece4:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1149,11 +1149,11 @@ piece4:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1198,11 +1198,11 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 16(R2), F1
@@ -1214,11 +1214,11 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 32(R2), F1
@@ -1230,11 +1230,11 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
 	FMOVD 24(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 48(R2), F1
@@ -1246,11 +1246,11 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -1394,11 +1394,11 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
@@ -1410,11 +1410,11 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
@@ -1426,11 +1426,11 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
@@ -1442,11 +1442,11 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -2625,7 +2625,7 @@ TEXT ·FakeQuantizeAnyBytesF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0
 	// per group: V29 scale, V28 least, V27 most, V26 minval
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2655,11 +2655,11 @@ grouploop:
 	WORD $0x4e3cf401 // fmax v1.4s, v0.4s, v28.4s
 	WORD $0x4ebbf421 // fmin v1.4s, v1.4s, v27.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V1.S4, V2.S4
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
 	FMOVD 8(R2), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
@@ -2668,11 +2668,11 @@ grouploop:
 	WORD $0x4e3cf422 // fmax v2.4s, v1.4s, v28.4s
 	WORD $0x4ebbf442 // fmin v2.4s, v2.4s, v27.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V2.S4, V3.S4
-	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 8(R0)
 	FMOVD 16(R2), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
@@ -2681,11 +2681,11 @@ grouploop:
 	WORD $0x4e3cf443 // fmax v3.4s, v2.4s, v28.4s
 	WORD $0x4ebbf463 // fmin v3.4s, v3.4s, v27.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V3.S4, V4.S4
-	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3ddc63 // fmul v3.4s, v3.4s, v29.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
 	FMOVD 24(R2), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
@@ -2694,11 +2694,11 @@ grouploop:
 	WORD $0x4e3cf464 // fmax v4.4s, v3.4s, v28.4s
 	WORD $0x4ebbf484 // fmin v4.4s, v4.4s, v27.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V29.S4, V4.S4, V5.S4
-	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3ddc84 // fmul v4.4s, v4.4s, v29.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2741,11 +2741,11 @@ piece4:
 	WORD $0x4e3cf401 // fmax v1.4s, v0.4s, v28.4s
 	WORD $0x4ebbf421 // fmin v1.4s, v1.4s, v27.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V1.S4, V2.S4
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
@@ -2754,11 +2754,11 @@ piece4:
 	WORD $0x4e3cf422 // fmax v2.4s, v1.4s, v28.4s
 	WORD $0x4ebbf442 // fmin v2.4s, v2.4s, v27.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V2.S4, V3.S4
-	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
@@ -2767,11 +2767,11 @@ piece4:
 	WORD $0x4e3cf443 // fmax v3.4s, v2.4s, v28.4s
 	WORD $0x4ebbf463 // fmin v3.4s, v3.4s, v27.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V3.S4, V4.S4
-	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3ddc63 // fmul v3.4s, v3.4s, v29.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
@@ -2780,11 +2780,11 @@ piece4:
 	WORD $0x4e3cf464 // fmax v4.4s, v3.4s, v28.4s
 	WORD $0x4ebbf484 // fmin v4.4s, v4.4s, v27.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V29.S4, V4.S4, V5.S4
-	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3ddc84 // fmul v4.4s, v4.4s, v29.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2854,11 +2854,11 @@ laneloop:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
 	FMOVD 8(R2), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 16(R3), F2
@@ -2871,11 +2871,11 @@ laneloop:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
 	FMOVD 16(R2), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 32(R3), F3
@@ -2888,11 +2888,11 @@ laneloop:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(R0)
 	FMOVD 24(R2), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 48(R3), F4
@@ -2905,11 +2905,11 @@ laneloop:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3060,11 +3060,11 @@ piece32:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -3077,11 +3077,11 @@ piece32:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -3094,11 +3094,11 @@ piece32:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -3111,11 +3111,11 @@ piece32:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4331,7 +4331,7 @@ TEXT ·FakeQuantizeAnyBitsF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 table
 	// per group: V28 scale, V27 least, V26 most, V25 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4362,11 +4362,11 @@ grouploop:
 	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
 	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
 	FMOVD 8(R2), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
@@ -4375,11 +4375,11 @@ grouploop:
 	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
 	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 8(R0)
 	FMOVD 16(R2), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
@@ -4388,11 +4388,11 @@ grouploop:
 	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
 	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
 	FMOVD 24(R2), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
@@ -4401,11 +4401,11 @@ grouploop:
 	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
 	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3cdc84 // fmul v4.4s, v4.4s, v28.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4451,11 +4451,11 @@ piece4:
 	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
 	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
@@ -4464,11 +4464,11 @@ piece4:
 	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
 	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
@@ -4477,11 +4477,11 @@ piece4:
 	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
 	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
@@ -4490,11 +4490,11 @@ piece4:
 	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
 	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3cdc84 // fmul v4.4s, v4.4s, v28.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4564,11 +4564,11 @@ laneloop:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
 	FMOVD 8(R2), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 16(R3), F2
@@ -4581,11 +4581,11 @@ laneloop:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
 	FMOVD 16(R2), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 32(R3), F3
@@ -4598,11 +4598,11 @@ laneloop:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(R0)
 	FMOVD 24(R2), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 48(R3), F4
@@ -4615,11 +4615,11 @@ laneloop:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4773,11 +4773,11 @@ piece29:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -4790,11 +4790,11 @@ piece29:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -4807,11 +4807,11 @@ piece29:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -4824,11 +4824,11 @@ piece29:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16

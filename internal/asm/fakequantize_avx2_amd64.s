@@ -2098,7 +2098,7 @@ laneend:
 	RET
 
 // func FakeQuantizeAnyAVX2(y *float32, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, FMA3
+// Requires: AVX
 TEXT ·FakeQuantizeAnyAVX2(SB), $768-64
 	// pointers: DI y, SI x, DX scale, BX least, R8 most, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
@@ -2128,47 +2128,51 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS     (SI), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, (DI)
-	VMOVUPS     32(SI), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VMOVUPS     64(SI), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VMOVUPS     96(SI), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
-	JGE         grouploop
+	VMOVUPS  (SI), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, (DI)
+	VMOVUPS  32(SI), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, 32(DI)
+	VMOVUPS  64(SI), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, 64(DI)
+	VMOVUPS  96(SI), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, 96(DI)
+	ADDQ     $+128, DI
+	ADDQ     $+128, SI
+	SUBQ     $+32, R10
+	CMPQ     R10, $+32
+	JGE      grouploop
 
 grouptail:
 	TESTQ R10, R10
@@ -2257,63 +2261,67 @@ piece4:
 	MOVL  CX, 128(SP)(AX*1)
 
 piece5:
-	VMOVUPS     128(SP), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, (SP)
-	VMOVUPS     160(SP), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, 32(SP)
-	VMOVUPS     192(SP), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, 64(SP)
-	VMOVUPS     224(SP), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y0
-	VMINPS      Y0, Y12, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VADDPS      Y11, Y0, Y0
-	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R10
-	JEQ         piece6
-	MOVQ        R10, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VMOVUPS  128(SP), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, (SP)
+	VMOVUPS  160(SP), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, 32(SP)
+	VMOVUPS  192(SP), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, 64(SP)
+	VMOVUPS  224(SP), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y0
+	VMINPS   Y0, Y12, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y14, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVUPS  Y0, 96(SP)
+	TESTQ    $0x00000010, R10
+	JEQ      piece6
+	MOVQ     R10, AX
+	ANDQ     $-32, AX
+	SHLQ     $0x02, AX
+	MOVQ     (SP)(AX*1), CX
+	MOVQ     CX, (DI)(AX*1)
+	MOVQ     8(SP)(AX*1), CX
+	MOVQ     CX, 8(DI)(AX*1)
+	MOVQ     16(SP)(AX*1), CX
+	MOVQ     CX, 16(DI)(AX*1)
+	MOVQ     24(SP)(AX*1), CX
+	MOVQ     CX, 24(DI)(AX*1)
+	MOVQ     32(SP)(AX*1), CX
+	MOVQ     CX, 32(DI)(AX*1)
+	MOVQ     40(SP)(AX*1), CX
+	MOVQ     CX, 40(DI)(AX*1)
+	MOVQ     48(SP)(AX*1), CX
+	MOVQ     CX, 48(DI)(AX*1)
+	MOVQ     56(SP)(AX*1), CX
+	MOVQ     CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -2393,7 +2401,8 @@ short2loop:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y10, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
 	VADDPS       Y8, Y0, Y0
 	VMOVUPS      Y0, (DI)
 	VMOVUPS      32(SI), Y0
@@ -2402,7 +2411,8 @@ short2loop:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y10, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
 	VADDPS       Y8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
 	VMOVUPS      64(SI), Y0
@@ -2411,7 +2421,8 @@ short2loop:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y9, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VADDPS       Y7, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
 	VMOVUPS      96(SI), Y0
@@ -2420,7 +2431,8 @@ short2loop:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y9, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VADDPS       Y7, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+8, DX
@@ -2445,67 +2457,71 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS     (SI), Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
-	VMOVUPS     (R8), Y3
-	VMOVUPS     (R9), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, (DI)
-	VMOVUPS     32(SI), Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
-	VMOVUPS     32(R8), Y3
-	VMOVUPS     32(R9), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VMOVUPS     64(SI), Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
-	VMOVUPS     64(R8), Y3
-	VMOVUPS     64(R9), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VMOVUPS     96(SI), Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(BX), Y2
-	VMOVUPS     96(R8), Y3
-	VMOVUPS     96(R9), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, R8
-	ADDQ        $+128, R9
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
-	JGE         laneloop
+	VMOVUPS  (SI), Y0
+	VMOVUPS  (DX), Y1
+	VMOVUPS  (BX), Y2
+	VMOVUPS  (R8), Y3
+	VMOVUPS  (R9), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, (DI)
+	VMOVUPS  32(SI), Y0
+	VMOVUPS  32(DX), Y1
+	VMOVUPS  32(BX), Y2
+	VMOVUPS  32(R8), Y3
+	VMOVUPS  32(R9), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, 32(DI)
+	VMOVUPS  64(SI), Y0
+	VMOVUPS  64(DX), Y1
+	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(R8), Y3
+	VMOVUPS  64(R9), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, 64(DI)
+	VMOVUPS  96(SI), Y0
+	VMOVUPS  96(DX), Y1
+	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(R8), Y3
+	VMOVUPS  96(R9), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, 96(DI)
+	ADDQ     $+128, DI
+	ADDQ     $+128, SI
+	ADDQ     $+128, DX
+	ADDQ     $+128, BX
+	ADDQ     $+128, R8
+	ADDQ     $+128, R9
+	SUBQ     $+32, R10
+	CMPQ     R10, $+32
+	JGE      laneloop
 
 lanetail:
 	TESTQ R10, R10
@@ -2930,79 +2946,83 @@ piece34:
 	MOVL  CX, 640(SP)(AX*1)
 
 piece35:
-	VMOVUPS     128(SP), Y0
-	VMOVUPS     256(SP), Y1
-	VMOVUPS     384(SP), Y2
-	VMOVUPS     512(SP), Y3
-	VMOVUPS     640(SP), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, (SP)
-	VMOVUPS     160(SP), Y0
-	VMOVUPS     288(SP), Y1
-	VMOVUPS     416(SP), Y2
-	VMOVUPS     544(SP), Y3
-	VMOVUPS     672(SP), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, 32(SP)
-	VMOVUPS     192(SP), Y0
-	VMOVUPS     320(SP), Y1
-	VMOVUPS     448(SP), Y2
-	VMOVUPS     576(SP), Y3
-	VMOVUPS     704(SP), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, 64(SP)
-	VMOVUPS     224(SP), Y0
-	VMOVUPS     352(SP), Y1
-	VMOVUPS     480(SP), Y2
-	VMOVUPS     608(SP), Y3
-	VMOVUPS     736(SP), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y0
-	VMINPS      Y0, Y3, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VADDPS      Y4, Y0, Y0
-	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R10
-	JEQ         piece36
-	MOVQ        R10, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VMOVUPS  128(SP), Y0
+	VMOVUPS  256(SP), Y1
+	VMOVUPS  384(SP), Y2
+	VMOVUPS  512(SP), Y3
+	VMOVUPS  640(SP), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, (SP)
+	VMOVUPS  160(SP), Y0
+	VMOVUPS  288(SP), Y1
+	VMOVUPS  416(SP), Y2
+	VMOVUPS  544(SP), Y3
+	VMOVUPS  672(SP), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, 32(SP)
+	VMOVUPS  192(SP), Y0
+	VMOVUPS  320(SP), Y1
+	VMOVUPS  448(SP), Y2
+	VMOVUPS  576(SP), Y3
+	VMOVUPS  704(SP), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, 64(SP)
+	VMOVUPS  224(SP), Y0
+	VMOVUPS  352(SP), Y1
+	VMOVUPS  480(SP), Y2
+	VMOVUPS  608(SP), Y3
+	VMOVUPS  736(SP), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y0
+	VMINPS   Y0, Y3, Y0
+	VADDPS   Y15, Y0, Y0
+	VMULPS   Y1, Y0, Y0
+	VADDPS   Y4, Y0, Y0
+	VMOVUPS  Y0, 96(SP)
+	TESTQ    $0x00000010, R10
+	JEQ      piece36
+	MOVQ     R10, AX
+	ANDQ     $-32, AX
+	SHLQ     $0x02, AX
+	MOVQ     (SP)(AX*1), CX
+	MOVQ     CX, (DI)(AX*1)
+	MOVQ     8(SP)(AX*1), CX
+	MOVQ     CX, 8(DI)(AX*1)
+	MOVQ     16(SP)(AX*1), CX
+	MOVQ     CX, 16(DI)(AX*1)
+	MOVQ     24(SP)(AX*1), CX
+	MOVQ     CX, 24(DI)(AX*1)
+	MOVQ     32(SP)(AX*1), CX
+	MOVQ     CX, 32(DI)(AX*1)
+	MOVQ     40(SP)(AX*1), CX
+	MOVQ     CX, 40(DI)(AX*1)
+	MOVQ     48(SP)(AX*1), CX
+	MOVQ     CX, 48(DI)(AX*1)
+	MOVQ     56(SP)(AX*1), CX
+	MOVQ     CX, 56(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -5446,7 +5466,7 @@ laneend:
 	RET
 
 // func FakeQuantizeAnyBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2
 TEXT ·FakeQuantizeAnyBytesAVX2(SB), $800-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 least, R9 most, R10 minval, R11 elements left, R12 groups left, R13 length
 	// per call: Y15 0x0, Y14 table
@@ -5478,58 +5498,62 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS     (DX), Y0
-	VSUBPS      Y10, Y0, Y0
-	VDIVPS      Y13, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VCMPPS      $0x00, Y0, Y1, Y0
-	VFMADD213PS Y15, Y13, Y1
-	VADDPS      Y10, Y1, Y1
-	VMOVUPS     Y1, (DI)
-	VMOVUPS     32(DX), Y1
-	VSUBPS      Y10, Y1, Y1
-	VDIVPS      Y13, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VCMPPS      $0x00, Y1, Y2, Y1
-	VFMADD213PS Y15, Y13, Y2
-	VADDPS      Y10, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	VMOVUPS     64(DX), Y2
-	VSUBPS      Y10, Y2, Y2
-	VDIVPS      Y13, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VCMPPS      $0x00, Y2, Y3, Y2
-	VFMADD213PS Y15, Y13, Y3
-	VADDPS      Y10, Y3, Y3
-	VMOVUPS     Y3, 64(DI)
-	VMOVUPS     96(DX), Y3
-	VSUBPS      Y10, Y3, Y3
-	VDIVPS      Y13, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y4
-	VMINPS      Y4, Y11, Y4
-	VCMPPS      $0x00, Y3, Y4, Y3
-	VFMADD213PS Y15, Y13, Y4
-	VADDPS      Y10, Y4, Y4
-	VMOVUPS     Y4, 96(DI)
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y14, Y0
-	VPABSB      Y0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         grouploop
+	VMOVUPS   (DX), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VCMPPS    $0x00, Y0, Y1, Y0
+	VADDPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y10, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   32(DX), Y1
+	VSUBPS    Y10, Y1, Y1
+	VDIVPS    Y13, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y12, Y2
+	VMINPS    Y2, Y11, Y2
+	VCMPPS    $0x00, Y1, Y2, Y1
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y10, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	VMOVUPS   64(DX), Y2
+	VSUBPS    Y10, Y2, Y2
+	VDIVPS    Y13, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y12, Y3
+	VMINPS    Y3, Y11, Y3
+	VCMPPS    $0x00, Y2, Y3, Y2
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y10, Y3, Y3
+	VMOVUPS   Y3, 64(DI)
+	VMOVUPS   96(DX), Y3
+	VSUBPS    Y10, Y3, Y3
+	VDIVPS    Y13, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y12, Y4
+	VMINPS    Y4, Y11, Y4
+	VCMPPS    $0x00, Y3, Y4, Y3
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y10, Y4, Y4
+	VMOVUPS   Y4, 96(DI)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ R11, R11
@@ -5618,73 +5642,77 @@ piece4:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece5:
-	VMOVUPS     160(SP), Y0
-	VSUBPS      Y10, Y0, Y0
-	VDIVPS      Y13, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VCMPPS      $0x00, Y0, Y1, Y0
-	VFMADD213PS Y15, Y13, Y1
-	VADDPS      Y10, Y1, Y1
-	VMOVUPS     Y1, (SP)
-	VMOVUPS     192(SP), Y1
-	VSUBPS      Y10, Y1, Y1
-	VDIVPS      Y13, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VCMPPS      $0x00, Y1, Y2, Y1
-	VFMADD213PS Y15, Y13, Y2
-	VADDPS      Y10, Y2, Y2
-	VMOVUPS     Y2, 32(SP)
-	VMOVUPS     224(SP), Y2
-	VSUBPS      Y10, Y2, Y2
-	VDIVPS      Y13, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VCMPPS      $0x00, Y2, Y3, Y2
-	VFMADD213PS Y15, Y13, Y3
-	VADDPS      Y10, Y3, Y3
-	VMOVUPS     Y3, 64(SP)
-	VMOVUPS     256(SP), Y3
-	VSUBPS      Y10, Y3, Y3
-	VDIVPS      Y13, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y4
-	VMINPS      Y4, Y11, Y4
-	VCMPPS      $0x00, Y3, Y4, Y3
-	VFMADD213PS Y15, Y13, Y4
-	VADDPS      Y10, Y4, Y4
-	VMOVUPS     Y4, 96(SP)
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y14, Y0
-	VPABSB      Y0, Y0
-	VMOVUPS     Y0, 128(SP)
-	TESTQ       $0x00000010, R11
-	JEQ         piece6
-	MOVQ        R11, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VMOVUPS   160(SP), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VCMPPS    $0x00, Y0, Y1, Y0
+	VADDPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y10, Y1, Y1
+	VMOVUPS   Y1, (SP)
+	VMOVUPS   192(SP), Y1
+	VSUBPS    Y10, Y1, Y1
+	VDIVPS    Y13, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y12, Y2
+	VMINPS    Y2, Y11, Y2
+	VCMPPS    $0x00, Y1, Y2, Y1
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y10, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	VMOVUPS   224(SP), Y2
+	VSUBPS    Y10, Y2, Y2
+	VDIVPS    Y13, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y12, Y3
+	VMINPS    Y3, Y11, Y3
+	VCMPPS    $0x00, Y2, Y3, Y2
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y10, Y3, Y3
+	VMOVUPS   Y3, 64(SP)
+	VMOVUPS   256(SP), Y3
+	VSUBPS    Y10, Y3, Y3
+	VDIVPS    Y13, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y12, Y4
+	VMINPS    Y4, Y11, Y4
+	VCMPPS    $0x00, Y3, Y4, Y3
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y10, Y4, Y4
+	VMOVUPS   Y4, 96(SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece6
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -5808,7 +5836,8 @@ short2loop:
 	VMAXPS       Y0, Y11, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y0
-	VFMADD213PS  Y15, Y13, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
 	VADDPS       Y7, Y1, Y1
 	VMOVUPS      Y1, (DI)
 	VMOVUPS      32(DX), Y1
@@ -5818,7 +5847,8 @@ short2loop:
 	VMAXPS       Y1, Y11, Y2
 	VMINPS       Y2, Y9, Y2
 	VCMPPS       $0x00, Y1, Y2, Y1
-	VFMADD213PS  Y15, Y13, Y2
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y2, Y2
 	VADDPS       Y7, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
 	VMOVUPS      64(DX), Y2
@@ -5828,7 +5858,8 @@ short2loop:
 	VMAXPS       Y2, Y10, Y3
 	VMINPS       Y3, Y8, Y3
 	VCMPPS       $0x00, Y2, Y3, Y2
-	VFMADD213PS  Y15, Y12, Y3
+	VADDPS       Y15, Y3, Y3
+	VMULPS       Y12, Y3, Y3
 	VADDPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 64(DI)
 	VMOVUPS      96(DX), Y3
@@ -5838,7 +5869,8 @@ short2loop:
 	VMAXPS       Y3, Y10, Y4
 	VMINPS       Y4, Y8, Y4
 	VCMPPS       $0x00, Y3, Y4, Y3
-	VFMADD213PS  Y15, Y12, Y4
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y6, Y4, Y4
 	VMOVUPS      Y4, 96(DI)
 	VPACKSSDW    Y1, Y0, Y0
@@ -5870,78 +5902,82 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS     (DX), Y0
-	VMOVUPS     (BX), Y1
-	VMOVUPS     (R8), Y2
-	VMOVUPS     (R9), Y3
-	VMOVUPS     (R10), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y2
-	VMINPS      Y2, Y3, Y2
-	VCMPPS      $0x00, Y0, Y2, Y0
-	VFMADD213PS Y15, Y1, Y2
-	VADDPS      Y4, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
-	VMOVUPS     32(R8), Y3
-	VMOVUPS     32(R9), Y4
-	VMOVUPS     32(R10), Y5
-	VSUBPS      Y5, Y1, Y1
-	VDIVPS      Y2, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y3, Y3
-	VMINPS      Y3, Y4, Y3
-	VCMPPS      $0x00, Y1, Y3, Y1
-	VFMADD213PS Y15, Y2, Y3
-	VADDPS      Y5, Y3, Y3
-	VMOVUPS     Y3, 32(DI)
-	VMOVUPS     64(DX), Y2
-	VMOVUPS     64(BX), Y3
-	VMOVUPS     64(R8), Y4
-	VMOVUPS     64(R9), Y5
-	VMOVUPS     64(R10), Y6
-	VSUBPS      Y6, Y2, Y2
-	VDIVPS      Y3, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y4, Y4
-	VMINPS      Y4, Y5, Y4
-	VCMPPS      $0x00, Y2, Y4, Y2
-	VFMADD213PS Y15, Y3, Y4
-	VADDPS      Y6, Y4, Y4
-	VMOVUPS     Y4, 64(DI)
-	VMOVUPS     96(DX), Y3
-	VMOVUPS     96(BX), Y4
-	VMOVUPS     96(R8), Y5
-	VMOVUPS     96(R9), Y6
-	VMOVUPS     96(R10), Y7
-	VSUBPS      Y7, Y3, Y3
-	VDIVPS      Y4, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y5, Y5
-	VMINPS      Y5, Y6, Y5
-	VCMPPS      $0x00, Y3, Y5, Y3
-	VFMADD213PS Y15, Y4, Y5
-	VADDPS      Y7, Y5, Y5
-	VMOVUPS     Y5, 96(DI)
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y14, Y0
-	VPABSB      Y0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, R8
-	ADDQ        $+128, R9
-	ADDQ        $+128, R10
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         laneloop
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
+	VMOVUPS   (R9), Y3
+	VMOVUPS   (R10), Y4
+	VSUBPS    Y4, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x00, Y0, Y2, Y0
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R8), Y3
+	VMOVUPS   32(R9), Y4
+	VMOVUPS   32(R10), Y5
+	VSUBPS    Y5, Y1, Y1
+	VDIVPS    Y2, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y3, Y3
+	VMINPS    Y3, Y4, Y3
+	VCMPPS    $0x00, Y1, Y3, Y1
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y2, Y3, Y3
+	VADDPS    Y5, Y3, Y3
+	VMOVUPS   Y3, 32(DI)
+	VMOVUPS   64(DX), Y2
+	VMOVUPS   64(BX), Y3
+	VMOVUPS   64(R8), Y4
+	VMOVUPS   64(R9), Y5
+	VMOVUPS   64(R10), Y6
+	VSUBPS    Y6, Y2, Y2
+	VDIVPS    Y3, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y4, Y4
+	VMINPS    Y4, Y5, Y4
+	VCMPPS    $0x00, Y2, Y4, Y2
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y3, Y4, Y4
+	VADDPS    Y6, Y4, Y4
+	VMOVUPS   Y4, 64(DI)
+	VMOVUPS   96(DX), Y3
+	VMOVUPS   96(BX), Y4
+	VMOVUPS   96(R8), Y5
+	VMOVUPS   96(R9), Y6
+	VMOVUPS   96(R10), Y7
+	VSUBPS    Y7, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y5, Y5
+	VMINPS    Y5, Y6, Y5
+	VCMPPS    $0x00, Y3, Y5, Y3
+	VADDPS    Y15, Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    Y7, Y5, Y5
+	VMOVUPS   Y5, 96(DI)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	ADDQ      $+128, R8
+	ADDQ      $+128, R9
+	ADDQ      $+128, R10
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ R11, R11
@@ -6366,89 +6402,93 @@ piece39:
 	MOVL  CX, 672(SP)(AX*1)
 
 piece40:
-	VMOVUPS     160(SP), Y0
-	VMOVUPS     288(SP), Y1
-	VMOVUPS     416(SP), Y2
-	VMOVUPS     544(SP), Y3
-	VMOVUPS     672(SP), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y2
-	VMINPS      Y2, Y3, Y2
-	VCMPPS      $0x00, Y0, Y2, Y0
-	VFMADD213PS Y15, Y1, Y2
-	VADDPS      Y4, Y2, Y2
-	VMOVUPS     Y2, (SP)
-	VMOVUPS     192(SP), Y1
-	VMOVUPS     320(SP), Y2
-	VMOVUPS     448(SP), Y3
-	VMOVUPS     576(SP), Y4
-	VMOVUPS     704(SP), Y5
-	VSUBPS      Y5, Y1, Y1
-	VDIVPS      Y2, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y3, Y3
-	VMINPS      Y3, Y4, Y3
-	VCMPPS      $0x00, Y1, Y3, Y1
-	VFMADD213PS Y15, Y2, Y3
-	VADDPS      Y5, Y3, Y3
-	VMOVUPS     Y3, 32(SP)
-	VMOVUPS     224(SP), Y2
-	VMOVUPS     352(SP), Y3
-	VMOVUPS     480(SP), Y4
-	VMOVUPS     608(SP), Y5
-	VMOVUPS     736(SP), Y6
-	VSUBPS      Y6, Y2, Y2
-	VDIVPS      Y3, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y4, Y4
-	VMINPS      Y4, Y5, Y4
-	VCMPPS      $0x00, Y2, Y4, Y2
-	VFMADD213PS Y15, Y3, Y4
-	VADDPS      Y6, Y4, Y4
-	VMOVUPS     Y4, 64(SP)
-	VMOVUPS     256(SP), Y3
-	VMOVUPS     384(SP), Y4
-	VMOVUPS     512(SP), Y5
-	VMOVUPS     640(SP), Y6
-	VMOVUPS     768(SP), Y7
-	VSUBPS      Y7, Y3, Y3
-	VDIVPS      Y4, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y5, Y5
-	VMINPS      Y5, Y6, Y5
-	VCMPPS      $0x00, Y3, Y5, Y3
-	VFMADD213PS Y15, Y4, Y5
-	VADDPS      Y7, Y5, Y5
-	VMOVUPS     Y5, 96(SP)
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y14, Y0
-	VPABSB      Y0, Y0
-	VMOVUPS     Y0, 128(SP)
-	TESTQ       $0x00000010, R11
-	JEQ         piece41
-	MOVQ        R11, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VMOVUPS   160(SP), Y0
+	VMOVUPS   288(SP), Y1
+	VMOVUPS   416(SP), Y2
+	VMOVUPS   544(SP), Y3
+	VMOVUPS   672(SP), Y4
+	VSUBPS    Y4, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x00, Y0, Y2, Y0
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VMOVUPS   192(SP), Y1
+	VMOVUPS   320(SP), Y2
+	VMOVUPS   448(SP), Y3
+	VMOVUPS   576(SP), Y4
+	VMOVUPS   704(SP), Y5
+	VSUBPS    Y5, Y1, Y1
+	VDIVPS    Y2, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y3, Y3
+	VMINPS    Y3, Y4, Y3
+	VCMPPS    $0x00, Y1, Y3, Y1
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y2, Y3, Y3
+	VADDPS    Y5, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VMOVUPS   224(SP), Y2
+	VMOVUPS   352(SP), Y3
+	VMOVUPS   480(SP), Y4
+	VMOVUPS   608(SP), Y5
+	VMOVUPS   736(SP), Y6
+	VSUBPS    Y6, Y2, Y2
+	VDIVPS    Y3, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y4, Y4
+	VMINPS    Y4, Y5, Y4
+	VCMPPS    $0x00, Y2, Y4, Y2
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y3, Y4, Y4
+	VADDPS    Y6, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VMOVUPS   256(SP), Y3
+	VMOVUPS   384(SP), Y4
+	VMOVUPS   512(SP), Y5
+	VMOVUPS   640(SP), Y6
+	VMOVUPS   768(SP), Y7
+	VSUBPS    Y7, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y5, Y5
+	VMINPS    Y5, Y6, Y5
+	VCMPPS    $0x00, Y3, Y5, Y3
+	VADDPS    Y15, Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    Y7, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece41
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece41:
 	TESTQ $0x00000008, R11
@@ -8847,7 +8887,7 @@ laneend:
 	RET
 
 // func FakeQuantizeAnyBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, BMI2, FMA3
+// Requires: AVX, BMI2
 TEXT ·FakeQuantizeAnyBitsAVX2(SB), $784-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 least, R9 most, R10 minval, R11 elements left, R12 groups left, R13 length
 	// per call: Y15 0x0
@@ -8878,60 +8918,64 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS     (DX), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y1
-	VMINPS      Y1, Y12, Y1
-	VCMPPS      $0x00, Y0, Y1, Y0
-	VFMADD213PS Y15, Y14, Y1
-	VADDPS      Y11, Y1, Y1
-	VMOVUPS     Y1, (DI)
-	VMOVUPS     32(DX), Y1
-	VSUBPS      Y11, Y1, Y1
-	VDIVPS      Y14, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y13, Y2
-	VMINPS      Y2, Y12, Y2
-	VCMPPS      $0x00, Y1, Y2, Y1
-	VFMADD213PS Y15, Y14, Y2
-	VADDPS      Y11, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	VMOVUPS     64(DX), Y2
-	VSUBPS      Y11, Y2, Y2
-	VDIVPS      Y14, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y13, Y3
-	VMINPS      Y3, Y12, Y3
-	VCMPPS      $0x00, Y2, Y3, Y2
-	VFMADD213PS Y15, Y14, Y3
-	VADDPS      Y11, Y3, Y3
-	VMOVUPS     Y3, 64(DI)
-	VMOVUPS     96(DX), Y3
-	VSUBPS      Y11, Y3, Y3
-	VDIVPS      Y14, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y13, Y4
-	VMINPS      Y4, Y12, Y4
-	VCMPPS      $0x00, Y3, Y4, Y3
-	VFMADD213PS Y15, Y14, Y4
-	VADDPS      Y11, Y4, Y4
-	VMOVUPS     Y4, 96(DI)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
-	ADDQ        $+128, DI
-	ADDQ        $+4, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         grouploop
+	VMOVUPS   (DX), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VMINPS    Y1, Y12, Y1
+	VCMPPS    $0x00, Y0, Y1, Y0
+	VADDPS    Y15, Y1, Y1
+	VMULPS    Y14, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   32(DX), Y1
+	VSUBPS    Y11, Y1, Y1
+	VDIVPS    Y14, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y13, Y2
+	VMINPS    Y2, Y12, Y2
+	VCMPPS    $0x00, Y1, Y2, Y1
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y14, Y2, Y2
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	VMOVUPS   64(DX), Y2
+	VSUBPS    Y11, Y2, Y2
+	VDIVPS    Y14, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y13, Y3
+	VMINPS    Y3, Y12, Y3
+	VCMPPS    $0x00, Y2, Y3, Y2
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y14, Y3, Y3
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   Y3, 64(DI)
+	VMOVUPS   96(DX), Y3
+	VSUBPS    Y11, Y3, Y3
+	VDIVPS    Y14, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y13, Y4
+	VMINPS    Y4, Y12, Y4
+	VCMPPS    $0x00, Y3, Y4, Y3
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y14, Y4, Y4
+	VADDPS    Y11, Y4, Y4
+	VMOVUPS   Y4, 96(DI)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 3(SI)
+	ADDQ      $+128, DI
+	ADDQ      $+4, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ R11, R11
@@ -9020,75 +9064,79 @@ piece4:
 	MOVL  CX, 144(SP)(AX*1)
 
 piece5:
-	VMOVUPS     144(SP), Y0
-	VSUBPS      Y11, Y0, Y0
-	VDIVPS      Y14, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y13, Y1
-	VMINPS      Y1, Y12, Y1
-	VCMPPS      $0x00, Y0, Y1, Y0
-	VFMADD213PS Y15, Y14, Y1
-	VADDPS      Y11, Y1, Y1
-	VMOVUPS     Y1, (SP)
-	VMOVUPS     176(SP), Y1
-	VSUBPS      Y11, Y1, Y1
-	VDIVPS      Y14, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y13, Y2
-	VMINPS      Y2, Y12, Y2
-	VCMPPS      $0x00, Y1, Y2, Y1
-	VFMADD213PS Y15, Y14, Y2
-	VADDPS      Y11, Y2, Y2
-	VMOVUPS     Y2, 32(SP)
-	VMOVUPS     208(SP), Y2
-	VSUBPS      Y11, Y2, Y2
-	VDIVPS      Y14, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y13, Y3
-	VMINPS      Y3, Y12, Y3
-	VCMPPS      $0x00, Y2, Y3, Y2
-	VFMADD213PS Y15, Y14, Y3
-	VADDPS      Y11, Y3, Y3
-	VMOVUPS     Y3, 64(SP)
-	VMOVUPS     240(SP), Y3
-	VSUBPS      Y11, Y3, Y3
-	VDIVPS      Y14, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y13, Y4
-	VMINPS      Y4, Y12, Y4
-	VCMPPS      $0x00, Y3, Y4, Y3
-	VFMADD213PS Y15, Y14, Y4
-	VADDPS      Y11, Y4, Y4
-	VMOVUPS     Y4, 96(SP)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, 128(SP)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 129(SP)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 130(SP)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 131(SP)
-	TESTQ       $0x00000010, R11
-	JEQ         piece6
-	MOVQ        R11, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VMOVUPS   144(SP), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VMINPS    Y1, Y12, Y1
+	VCMPPS    $0x00, Y0, Y1, Y0
+	VADDPS    Y15, Y1, Y1
+	VMULPS    Y14, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   Y1, (SP)
+	VMOVUPS   176(SP), Y1
+	VSUBPS    Y11, Y1, Y1
+	VDIVPS    Y14, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y13, Y2
+	VMINPS    Y2, Y12, Y2
+	VCMPPS    $0x00, Y1, Y2, Y1
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y14, Y2, Y2
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	VMOVUPS   208(SP), Y2
+	VSUBPS    Y11, Y2, Y2
+	VDIVPS    Y14, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y13, Y3
+	VMINPS    Y3, Y12, Y3
+	VCMPPS    $0x00, Y2, Y3, Y2
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y14, Y3, Y3
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   Y3, 64(SP)
+	VMOVUPS   240(SP), Y3
+	VSUBPS    Y11, Y3, Y3
+	VDIVPS    Y14, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y13, Y4
+	VMINPS    Y4, Y12, Y4
+	VCMPPS    $0x00, Y3, Y4, Y3
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y14, Y4, Y4
+	VADDPS    Y11, Y4, Y4
+	VMOVUPS   Y4, 96(SP)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece6
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -9189,7 +9237,8 @@ short2loop:
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y10, Y1
 	VCMPPS       $0x00, Y0, Y1, Y0
-	VFMADD213PS  Y15, Y14, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y14, Y1, Y1
 	VADDPS       Y8, Y1, Y1
 	VMOVUPS      Y1, (DI)
 	VMOVUPS      32(DX), Y1
@@ -9199,7 +9248,8 @@ short2loop:
 	VMAXPS       Y1, Y12, Y2
 	VMINPS       Y2, Y10, Y2
 	VCMPPS       $0x00, Y1, Y2, Y1
-	VFMADD213PS  Y15, Y14, Y2
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y14, Y2, Y2
 	VADDPS       Y8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
 	VMOVUPS      64(DX), Y2
@@ -9209,7 +9259,8 @@ short2loop:
 	VMAXPS       Y2, Y11, Y3
 	VMINPS       Y3, Y9, Y3
 	VCMPPS       $0x00, Y2, Y3, Y2
-	VFMADD213PS  Y15, Y13, Y3
+	VADDPS       Y15, Y3, Y3
+	VMULPS       Y13, Y3, Y3
 	VADDPS       Y7, Y3, Y3
 	VMOVUPS      Y3, 64(DI)
 	VMOVUPS      96(DX), Y3
@@ -9219,7 +9270,8 @@ short2loop:
 	VMAXPS       Y3, Y11, Y4
 	VMINPS       Y4, Y9, Y4
 	VCMPPS       $0x00, Y3, Y4, Y3
-	VFMADD213PS  Y15, Y13, Y4
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 	VADDPS       Y7, Y4, Y4
 	VMOVUPS      Y4, 96(DI)
 	VMOVMSKPS    Y0, AX
@@ -9253,80 +9305,84 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS     (DX), Y0
-	VMOVUPS     (BX), Y1
-	VMOVUPS     (R8), Y2
-	VMOVUPS     (R9), Y3
-	VMOVUPS     (R10), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y2
-	VMINPS      Y2, Y3, Y2
-	VCMPPS      $0x00, Y0, Y2, Y0
-	VFMADD213PS Y15, Y1, Y2
-	VADDPS      Y4, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
-	VMOVUPS     32(R8), Y3
-	VMOVUPS     32(R9), Y4
-	VMOVUPS     32(R10), Y5
-	VSUBPS      Y5, Y1, Y1
-	VDIVPS      Y2, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y3, Y3
-	VMINPS      Y3, Y4, Y3
-	VCMPPS      $0x00, Y1, Y3, Y1
-	VFMADD213PS Y15, Y2, Y3
-	VADDPS      Y5, Y3, Y3
-	VMOVUPS     Y3, 32(DI)
-	VMOVUPS     64(DX), Y2
-	VMOVUPS     64(BX), Y3
-	VMOVUPS     64(R8), Y4
-	VMOVUPS     64(R9), Y5
-	VMOVUPS     64(R10), Y6
-	VSUBPS      Y6, Y2, Y2
-	VDIVPS      Y3, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y4, Y4
-	VMINPS      Y4, Y5, Y4
-	VCMPPS      $0x00, Y2, Y4, Y2
-	VFMADD213PS Y15, Y3, Y4
-	VADDPS      Y6, Y4, Y4
-	VMOVUPS     Y4, 64(DI)
-	VMOVUPS     96(DX), Y3
-	VMOVUPS     96(BX), Y4
-	VMOVUPS     96(R8), Y5
-	VMOVUPS     96(R9), Y6
-	VMOVUPS     96(R10), Y7
-	VSUBPS      Y7, Y3, Y3
-	VDIVPS      Y4, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y5, Y5
-	VMINPS      Y5, Y6, Y5
-	VCMPPS      $0x00, Y3, Y5, Y3
-	VFMADD213PS Y15, Y4, Y5
-	VADDPS      Y7, Y5, Y5
-	VMOVUPS     Y5, 96(DI)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
-	ADDQ        $+128, DI
-	ADDQ        $+4, SI
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, R8
-	ADDQ        $+128, R9
-	ADDQ        $+128, R10
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         laneloop
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
+	VMOVUPS   (R9), Y3
+	VMOVUPS   (R10), Y4
+	VSUBPS    Y4, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x00, Y0, Y2, Y0
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R8), Y3
+	VMOVUPS   32(R9), Y4
+	VMOVUPS   32(R10), Y5
+	VSUBPS    Y5, Y1, Y1
+	VDIVPS    Y2, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y3, Y3
+	VMINPS    Y3, Y4, Y3
+	VCMPPS    $0x00, Y1, Y3, Y1
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y2, Y3, Y3
+	VADDPS    Y5, Y3, Y3
+	VMOVUPS   Y3, 32(DI)
+	VMOVUPS   64(DX), Y2
+	VMOVUPS   64(BX), Y3
+	VMOVUPS   64(R8), Y4
+	VMOVUPS   64(R9), Y5
+	VMOVUPS   64(R10), Y6
+	VSUBPS    Y6, Y2, Y2
+	VDIVPS    Y3, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y4, Y4
+	VMINPS    Y4, Y5, Y4
+	VCMPPS    $0x00, Y2, Y4, Y2
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y3, Y4, Y4
+	VADDPS    Y6, Y4, Y4
+	VMOVUPS   Y4, 64(DI)
+	VMOVUPS   96(DX), Y3
+	VMOVUPS   96(BX), Y4
+	VMOVUPS   96(R8), Y5
+	VMOVUPS   96(R9), Y6
+	VMOVUPS   96(R10), Y7
+	VSUBPS    Y7, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y5, Y5
+	VMINPS    Y5, Y6, Y5
+	VCMPPS    $0x00, Y3, Y5, Y3
+	VADDPS    Y15, Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    Y7, Y5, Y5
+	VMOVUPS   Y5, 96(DI)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 3(SI)
+	ADDQ      $+128, DI
+	ADDQ      $+4, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	ADDQ      $+128, R8
+	ADDQ      $+128, R9
+	ADDQ      $+128, R10
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ R11, R11
@@ -9751,91 +9807,95 @@ piece35:
 	MOVL  CX, 656(SP)(AX*1)
 
 piece36:
-	VMOVUPS     144(SP), Y0
-	VMOVUPS     272(SP), Y1
-	VMOVUPS     400(SP), Y2
-	VMOVUPS     528(SP), Y3
-	VMOVUPS     656(SP), Y4
-	VSUBPS      Y4, Y0, Y0
-	VDIVPS      Y1, Y0, Y0
-	VROUNDPS    $0x08, Y0, Y0
-	VMAXPS      Y0, Y2, Y2
-	VMINPS      Y2, Y3, Y2
-	VCMPPS      $0x00, Y0, Y2, Y0
-	VFMADD213PS Y15, Y1, Y2
-	VADDPS      Y4, Y2, Y2
-	VMOVUPS     Y2, (SP)
-	VMOVUPS     176(SP), Y1
-	VMOVUPS     304(SP), Y2
-	VMOVUPS     432(SP), Y3
-	VMOVUPS     560(SP), Y4
-	VMOVUPS     688(SP), Y5
-	VSUBPS      Y5, Y1, Y1
-	VDIVPS      Y2, Y1, Y1
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y3, Y3
-	VMINPS      Y3, Y4, Y3
-	VCMPPS      $0x00, Y1, Y3, Y1
-	VFMADD213PS Y15, Y2, Y3
-	VADDPS      Y5, Y3, Y3
-	VMOVUPS     Y3, 32(SP)
-	VMOVUPS     208(SP), Y2
-	VMOVUPS     336(SP), Y3
-	VMOVUPS     464(SP), Y4
-	VMOVUPS     592(SP), Y5
-	VMOVUPS     720(SP), Y6
-	VSUBPS      Y6, Y2, Y2
-	VDIVPS      Y3, Y2, Y2
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y4, Y4
-	VMINPS      Y4, Y5, Y4
-	VCMPPS      $0x00, Y2, Y4, Y2
-	VFMADD213PS Y15, Y3, Y4
-	VADDPS      Y6, Y4, Y4
-	VMOVUPS     Y4, 64(SP)
-	VMOVUPS     240(SP), Y3
-	VMOVUPS     368(SP), Y4
-	VMOVUPS     496(SP), Y5
-	VMOVUPS     624(SP), Y6
-	VMOVUPS     752(SP), Y7
-	VSUBPS      Y7, Y3, Y3
-	VDIVPS      Y4, Y3, Y3
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y5, Y5
-	VMINPS      Y5, Y6, Y5
-	VCMPPS      $0x00, Y3, Y5, Y3
-	VFMADD213PS Y15, Y4, Y5
-	VADDPS      Y7, Y5, Y5
-	VMOVUPS     Y5, 96(SP)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, 128(SP)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 129(SP)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 130(SP)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 131(SP)
-	TESTQ       $0x00000010, R11
-	JEQ         piece37
-	MOVQ        R11, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+	VMOVUPS   144(SP), Y0
+	VMOVUPS   272(SP), Y1
+	VMOVUPS   400(SP), Y2
+	VMOVUPS   528(SP), Y3
+	VMOVUPS   656(SP), Y4
+	VSUBPS    Y4, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x00, Y0, Y2, Y0
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VMOVUPS   176(SP), Y1
+	VMOVUPS   304(SP), Y2
+	VMOVUPS   432(SP), Y3
+	VMOVUPS   560(SP), Y4
+	VMOVUPS   688(SP), Y5
+	VSUBPS    Y5, Y1, Y1
+	VDIVPS    Y2, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y3, Y3
+	VMINPS    Y3, Y4, Y3
+	VCMPPS    $0x00, Y1, Y3, Y1
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y2, Y3, Y3
+	VADDPS    Y5, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VMOVUPS   208(SP), Y2
+	VMOVUPS   336(SP), Y3
+	VMOVUPS   464(SP), Y4
+	VMOVUPS   592(SP), Y5
+	VMOVUPS   720(SP), Y6
+	VSUBPS    Y6, Y2, Y2
+	VDIVPS    Y3, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y4, Y4
+	VMINPS    Y4, Y5, Y4
+	VCMPPS    $0x00, Y2, Y4, Y2
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y3, Y4, Y4
+	VADDPS    Y6, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VMOVUPS   240(SP), Y3
+	VMOVUPS   368(SP), Y4
+	VMOVUPS   496(SP), Y5
+	VMOVUPS   624(SP), Y6
+	VMOVUPS   752(SP), Y7
+	VSUBPS    Y7, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y5, Y5
+	VMINPS    Y5, Y6, Y5
+	VCMPPS    $0x00, Y3, Y5, Y3
+	VADDPS    Y15, Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    Y7, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece37
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece37:
 	TESTQ $0x00000008, R11

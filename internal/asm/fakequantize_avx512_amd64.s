@@ -962,7 +962,8 @@ grouploop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
@@ -971,7 +972,8 @@ grouploop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
@@ -980,7 +982,8 @@ grouploop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
@@ -989,7 +992,8 @@ grouploop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
@@ -1010,7 +1014,8 @@ grouptail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
@@ -1020,7 +1025,8 @@ grouptail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
@@ -1031,7 +1037,8 @@ grouptail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
@@ -1042,7 +1049,8 @@ grouptail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z29, Z0
 	VMINPS      Z0, Z28, Z0
-	VFMADD213PS Z31, Z30, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
@@ -1079,7 +1087,8 @@ short2loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z28, Z0
 	VMINPS       Z0, Z26, Z0
-	VFMADD213PS  Z31, Z30, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
 	VADDPS       Z24, Z0, Z0
 	VMOVUPS      Z0, (DI)
 	VMOVUPS      64(SI), Z0
@@ -1088,7 +1097,8 @@ short2loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z28, Z0
 	VMINPS       Z0, Z26, Z0
-	VFMADD213PS  Z31, Z30, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
 	VADDPS       Z24, Z0, Z0
 	VMOVUPS      Z0, 64(DI)
 	VMOVUPS      128(SI), Z0
@@ -1097,7 +1107,8 @@ short2loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z27, Z0
 	VMINPS       Z0, Z25, Z0
-	VFMADD213PS  Z31, Z29, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
 	VADDPS       Z23, Z0, Z0
 	VMOVUPS      Z0, 128(DI)
 	VMOVUPS      192(SI), Z0
@@ -1106,7 +1117,8 @@ short2loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z27, Z0
 	VMINPS       Z0, Z25, Z0
-	VFMADD213PS  Z31, Z29, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
 	VADDPS       Z23, Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+8, DX
@@ -1152,7 +1164,8 @@ short4loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z26, Z0
 	VMINPS       Z0, Z22, Z0
-	VFMADD213PS  Z31, Z30, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
 	VADDPS       Z18, Z0, Z0
 	VMOVUPS      Z0, (DI)
 	VMOVUPS      64(SI), Z0
@@ -1161,7 +1174,8 @@ short4loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z25, Z0
 	VMINPS       Z0, Z21, Z0
-	VFMADD213PS  Z31, Z29, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
 	VADDPS       Z17, Z0, Z0
 	VMOVUPS      Z0, 64(DI)
 	VMOVUPS      128(SI), Z0
@@ -1170,7 +1184,8 @@ short4loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z24, Z0
 	VMINPS       Z0, Z20, Z0
-	VFMADD213PS  Z31, Z28, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
 	VADDPS       Z16, Z0, Z0
 	VMOVUPS      Z0, 128(DI)
 	VMOVUPS      192(SI), Z0
@@ -1179,7 +1194,8 @@ short4loop:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z23, Z0
 	VMINPS       Z0, Z19, Z0
-	VFMADD213PS  Z31, Z27, Z0
+	VADDPS       Z31, Z0, Z0
+	VMULPS       Z27, Z0, Z0
 	VADDPS       Z15, Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+16, DX
@@ -1214,7 +1230,8 @@ laneloop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
@@ -1227,7 +1244,8 @@ laneloop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
@@ -1240,7 +1258,8 @@ laneloop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
@@ -1253,7 +1272,8 @@ laneloop:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
@@ -1282,7 +1302,8 @@ lanetail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
@@ -1300,7 +1321,8 @@ lanetail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
@@ -1319,7 +1341,8 @@ lanetail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
@@ -1338,7 +1361,8 @@ lanetail:
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z2, Z0
 	VMINPS      Z0, Z3, Z0
-	VFMADD213PS Z31, Z1, Z0
+	VADDPS      Z31, Z0, Z0
+	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
@@ -2430,7 +2454,8 @@ grouploop:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K1
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VMOVUPS     Z1, (DI)
 	VMOVUPS     64(DX), Z0
@@ -2440,7 +2465,8 @@ grouploop:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K2
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VMOVUPS     Z1, 64(DI)
 	VMOVUPS     128(DX), Z0
@@ -2450,7 +2476,8 @@ grouploop:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K3
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VMOVUPS     Z1, 128(DI)
 	VMOVUPS     192(DX), Z0
@@ -2460,7 +2487,8 @@ grouploop:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K4
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VMOVUPS     Z1, 192(DI)
 	KUNPCKWD    K1, K2, K1
@@ -2488,7 +2516,8 @@ grouptail:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K1
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
@@ -2499,7 +2528,8 @@ grouptail:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K2
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
@@ -2511,7 +2541,8 @@ grouptail:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K3
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
@@ -2523,7 +2554,8 @@ grouptail:
 	VMAXPS      Z0, Z28, Z1
 	VMINPS      Z1, Z27, Z1
 	VCMPPS      $0x00, Z0, Z1, K4
-	VFMADD213PS Z31, Z29, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
@@ -2567,7 +2599,8 @@ short2loop:
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
-	VFMADD213PS  Z31, Z29, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
 	VADDPS       Z23, Z1, Z1
 	VMOVUPS      Z1, (DI)
 	VMOVUPS      64(DX), Z0
@@ -2577,7 +2610,8 @@ short2loop:
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VFMADD213PS  Z31, Z29, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
 	VADDPS       Z23, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
 	VMOVUPS      128(DX), Z0
@@ -2587,7 +2621,8 @@ short2loop:
 	VMAXPS       Z0, Z26, Z1
 	VMINPS       Z1, Z24, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
-	VFMADD213PS  Z31, Z28, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z28, Z1, Z1
 	VADDPS       Z22, Z1, Z1
 	VMOVUPS      Z1, 128(DI)
 	VMOVUPS      192(DX), Z0
@@ -2597,7 +2632,8 @@ short2loop:
 	VMAXPS       Z0, Z26, Z1
 	VMINPS       Z1, Z24, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VFMADD213PS  Z31, Z28, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z28, Z1, Z1
 	VADDPS       Z22, Z1, Z1
 	VMOVUPS      Z1, 192(DI)
 	KUNPCKWD     K1, K2, K1
@@ -2650,7 +2686,8 @@ short4loop:
 	VMAXPS       Z0, Z25, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
-	VFMADD213PS  Z31, Z29, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
 	VADDPS       Z17, Z1, Z1
 	VMOVUPS      Z1, (DI)
 	VMOVUPS      64(DX), Z0
@@ -2660,7 +2697,8 @@ short4loop:
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VFMADD213PS  Z31, Z28, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z28, Z1, Z1
 	VADDPS       Z16, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
 	VMOVUPS      128(DX), Z0
@@ -2670,7 +2708,8 @@ short4loop:
 	VMAXPS       Z0, Z23, Z1
 	VMINPS       Z1, Z19, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
-	VFMADD213PS  Z31, Z27, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z27, Z1, Z1
 	VADDPS       Z15, Z1, Z1
 	VMOVUPS      Z1, 128(DI)
 	VMOVUPS      192(DX), Z0
@@ -2680,7 +2719,8 @@ short4loop:
 	VMAXPS       Z0, Z22, Z1
 	VMINPS       Z1, Z18, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VFMADD213PS  Z31, Z26, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z26, Z1, Z1
 	VADDPS       Z14, Z1, Z1
 	VMOVUPS      Z1, 192(DI)
 	KUNPCKWD     K1, K2, K1
@@ -2722,7 +2762,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K1
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VMOVUPS     64(DX), Z0
@@ -2736,7 +2777,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K2
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VMOVUPS     128(DX), Z0
@@ -2750,7 +2792,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K3
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VMOVUPS     192(DX), Z0
@@ -2764,7 +2807,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K4
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	KUNPCKWD    K1, K2, K1
@@ -2800,7 +2844,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K1
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
@@ -2819,7 +2864,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K2
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z2, K6, 64(DI)
@@ -2839,7 +2885,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K3
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z2, K6, 128(DI)
@@ -2859,7 +2906,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K4
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z2, K6, 192(DI)
@@ -4075,7 +4123,8 @@ grouploop:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K1
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VMOVUPS     Z1, (DI)
 	VMOVUPS     64(DX), Z0
@@ -4085,7 +4134,8 @@ grouploop:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K2
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VMOVUPS     Z1, 64(DI)
 	VMOVUPS     128(DX), Z0
@@ -4095,7 +4145,8 @@ grouploop:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K3
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VMOVUPS     Z1, 128(DI)
 	VMOVUPS     192(DX), Z0
@@ -4105,7 +4156,8 @@ grouploop:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K4
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VMOVUPS     Z1, 192(DI)
 	KUNPCKWD    K1, K2, K1
@@ -4132,7 +4184,8 @@ grouptail:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K1
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
@@ -4143,7 +4196,8 @@ grouptail:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K2
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
@@ -4155,7 +4209,8 @@ grouptail:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K3
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
@@ -4167,7 +4222,8 @@ grouptail:
 	VMAXPS      Z0, Z29, Z1
 	VMINPS      Z1, Z28, Z1
 	VCMPPS      $0x00, Z0, Z1, K4
-	VFMADD213PS Z31, Z30, Z1
+	VADDPS      Z31, Z1, Z1
+	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
@@ -4245,7 +4301,8 @@ short2loop:
 	VMAXPS       Z0, Z28, Z1
 	VMINPS       Z1, Z26, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
-	VFMADD213PS  Z31, Z30, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z30, Z1, Z1
 	VADDPS       Z24, Z1, Z1
 	VMOVUPS      Z1, (DI)
 	VMOVUPS      64(DX), Z0
@@ -4255,7 +4312,8 @@ short2loop:
 	VMAXPS       Z0, Z28, Z1
 	VMINPS       Z1, Z26, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VFMADD213PS  Z31, Z30, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z30, Z1, Z1
 	VADDPS       Z24, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
 	VMOVUPS      128(DX), Z0
@@ -4265,7 +4323,8 @@ short2loop:
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
-	VFMADD213PS  Z31, Z29, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
 	VADDPS       Z23, Z1, Z1
 	VMOVUPS      Z1, 128(DI)
 	VMOVUPS      192(DX), Z0
@@ -4275,7 +4334,8 @@ short2loop:
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VFMADD213PS  Z31, Z29, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
 	VADDPS       Z23, Z1, Z1
 	VMOVUPS      Z1, 192(DI)
 	KUNPCKWD     K1, K2, K1
@@ -4327,7 +4387,8 @@ short4loop:
 	VMAXPS       Z0, Z26, Z1
 	VMINPS       Z1, Z22, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
-	VFMADD213PS  Z31, Z30, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z30, Z1, Z1
 	VADDPS       Z18, Z1, Z1
 	VMOVUPS      Z1, (DI)
 	VMOVUPS      64(DX), Z0
@@ -4337,7 +4398,8 @@ short4loop:
 	VMAXPS       Z0, Z25, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VFMADD213PS  Z31, Z29, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
 	VADDPS       Z17, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
 	VMOVUPS      128(DX), Z0
@@ -4347,7 +4409,8 @@ short4loop:
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
-	VFMADD213PS  Z31, Z28, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z28, Z1, Z1
 	VADDPS       Z16, Z1, Z1
 	VMOVUPS      Z1, 128(DI)
 	VMOVUPS      192(DX), Z0
@@ -4357,7 +4420,8 @@ short4loop:
 	VMAXPS       Z0, Z23, Z1
 	VMINPS       Z1, Z19, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VFMADD213PS  Z31, Z27, Z1
+	VADDPS       Z31, Z1, Z1
+	VMULPS       Z27, Z1, Z1
 	VADDPS       Z15, Z1, Z1
 	VMOVUPS      Z1, 192(DI)
 	KUNPCKWD     K1, K2, K1
@@ -4398,7 +4462,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K1
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VMOVUPS     64(DX), Z0
@@ -4412,7 +4477,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K2
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VMOVUPS     128(DX), Z0
@@ -4426,7 +4492,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K3
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VMOVUPS     192(DX), Z0
@@ -4440,7 +4507,8 @@ laneloop:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K4
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	KUNPCKWD    K1, K2, K1
@@ -4475,7 +4543,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K1
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
@@ -4494,7 +4563,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K2
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z2, K6, 64(DI)
@@ -4514,7 +4584,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K3
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z2, K6, 128(DI)
@@ -4534,7 +4605,8 @@ lanetail:
 	VMAXPS      Z0, Z2, Z2
 	VMINPS      Z2, Z3, Z2
 	VCMPPS      $0x00, Z0, Z2, K4
-	VFMADD213PS Z31, Z1, Z2
+	VADDPS      Z31, Z2, Z2
+	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z2, K6, 192(DI)

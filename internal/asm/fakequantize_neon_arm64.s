@@ -969,7 +969,7 @@ TEXT ·FakeQuantizeAnyNEON(SB), NOSPLIT, $392-64
 	// pointers: R0 y, R1 x, R2 scale, R3 least, R4 most, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V30 0x0
 	// per group: V29 scale, V28 least, V27 most, V26 minval
-	// vector registers in use at once: 7
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -996,40 +996,40 @@ grouploop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, 32(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, 48(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R6, R6
@@ -1068,40 +1068,40 @@ piece4:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, 16(RSP)
 	FMOVQ 96(RSP), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, 32(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, 32(RSP)
 	FMOVQ 112(RSP), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, 48(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, 48(RSP)
 	FMOVQ 128(RSP), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	FMOVQ F1, 64(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ F0, 64(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1147,10 +1147,10 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
@@ -1161,10 +1161,10 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 16(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
@@ -1175,10 +1175,10 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 32(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
@@ -1189,10 +1189,10 @@ laneloop:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 48(R0)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1339,10 +1339,10 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 16(RSP)
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -1353,10 +1353,10 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 32(RSP)
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -1367,10 +1367,10 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 48(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 48(RSP)
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -1381,10 +1381,10 @@ piece28:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 64(RSP)
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 64(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -2525,7 +2525,7 @@ TEXT ·FakeQuantizeAnyBytesNEON(SB), NOSPLIT, $408-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0
 	// per group: V29 scale, V28 least, V27 most, V26 minval
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2554,10 +2554,10 @@ grouploop:
 	WORD $0x4e3cf401 // fmax v1.4s, v0.4s, v28.4s
 	WORD $0x4ebbf421 // fmin v1.4s, v1.4s, v27.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V1.S4, V2.S4
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	FMOVQ F1, (R0)
 	FMOVQ 16(R2), F1
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6e3dfc21 // fdiv v1.4s, v1.4s, v29.4s
@@ -2565,10 +2565,10 @@ grouploop:
 	WORD $0x4e3cf422 // fmax v2.4s, v1.4s, v28.4s
 	WORD $0x4ebbf442 // fmin v2.4s, v2.4s, v27.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V2.S4, V3.S4
-	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	FMOVQ F2, 16(R0)
 	FMOVQ 32(R2), F2
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
 	WORD $0x6e3dfc42 // fdiv v2.4s, v2.4s, v29.4s
@@ -2576,10 +2576,10 @@ grouploop:
 	WORD $0x4e3cf443 // fmax v3.4s, v2.4s, v28.4s
 	WORD $0x4ebbf463 // fmin v3.4s, v3.4s, v27.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V3.S4, V4.S4
-	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3ddc63 // fmul v3.4s, v3.4s, v29.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	FMOVQ F3, 32(R0)
 	FMOVQ 48(R2), F3
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
 	WORD $0x6e3dfc63 // fdiv v3.4s, v3.4s, v29.4s
@@ -2587,10 +2587,10 @@ grouploop:
 	WORD $0x4e3cf464 // fmax v4.4s, v3.4s, v28.4s
 	WORD $0x4ebbf484 // fmin v4.4s, v4.4s, v27.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V29.S4, V4.S4, V5.S4
-	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
-	FMOVQ F5, 48(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3ddc84 // fmul v4.4s, v4.4s, v29.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	FMOVQ F4, 48(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2636,10 +2636,10 @@ piece4:
 	WORD $0x4e3cf401 // fmax v1.4s, v0.4s, v28.4s
 	WORD $0x4ebbf421 // fmin v1.4s, v1.4s, v27.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V1.S4, V2.S4
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	FMOVQ F1, 16(RSP)
 	FMOVQ 112(RSP), F1
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6e3dfc21 // fdiv v1.4s, v1.4s, v29.4s
@@ -2647,10 +2647,10 @@ piece4:
 	WORD $0x4e3cf422 // fmax v2.4s, v1.4s, v28.4s
 	WORD $0x4ebbf442 // fmin v2.4s, v2.4s, v27.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V2.S4, V3.S4
-	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	FMOVQ F2, 32(RSP)
 	FMOVQ 128(RSP), F2
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
 	WORD $0x6e3dfc42 // fdiv v2.4s, v2.4s, v29.4s
@@ -2658,10 +2658,10 @@ piece4:
 	WORD $0x4e3cf443 // fmax v3.4s, v2.4s, v28.4s
 	WORD $0x4ebbf463 // fmin v3.4s, v3.4s, v27.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V3.S4, V4.S4
-	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3ddc63 // fmul v3.4s, v3.4s, v29.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	FMOVQ F3, 48(RSP)
 	FMOVQ 144(RSP), F3
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
 	WORD $0x6e3dfc63 // fdiv v3.4s, v3.4s, v29.4s
@@ -2669,10 +2669,10 @@ piece4:
 	WORD $0x4e3cf464 // fmax v4.4s, v3.4s, v28.4s
 	WORD $0x4ebbf484 // fmin v4.4s, v4.4s, v27.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V29.S4, V4.S4, V5.S4
-	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
-	FMOVQ F5, 64(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3ddc84 // fmul v4.4s, v4.4s, v29.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	FMOVQ F4, 64(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2743,10 +2743,10 @@ laneloop:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
 	FMOVQ 16(R4), F3
@@ -2758,10 +2758,10 @@ laneloop:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 16(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	FMOVQ F3, 16(R0)
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	FMOVQ 32(R4), F4
@@ -2773,10 +2773,10 @@ laneloop:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	FMOVQ F5, 32(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	FMOVQ F4, 32(R0)
 	FMOVQ 48(R2), F3
 	FMOVQ 48(R3), F4
 	FMOVQ 48(R4), F5
@@ -2788,10 +2788,10 @@ laneloop:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	FMOVQ F6, 48(R0)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	FMOVQ F5, 48(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2945,10 +2945,10 @@ piece32:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	FMOVQ F3, 16(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -2960,10 +2960,10 @@ piece32:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	FMOVQ F3, 32(RSP)
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -2975,10 +2975,10 @@ piece32:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	FMOVQ F5, 48(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	FMOVQ F4, 48(RSP)
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -2990,10 +2990,10 @@ piece32:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	FMOVQ F6, 64(RSP)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	FMOVQ F5, 64(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4171,7 +4171,7 @@ TEXT ·FakeQuantizeAnyBitsNEON(SB), NOSPLIT, $408-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 table
 	// per group: V28 scale, V27 least, V26 most, V25 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4201,10 +4201,10 @@ grouploop:
 	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
 	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	FMOVQ F1, (R0)
 	FMOVQ 16(R2), F1
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
 	WORD $0x6e3cfc21 // fdiv v1.4s, v1.4s, v28.4s
@@ -4212,10 +4212,10 @@ grouploop:
 	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
 	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	FMOVQ F2, 16(R0)
 	FMOVQ 32(R2), F2
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
 	WORD $0x6e3cfc42 // fdiv v2.4s, v2.4s, v28.4s
@@ -4223,10 +4223,10 @@ grouploop:
 	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
 	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	FMOVQ F3, 32(R0)
 	FMOVQ 48(R2), F3
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
 	WORD $0x6e3cfc63 // fdiv v3.4s, v3.4s, v28.4s
@@ -4234,10 +4234,10 @@ grouploop:
 	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
 	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ F5, 48(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3cdc84 // fmul v4.4s, v4.4s, v28.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	FMOVQ F4, 48(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4286,10 +4286,10 @@ piece4:
 	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
 	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
 	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	FMOVQ F1, 16(RSP)
 	FMOVQ 112(RSP), F1
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
 	WORD $0x6e3cfc21 // fdiv v1.4s, v1.4s, v28.4s
@@ -4297,10 +4297,10 @@ piece4:
 	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
 	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
 	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	FMOVQ F2, 32(RSP)
 	FMOVQ 128(RSP), F2
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
 	WORD $0x6e3cfc42 // fdiv v2.4s, v2.4s, v28.4s
@@ -4308,10 +4308,10 @@ piece4:
 	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
 	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
 	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	FMOVQ F3, 48(RSP)
 	FMOVQ 144(RSP), F3
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
 	WORD $0x6e3cfc63 // fdiv v3.4s, v3.4s, v28.4s
@@ -4319,10 +4319,10 @@ piece4:
 	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
 	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
 	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ F5, 64(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e3cdc84 // fmul v4.4s, v4.4s, v28.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	FMOVQ F4, 64(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4393,10 +4393,10 @@ laneloop:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
 	FMOVQ 16(R4), F3
@@ -4408,10 +4408,10 @@ laneloop:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 16(R0)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	FMOVQ F3, 16(R0)
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	FMOVQ 32(R4), F4
@@ -4423,10 +4423,10 @@ laneloop:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	FMOVQ F5, 32(R0)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	FMOVQ F4, 32(R0)
 	FMOVQ 48(R2), F3
 	FMOVQ 48(R3), F4
 	FMOVQ 48(R4), F5
@@ -4438,10 +4438,10 @@ laneloop:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	FMOVQ F6, 48(R0)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	FMOVQ F5, 48(R0)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4598,10 +4598,10 @@ piece29:
 	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	FMOVQ F3, 16(RSP)
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -4613,10 +4613,10 @@ piece29:
 	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	FMOVQ F3, 32(RSP)
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -4628,10 +4628,10 @@ piece29:
 	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	FMOVQ F5, 48(RSP)
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	FMOVQ F4, 48(RSP)
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -4643,10 +4643,10 @@ piece29:
 	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	FMOVQ F6, 64(RSP)
+	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	FMOVQ F5, 64(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16

@@ -8,19 +8,19 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·FakeQuantizeFpBF16AVX2(SB), $512-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 0x80000000, Y14 0x7f800000, Y13 0x7fff, Y12 0x7fc00000
+	// per call: Y15 least, Y14 step, Y13 0x80000000, Y12 0x7f800000
 	// per group: Y11 scale, Y10 recip, Y9 hi, Y8 Xor
-	// loaded at each use: least, step
+	// loaded at each use: 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS step+44(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -32,124 +32,100 @@ groups:
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	VPXOR        Y15, Y9, Y8
+	VPXOR        Y13, Y9, Y8
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
 	VMULPS       Y10, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMULPS       Y10, Y1, Y3
+	VFNMADD231PS Y11, Y3, Y1
+	VFMADD231PS  Y10, Y1, Y3
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VSUBPS       Y1, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
 	VMULPS       Y10, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VMULPS       Y10, Y1, Y3
+	VFNMADD231PS Y11, Y3, Y1
+	VFMADD231PS  Y10, Y1, Y3
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VSUBPS       Y1, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -221,118 +197,94 @@ piece4:
 	MOVW  CX, 64(SP)(AX*1)
 
 piece5:
-	VMOVUPS      64(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
 	VMULPS       Y10, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (SP)
-	VMOVUPS      80(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMULPS       Y10, Y1, Y3
+	VFNMADD231PS Y11, Y3, Y1
+	VFMADD231PS  Y10, Y1, Y3
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VSUBPS       Y1, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
 	VMULPS       Y10, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(SP)
+	VMULPS       Y10, Y1, Y3
+	VFNMADD231PS Y11, Y3, Y1
+	VFMADD231PS  Y10, Y1, Y3
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VSUBPS       Y1, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	TESTQ        $0x00000010, R9
 	JEQ          piece6
 	MOVQ         R9, AX
@@ -410,120 +362,96 @@ short2loop:
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
 	VBROADCASTSS 4(R8), Y6
-	VPXOR        Y15, Y7, Y5
-	VPXOR        Y15, Y6, Y4
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPXOR        Y13, Y7, Y5
+	VPXOR        Y13, Y6, Y4
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y5, Y1
 	VMINPS       Y1, Y7, Y1
 	VMULPS       Y9, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y9, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y5, Y1
 	VMINPS       Y1, Y7, Y1
-	VMULPS       Y9, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y9, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(SI), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y9, Y1, Y3
+	VFNMADD231PS Y11, Y3, Y1
+	VFMADD231PS  Y9, Y1, Y3
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VSUBPS       Y1, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y4, Y1
 	VMINPS       Y1, Y6, Y1
 	VMULPS       Y8, Y1, Y2
 	VFNMADD231PS Y10, Y2, Y1
 	VFMADD231PS  Y8, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y4, Y1
 	VMINPS       Y1, Y6, Y1
-	VMULPS       Y8, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y8, Y1, Y2
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VMULPS       Y8, Y1, Y3
+	VFNMADD231PS Y10, Y3, Y1
+	VFMADD231PS  Y8, Y1, Y3
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VSUBPS       Y1, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
@@ -545,134 +473,110 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VPXOR        Y15, Y3, Y4
+	VPXOR        Y13, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
+	VPAND        Y12, Y3, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y3, Y3
 	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y1
 	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(SI), X0
-	VPMOVZXWD    X0, Y0
+	VMOVUPS      32(R8), Y4
+	VPXOR        Y13, Y4, Y5
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y4, Y5
+	VMULPS       Y2, Y5, Y4
+	VFNMADD231PS Y1, Y4, Y5
+	VFMADD231PS  Y2, Y5, Y4
+	VPAND        Y12, Y4, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VSUBPS       Y2, Y4, Y4
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(DX), Y1
 	VMOVUPS      64(BX), Y2
 	VMOVUPS      64(R8), Y3
-	VPXOR        Y15, Y3, Y4
+	VPXOR        Y13, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
+	VPAND        Y12, Y3, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y3, Y3
 	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y1
 	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      96(R8), Y4
+	VPXOR        Y13, Y4, Y5
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y4, Y5
+	VMULPS       Y2, Y5, Y4
+	VFNMADD231PS Y1, Y4, Y5
+	VFMADD231PS  Y2, Y5, Y4
+	VPAND        Y12, Y4, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VSUBPS       Y2, Y4, Y4
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
@@ -999,134 +903,110 @@ piece29:
 	MOVL  CX, 384(SP)(AX*1)
 
 piece30:
-	VMOVUPS      64(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      128(SP), Y1
 	VMOVUPS      256(SP), Y2
 	VMOVUPS      384(SP), Y3
-	VPXOR        Y15, Y3, Y4
+	VPXOR        Y13, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
+	VPAND        Y12, Y3, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y3, Y3
 	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (SP)
-	VMOVUPS      80(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
+	VMOVUPS      416(SP), Y4
+	VPXOR        Y13, Y4, Y5
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y4, Y5
+	VMULPS       Y2, Y5, Y4
+	VFNMADD231PS Y1, Y4, Y5
+	VFMADD231PS  Y2, Y5, Y4
+	VPAND        Y12, Y4, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VSUBPS       Y2, Y4, Y4
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
 	VMOVUPS      448(SP), Y3
-	VPXOR        Y15, Y3, Y4
+	VPXOR        Y13, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
+	VPAND        Y12, Y3, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y3, Y3
 	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(SP)
+	VMOVUPS      480(SP), Y4
+	VPXOR        Y13, Y4, Y5
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y4, Y5
+	VMULPS       Y2, Y5, Y4
+	VFNMADD231PS Y1, Y4, Y5
+	VFMADD231PS  Y2, Y5, Y4
+	VPAND        Y12, Y4, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VSUBPS       Y2, Y4, Y4
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	TESTQ        $0x00000010, R9
 	JEQ          piece31
 	MOVQ         R9, AX
@@ -1190,7 +1070,7 @@ TEXT ·FakeQuantizeFpAnyBF16AVX2(SB), NOSPLIT, $256-56
 	// pointers: DI y, SI x, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 least, Y14 step, Y13 most, Y12 0x80000000, Y11 Xor, Y10 0x7f800000, Y9 0x7fff, Y8 0x7fc00000
 	// per group: Y7 scale
-	// vector registers in use at once: 13
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1216,107 +1096,97 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(SI), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y10, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y7, Y1, Y1
+	VPMOVZXWD 16(SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y7, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VPMOVZXWD 32(SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y10, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y7, Y1, Y1
+	VPMOVZXWD 48(SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y7, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -1383,115 +1253,105 @@ piece4:
 	MOVW  CX, 64(SP)(AX*1)
 
 piece5:
-	VMOVUPS      64(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, (SP)
-	VMOVUPS      80(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y10, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y7, Y1, Y1
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y7, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, (SP)
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y10, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y7, Y1, Y1
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y7, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1550,8 +1410,7 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Y7
 	VBROADCASTSS 4(DX), Y6
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y7, Y0, Y0
 	VMAXPS       Y0, Y11, Y1
@@ -1564,42 +1423,37 @@ short2loop:
 	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
+	VMAXPS       Y0, Y11, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y10, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
 	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y7, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(SI), X0
-	VPMOVZXWD    X0, Y0
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y9, Y0, Y0
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y0, Y8, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y6, Y0, Y0
 	VMAXPS       Y0, Y11, Y1
@@ -1612,40 +1466,36 @@ short2loop:
 	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y6, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
+	VMAXPS       Y0, Y11, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y10, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
 	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y6, Y1, Y1
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y6, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X2
-	VPACKUSDW    X2, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y9, Y0, Y0
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y0, Y8, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
@@ -1665,112 +1515,102 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (SI), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      16(SI), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      32(SI), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      48(SI), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VMOVUPS   (DX), Y0
+	VPMOVZXWD (SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   32(DX), Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y10, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y8, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VMOVUPS   64(DX), Y0
+	VPMOVZXWD 32(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   96(DX), Y0
+	VPMOVZXWD 48(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y10, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y8, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -1921,119 +1761,109 @@ piece19:
 	MOVL  CX, 128(SP)(AX*1)
 
 piece20:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      64(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (SP)
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      80(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      96(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      112(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y8, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece21
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VMOVUPS   128(SP), Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   160(SP), Y0
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y10, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y8, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VMOVUPS   192(SP), Y0
+	VPMOVZXWD 96(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y10, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   224(SP), Y0
+	VPMOVZXWD 112(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y10, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y8, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y9, Y0, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y8, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -2084,7 +1914,7 @@ TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $544-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x80000000
 	// per group: Y14 recip, Y13 hi, Y12 Xor
-	// loaded at each use: least, step, scale, 0x7f800000, 0x7fff, 0x7fc00000, table
+	// loaded at each use: least, step, scale, 0x7f800000, 0x7fff, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -2109,8 +1939,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -2131,54 +1960,7 @@ grouploop:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x03, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y1, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPACKUSDW    X5, X4, X4
-	VMOVUPS      X4, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x03, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VEXTRACTI128 $0x01, Y5, X6
-	VPACKUSDW    X6, X5, X5
-	VMOVUPS      X5, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -2200,55 +1982,79 @@ grouploop:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y1, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X7
-	VPACKUSDW    X7, X6, X6
-	VMOVUPS      X6, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VMULPS       Y14, Y1, Y6
-	VBROADCASTSS (BX), Y7
-	VFNMADD231PS Y7, Y6, Y1
-	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VMULPS       Y14, Y1, Y5
+	VBROADCASTSS (BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y14, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y6, Y1
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y1, Y1
-	VADDPS       Y1, Y6, Y6
-	VSUBPS       Y1, Y6, Y6
+	VPAND        Y1, Y5, Y1
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y1, Y5, Y5
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
+	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y6, Y6
+	VMULPS       Y0, Y5, Y5
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x00, Y0, Y1, Y6
+	VMULPS       Y14, Y1, Y7
+	VBROADCASTSS (BX), Y8
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y14, Y1, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y7, Y1
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y1, Y1
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VSUBPS       Y1, Y7, Y7
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x03, Y6, Y6, Y8
-	VBLENDVPS    Y8, Y1, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X8
-	VPACKUSDW    X8, X7, X7
-	VMOVUPS      X7, 48(DI)
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -2324,8 +2130,7 @@ piece4:
 	MOVW  CX, 96(SP)(AX*1)
 
 piece5:
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -2346,54 +2151,7 @@ piece5:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x03, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y1, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPACKUSDW    X5, X4, X4
-	VMOVUPS      X4, (SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x03, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VEXTRACTI128 $0x01, Y5, X6
-	VPACKUSDW    X6, X5, X5
-	VMOVUPS      X5, 16(SP)
-	VMOVUPS      128(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -2415,55 +2173,79 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y1, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X7
-	VPACKUSDW    X7, X6, X6
-	VMOVUPS      X6, 32(SP)
-	VMOVUPS      144(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VMULPS       Y14, Y1, Y6
-	VBROADCASTSS (BX), Y7
-	VFNMADD231PS Y7, Y6, Y1
-	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VMULPS       Y14, Y1, Y5
+	VBROADCASTSS (BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y14, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y6, Y1
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y1, Y1
-	VADDPS       Y1, Y6, Y6
-	VSUBPS       Y1, Y6, Y6
+	VPAND        Y1, Y5, Y1
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y1, Y5, Y5
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
+	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y6, Y6
+	VMULPS       Y0, Y5, Y5
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x00, Y0, Y1, Y6
+	VMULPS       Y14, Y1, Y7
+	VBROADCASTSS (BX), Y8
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y14, Y1, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y7, Y1
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y1, Y1
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VSUBPS       Y1, Y7, Y7
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x03, Y6, Y6, Y8
-	VBLENDVPS    Y8, Y1, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X8
-	VPACKUSDW    X8, X7, X7
-	VMOVUPS      X7, 48(SP)
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -2587,8 +2369,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Y11
 	VPXOR        Y15, Y12, Y10
 	VPXOR        Y15, Y11, Y9
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y12, Y1
@@ -2609,58 +2390,46 @@ short2loop:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x03, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y1, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPACKUSDW    X5, X4, X4
-	VMOVUPS      X4, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y14, Y1, Y4
+	VCMPPS       $0x00, Y0, Y1, Y4
+	VMULPS       Y14, Y1, Y5
+	VBROADCASTSS (BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y14, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
+	VPAND        Y1, Y5, Y1
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y1, Y5, Y5
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y4, Y4
+	VMULPS       Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x03, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VEXTRACTI128 $0x01, Y5, X6
-	VPACKUSDW    X6, X5, X5
-	VMOVUPS      X5, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y9, Y1
 	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
+	VCMPPS       $0x00, Y0, Y1, Y3
 	VMULPS       Y13, Y1, Y5
 	VBROADCASTSS 4(BX), Y6
 	VFNMADD231PS Y6, Y5, Y1
@@ -2677,56 +2446,45 @@ short2loop:
 	VPOR         Y0, Y5, Y5
 	VBROADCASTSS 4(BX), Y0
 	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y1, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X7
-	VPACKUSDW    X7, X6, X6
-	VMOVUPS      X6, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y9, Y1
 	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VMULPS       Y13, Y1, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFNMADD231PS Y7, Y6, Y1
-	VFMADD231PS  Y13, Y1, Y6
+	VCMPPS       $0x00, Y0, Y1, Y6
+	VMULPS       Y13, Y1, Y7
+	VBROADCASTSS 4(BX), Y8
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y13, Y1, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y6, Y1
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y1, Y1
-	VADDPS       Y1, Y6, Y6
-	VSUBPS       Y1, Y6, Y6
+	VPAND        Y1, Y7, Y1
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y1, Y1
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VSUBPS       Y1, Y7, Y7
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
+	VPOR         Y0, Y7, Y7
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y6, Y6
+	VMULPS       Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x03, Y6, Y6, Y8
-	VBLENDVPS    Y8, Y1, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X8
-	VPACKUSDW    X8, X7, X7
-	VMOVUPS      X7, 48(DI)
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -2752,8 +2510,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VMOVUPS      (R8), Y2
@@ -2776,56 +2533,44 @@ laneloop:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y5, Y5, Y4
-	VBLENDVPS    Y4, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X4
-	VPACKUSDW    X4, X2, X2
-	VMOVUPS      X2, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VMOVUPS      32(R8), Y2
 	VMOVUPS      32(R9), Y4
-	VPXOR        Y15, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VCMPPS       $0x00, Y0, Y5, Y4
-	VMULPS       Y2, Y5, Y6
-	VFNMADD231PS Y1, Y6, Y5
-	VFMADD231PS  Y2, Y5, Y6
+	VPXOR        Y15, Y4, Y6
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y4, Y6
+	VCMPPS       $0x00, Y0, Y6, Y4
+	VMULPS       Y2, Y6, Y7
+	VFNMADD231PS Y1, Y7, Y6
+	VFMADD231PS  Y2, Y6, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VSUBPS       Y2, Y6, Y6
+	VPAND        Y2, Y7, Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VSUBPS       Y2, Y7, Y7
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
+	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y6, Y6, Y5
-	VBLENDVPS    Y5, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X5
-	VPACKUSDW    X5, X2, X2
-	VMOVUPS      X2, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VMOVUPS      64(R8), Y2
@@ -2848,54 +2593,43 @@ laneloop:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y7, Y7, Y6
-	VBLENDVPS    Y6, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X6
-	VPACKUSDW    X6, X2, X2
-	VMOVUPS      X2, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VMOVUPS      96(R8), Y2
 	VMOVUPS      96(R9), Y6
-	VPXOR        Y15, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VCMPPS       $0x00, Y0, Y7, Y6
-	VMULPS       Y2, Y7, Y8
-	VFNMADD231PS Y1, Y8, Y7
-	VFMADD231PS  Y2, Y7, Y8
+	VPXOR        Y15, Y6, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y6, Y8
+	VCMPPS       $0x00, Y0, Y8, Y6
+	VMULPS       Y2, Y8, Y9
+	VFNMADD231PS Y1, Y9, Y8
+	VFMADD231PS  Y2, Y8, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y8, Y2
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y2, Y2
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y2, Y2
-	VADDPS       Y2, Y8, Y8
-	VSUBPS       Y2, Y8, Y8
+	VPAND        Y2, Y9, Y2
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y2, Y2
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	VSUBPS       Y2, Y9, Y9
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y8, Y2
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
+	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y8, Y8, Y7
-	VBLENDVPS    Y7, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X7
-	VPACKUSDW    X7, X2, X2
-	VMOVUPS      X2, 48(DI)
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
@@ -3230,8 +2964,7 @@ piece34:
 	MOVL  CX, 416(SP)(AX*1)
 
 piece35:
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
@@ -3254,56 +2987,44 @@ piece35:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y5, Y5, Y4
-	VBLENDVPS    Y4, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X4
-	VPACKUSDW    X4, X2, X2
-	VMOVUPS      X2, (SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
 	VMOVUPS      448(SP), Y4
-	VPXOR        Y15, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VCMPPS       $0x00, Y0, Y5, Y4
-	VMULPS       Y2, Y5, Y6
-	VFNMADD231PS Y1, Y6, Y5
-	VFMADD231PS  Y2, Y5, Y6
+	VPXOR        Y15, Y4, Y6
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y4, Y6
+	VCMPPS       $0x00, Y0, Y6, Y4
+	VMULPS       Y2, Y6, Y7
+	VFNMADD231PS Y1, Y7, Y6
+	VFMADD231PS  Y2, Y6, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VSUBPS       Y2, Y6, Y6
+	VPAND        Y2, Y7, Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VSUBPS       Y2, Y7, Y7
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
+	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y6, Y6, Y5
-	VBLENDVPS    Y5, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X5
-	VPACKUSDW    X5, X2, X2
-	VMOVUPS      X2, 16(SP)
-	VMOVUPS      128(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
@@ -3326,54 +3047,43 @@ piece35:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y7, Y7, Y6
-	VBLENDVPS    Y6, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X6
-	VPACKUSDW    X6, X2, X2
-	VMOVUPS      X2, 32(SP)
-	VMOVUPS      144(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      256(SP), Y1
 	VMOVUPS      384(SP), Y2
 	VMOVUPS      512(SP), Y6
-	VPXOR        Y15, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VCMPPS       $0x00, Y0, Y7, Y6
-	VMULPS       Y2, Y7, Y8
-	VFNMADD231PS Y1, Y8, Y7
-	VFMADD231PS  Y2, Y7, Y8
+	VPXOR        Y15, Y6, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y6, Y8
+	VCMPPS       $0x00, Y0, Y8, Y6
+	VMULPS       Y2, Y8, Y9
+	VFNMADD231PS Y1, Y9, Y8
+	VFMADD231PS  Y2, Y8, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y8, Y2
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y2, Y2
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y2, Y2
-	VADDPS       Y2, Y8, Y8
-	VSUBPS       Y2, Y8, Y8
+	VPAND        Y2, Y9, Y2
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y2, Y2
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	VSUBPS       Y2, Y9, Y9
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y8, Y2
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
+	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y8, Y8, Y7
-	VBLENDVPS    Y7, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X7
-	VPACKUSDW    X7, X2, X2
-	VMOVUPS      X2, 48(SP)
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
@@ -3484,20 +3194,19 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·FakeQuantizeFpAnyBytesBF16AVX2(SB), $288-64
 	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x80000000, Y13 Xor, Y12 0x7f800000, Y11 0x7fff, Y10 0x7fc00000
-	// per group: Y9 scale
-	// loaded at each use: least, step, table
+	// per call: Y15 step, Y14 most, Y13 0x80000000, Y12 Xor, Y11 0x7f800000
+	// per group: Y10 scale
+	// loaded at each use: least, 0x7fff, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
-	VBROADCASTSS most+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VPXOR        Y14, Y15, Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS step+36(FP), Y15
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPXOR        Y13, Y14, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -3506,124 +3215,114 @@ TEXT ·FakeQuantizeFpAnyBytesBF16AVX2(SB), $288-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y10
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
+	VPAND        Y11, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X3
-	VPACKUSDW    X3, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VSUBPS       Y4, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPACKUSDW    X4, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VPAND        Y12, Y1, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VCMPPS       $0x00, Y0, Y3, Y4
+	VPAND        Y11, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y6, Y5, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VPAND        Y11, Y1, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X5
-	VPACKUSDW    X5, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VPAND        Y12, Y1, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X6
-	VPACKUSDW    X6, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y11, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPSLLD       $0x0f, Y1, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y1, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y7, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -3699,118 +3398,108 @@ piece4:
 	MOVW  CX, 96(SP)(AX*1)
 
 piece5:
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
+	VPAND        Y11, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X3
-	VPACKUSDW    X3, X0, X0
-	VMOVUPS      X0, (SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VSUBPS       Y4, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPACKUSDW    X4, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      128(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VPAND        Y12, Y1, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VCMPPS       $0x00, Y0, Y3, Y4
+	VPAND        Y11, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y6, Y5, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VPAND        Y11, Y1, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X5
-	VPACKUSDW    X5, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      144(SP), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VPAND        Y12, Y1, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X6
-	VPACKUSDW    X6, X0, X0
-	VMOVUPS      X0, 48(SP)
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y11, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPSLLD       $0x0f, Y1, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y1, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y7, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -3926,120 +3615,110 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
+	VPAND        Y11, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X3
-	VPACKUSDW    X3, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VSUBPS       Y4, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPACKUSDW    X4, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y8, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VPAND        Y12, Y1, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VCMPPS       $0x00, Y0, Y3, Y4
+	VPAND        Y11, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y6, Y5, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VPAND        Y11, Y1, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X5
-	VPACKUSDW    X5, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y8, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VPAND        Y12, Y1, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X6
-	VPACKUSDW    X6, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VDIVPS       Y9, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y11, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y9, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPSLLD       $0x0f, Y1, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y1, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y7, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -4064,121 +3743,111 @@ lanes:
 
 laneloop:
 	VMOVUPS      (BX), Y0
-	VMOVUPS      (DX), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
+	VPAND        Y11, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (DI)
 	VMOVUPS      32(BX), Y0
-	VMOVUPS      16(DX), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y12, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      32(DX), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y5
-	VPAND        Y12, Y2, Y6
+	VMAXPS       Y1, Y12, Y4
+	VMINPS       Y4, Y14, Y4
+	VCMPPS       $0x00, Y1, Y4, Y5
+	VPAND        Y11, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      48(DX), X1
-	VPMOVZXWD    X1, Y1
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      64(BX), Y0
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y6
-	VPAND        Y12, Y2, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
+	VCMPPS       $0x00, Y1, Y2, Y4
+	VPAND        Y11, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      96(BX), Y0
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y12, Y6
+	VMINPS       Y6, Y14, Y6
+	VCMPPS       $0x00, Y1, Y6, Y7
+	VPAND        Y11, Y6, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, (SI)
@@ -4340,121 +4009,111 @@ piece24:
 
 piece25:
 	VMOVUPS      160(SP), Y0
-	VMOVUPS      96(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
+	VPAND        Y11, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (SP)
 	VMOVUPS      192(SP), Y0
-	VMOVUPS      112(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y12, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      128(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y5
-	VPAND        Y12, Y2, Y6
+	VMAXPS       Y1, Y12, Y4
+	VMINPS       Y4, Y14, Y4
+	VCMPPS       $0x00, Y1, Y4, Y5
+	VPAND        Y11, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      144(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VMOVUPS      224(SP), Y0
+	VPMOVZXWD    128(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y6
-	VPAND        Y12, Y2, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
+	VCMPPS       $0x00, Y1, Y2, Y4
+	VPAND        Y11, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(SP)
+	VMOVUPS      256(SP), Y0
+	VPMOVZXWD    144(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y12, Y6
+	VMINPS       Y6, Y14, Y6
+	VCMPPS       $0x00, Y1, Y6, Y7
+	VPAND        Y11, Y6, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
@@ -4563,7 +4222,7 @@ TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $528-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x80000000
 	// per group: Y14 recip, Y13 hi, Y12 Xor
-	// loaded at each use: least, step, scale, 0x7f800000, 0x7fff, 0x7fc00000
+	// loaded at each use: least, step, scale, 0x7f800000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -4588,8 +4247,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4610,54 +4268,7 @@ grouploop:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x03, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y1, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPACKUSDW    X5, X4, X4
-	VMOVUPS      X4, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x03, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VEXTRACTI128 $0x01, Y5, X6
-	VPACKUSDW    X6, X5, X5
-	VMOVUPS      X5, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4679,58 +4290,82 @@ grouploop:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y1, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X7
-	VPACKUSDW    X7, X6, X6
-	VMOVUPS      X6, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VMULPS       Y14, Y1, Y6
-	VBROADCASTSS (BX), Y7
-	VFNMADD231PS Y7, Y6, Y1
-	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VMULPS       Y14, Y1, Y5
+	VBROADCASTSS (BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y14, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y6, Y1
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y1, Y1
-	VADDPS       Y1, Y6, Y6
-	VSUBPS       Y1, Y6, Y6
+	VPAND        Y1, Y5, Y1
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y1, Y5, Y5
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
+	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y6, Y6
+	VMULPS       Y0, Y5, Y5
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x00, Y0, Y1, Y6
+	VMULPS       Y14, Y1, Y7
+	VBROADCASTSS (BX), Y8
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y14, Y1, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y7, Y1
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y1, Y1
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VSUBPS       Y1, Y7, Y7
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x03, Y6, Y6, Y8
-	VBLENDVPS    Y8, Y1, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X8
-	VPACKUSDW    X8, X7, X7
-	VMOVUPS      X7, 48(DI)
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
@@ -4804,8 +4439,7 @@ piece4:
 	MOVW  CX, 80(SP)(AX*1)
 
 piece5:
-	VMOVUPS      80(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4826,54 +4460,7 @@ piece5:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x03, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y1, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPACKUSDW    X5, X4, X4
-	VMOVUPS      X4, (SP)
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x03, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VEXTRACTI128 $0x01, Y5, X6
-	VPACKUSDW    X6, X5, X5
-	VMOVUPS      X5, 16(SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4895,58 +4482,82 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y1, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X7
-	VPACKUSDW    X7, X6, X6
-	VMOVUPS      X6, 32(SP)
-	VMOVUPS      128(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VMULPS       Y14, Y1, Y6
-	VBROADCASTSS (BX), Y7
-	VFNMADD231PS Y7, Y6, Y1
-	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VMULPS       Y14, Y1, Y5
+	VBROADCASTSS (BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y14, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y6, Y1
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y1, Y1
-	VADDPS       Y1, Y6, Y6
-	VSUBPS       Y1, Y6, Y6
+	VPAND        Y1, Y5, Y1
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y1, Y5, Y5
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
+	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y6, Y6
+	VMULPS       Y0, Y5, Y5
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x00, Y0, Y1, Y6
+	VMULPS       Y14, Y1, Y7
+	VBROADCASTSS (BX), Y8
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y14, Y1, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y7, Y1
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y1, Y1
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VSUBPS       Y1, Y7, Y7
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x03, Y6, Y6, Y8
-	VBLENDVPS    Y8, Y1, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X8
-	VPACKUSDW    X8, X7, X7
-	VMOVUPS      X7, 48(SP)
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R10
 	JEQ          piece6
@@ -5045,8 +4656,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Y11
 	VPXOR        Y15, Y12, Y10
 	VPXOR        Y15, Y11, Y9
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y12, Y1
@@ -5067,58 +4677,46 @@ short2loop:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x03, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y1, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPACKUSDW    X5, X4, X4
-	VMOVUPS      X4, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y14, Y1, Y4
+	VCMPPS       $0x00, Y0, Y1, Y4
+	VMULPS       Y14, Y1, Y5
+	VBROADCASTSS (BX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y14, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
+	VPAND        Y1, Y5, Y1
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y1, Y5, Y5
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y4, Y4
+	VMULPS       Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x03, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VEXTRACTI128 $0x01, Y5, X6
-	VPACKUSDW    X6, X5, X5
-	VMOVUPS      X5, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y9, Y1
 	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
+	VCMPPS       $0x00, Y0, Y1, Y3
 	VMULPS       Y13, Y1, Y5
 	VBROADCASTSS 4(BX), Y6
 	VFNMADD231PS Y6, Y5, Y1
@@ -5135,59 +4733,48 @@ short2loop:
 	VPOR         Y0, Y5, Y5
 	VBROADCASTSS 4(BX), Y0
 	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y1, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X7
-	VPACKUSDW    X7, X6, X6
-	VMOVUPS      X6, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y9, Y1
 	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VMULPS       Y13, Y1, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFNMADD231PS Y7, Y6, Y1
-	VFMADD231PS  Y13, Y1, Y6
+	VCMPPS       $0x00, Y0, Y1, Y6
+	VMULPS       Y13, Y1, Y7
+	VBROADCASTSS 4(BX), Y8
+	VFNMADD231PS Y8, Y7, Y1
+	VFMADD231PS  Y13, Y1, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y6, Y1
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y1, Y1
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y1, Y1
-	VADDPS       Y1, Y6, Y6
-	VSUBPS       Y1, Y6, Y6
+	VPAND        Y1, Y7, Y1
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y1, Y1
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VSUBPS       Y1, Y7, Y7
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
+	VPOR         Y0, Y7, Y7
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y6, Y6
+	VMULPS       Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x03, Y6, Y6, Y8
-	VBLENDVPS    Y8, Y1, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X8
-	VPACKUSDW    X8, X7, X7
-	VMOVUPS      X7, 48(DI)
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
@@ -5211,8 +4798,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VMOVUPS      (R8), Y2
@@ -5235,56 +4821,44 @@ laneloop:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y5, Y5, Y4
-	VBLENDVPS    Y4, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X4
-	VPACKUSDW    X4, X2, X2
-	VMOVUPS      X2, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VMOVUPS      32(R8), Y2
 	VMOVUPS      32(R9), Y4
-	VPXOR        Y15, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VCMPPS       $0x00, Y0, Y5, Y4
-	VMULPS       Y2, Y5, Y6
-	VFNMADD231PS Y1, Y6, Y5
-	VFMADD231PS  Y2, Y5, Y6
+	VPXOR        Y15, Y4, Y6
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y4, Y6
+	VCMPPS       $0x00, Y0, Y6, Y4
+	VMULPS       Y2, Y6, Y7
+	VFNMADD231PS Y1, Y7, Y6
+	VFMADD231PS  Y2, Y6, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VSUBPS       Y2, Y6, Y6
+	VPAND        Y2, Y7, Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VSUBPS       Y2, Y7, Y7
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
+	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y6, Y6, Y5
-	VBLENDVPS    Y5, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X5
-	VPACKUSDW    X5, X2, X2
-	VMOVUPS      X2, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VMOVUPS      64(R8), Y2
@@ -5307,54 +4881,43 @@ laneloop:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y7, Y7, Y6
-	VBLENDVPS    Y6, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X6
-	VPACKUSDW    X6, X2, X2
-	VMOVUPS      X2, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VMOVUPS      96(R8), Y2
 	VMOVUPS      96(R9), Y6
-	VPXOR        Y15, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VCMPPS       $0x00, Y0, Y7, Y6
-	VMULPS       Y2, Y7, Y8
-	VFNMADD231PS Y1, Y8, Y7
-	VFMADD231PS  Y2, Y7, Y8
+	VPXOR        Y15, Y6, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y6, Y8
+	VCMPPS       $0x00, Y0, Y8, Y6
+	VMULPS       Y2, Y8, Y9
+	VFNMADD231PS Y1, Y9, Y8
+	VFMADD231PS  Y2, Y8, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y8, Y2
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y2, Y2
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y2, Y2
-	VADDPS       Y2, Y8, Y8
-	VSUBPS       Y2, Y8, Y8
+	VPAND        Y2, Y9, Y2
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y2, Y2
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	VSUBPS       Y2, Y9, Y9
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y8, Y2
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
+	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y8, Y8, Y7
-	VBLENDVPS    Y7, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X7
-	VPACKUSDW    X7, X2, X2
-	VMOVUPS      X2, 48(DI)
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y4, AX
@@ -5690,8 +5253,7 @@ piece30:
 	MOVL  CX, 400(SP)(AX*1)
 
 piece31:
-	VMOVUPS      80(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      144(SP), Y1
 	VMOVUPS      272(SP), Y2
@@ -5714,56 +5276,44 @@ piece31:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y5, Y5, Y4
-	VBLENDVPS    Y4, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X4
-	VPACKUSDW    X4, X2, X2
-	VMOVUPS      X2, (SP)
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      176(SP), Y1
 	VMOVUPS      304(SP), Y2
 	VMOVUPS      432(SP), Y4
-	VPXOR        Y15, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VCMPPS       $0x00, Y0, Y5, Y4
-	VMULPS       Y2, Y5, Y6
-	VFNMADD231PS Y1, Y6, Y5
-	VFMADD231PS  Y2, Y5, Y6
+	VPXOR        Y15, Y4, Y6
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y4, Y6
+	VCMPPS       $0x00, Y0, Y6, Y4
+	VMULPS       Y2, Y6, Y7
+	VFNMADD231PS Y1, Y7, Y6
+	VFMADD231PS  Y2, Y6, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS step+52(FP), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VSUBPS       Y2, Y6, Y6
+	VPAND        Y2, Y7, Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS step+52(FP), Y6
+	VPADDD       Y6, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VSUBPS       Y2, Y7, Y7
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
+	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y6, Y6, Y5
-	VBLENDVPS    Y5, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X5
-	VPACKUSDW    X5, X2, X2
-	VMOVUPS      X2, 16(SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      208(SP), Y1
 	VMOVUPS      336(SP), Y2
@@ -5786,54 +5336,43 @@ piece31:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y7, Y7, Y6
-	VBLENDVPS    Y6, Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X6
-	VPACKUSDW    X6, X2, X2
-	VMOVUPS      X2, 32(SP)
-	VMOVUPS      128(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      240(SP), Y1
 	VMOVUPS      368(SP), Y2
 	VMOVUPS      496(SP), Y6
-	VPXOR        Y15, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VCMPPS       $0x00, Y0, Y7, Y6
-	VMULPS       Y2, Y7, Y8
-	VFNMADD231PS Y1, Y8, Y7
-	VFMADD231PS  Y2, Y7, Y8
+	VPXOR        Y15, Y6, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y6, Y8
+	VCMPPS       $0x00, Y0, Y8, Y6
+	VMULPS       Y2, Y8, Y9
+	VFNMADD231PS Y1, Y9, Y8
+	VFMADD231PS  Y2, Y8, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y8, Y2
-	VBROADCASTSS least+48(FP), Y7
-	VPMAXUD      Y7, Y2, Y2
-	VBROADCASTSS step+52(FP), Y7
-	VPADDD       Y7, Y2, Y2
-	VADDPS       Y2, Y8, Y8
-	VSUBPS       Y2, Y8, Y8
+	VPAND        Y2, Y9, Y2
+	VBROADCASTSS least+48(FP), Y8
+	VPMAXUD      Y8, Y2, Y2
+	VBROADCASTSS step+52(FP), Y8
+	VPADDD       Y8, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	VSUBPS       Y2, Y9, Y9
 	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y8, Y2
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
+	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x03, Y8, Y8, Y7
-	VBLENDVPS    Y7, Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X7
-	VPACKUSDW    X7, X2, X2
-	VMOVUPS      X2, 48(SP)
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
@@ -5920,20 +5459,19 @@ laneend:
 // Requires: AVX, AVX2, BMI2
 TEXT ·FakeQuantizeFpAnyBitsBF16AVX2(SB), $272-64
 	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x80000000, Y13 Xor, Y12 0x7f800000, Y11 0x7fff, Y10 0x7fc00000
-	// per group: Y9 scale
-	// loaded at each use: least, step
+	// per call: Y15 step, Y14 most, Y13 0x80000000, Y12 Xor, Y11 0x7f800000
+	// per group: Y10 scale
+	// loaded at each use: least, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
-	VBROADCASTSS most+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VPXOR        Y14, Y15, Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS step+36(FP), Y15
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPXOR        Y13, Y14, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -5942,127 +5480,117 @@ TEXT ·FakeQuantizeFpAnyBitsBF16AVX2(SB), $272-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y10
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
+	VPAND        Y11, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X3
-	VPACKUSDW    X3, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VSUBPS       Y4, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPACKUSDW    X4, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VPAND        Y12, Y1, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VCMPPS       $0x00, Y0, Y3, Y4
+	VPAND        Y11, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y6, Y5, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VPAND        Y11, Y1, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X5
-	VPACKUSDW    X5, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VPAND        Y12, Y1, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X6
-	VPACKUSDW    X6, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y11, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPSLLD       $0x0f, Y1, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y1, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y7, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
@@ -6136,121 +5664,111 @@ piece4:
 	MOVW  CX, 80(SP)(AX*1)
 
 piece5:
-	VMOVUPS      80(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
+	VPAND        Y11, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X3
-	VPACKUSDW    X3, X0, X0
-	VMOVUPS      X0, (SP)
-	VMOVUPS      96(SP), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VSUBPS       Y4, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPACKUSDW    X4, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      112(SP), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VPAND        Y12, Y1, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VCMPPS       $0x00, Y0, Y3, Y4
+	VPAND        Y11, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y6, Y5, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VPAND        Y11, Y1, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X5
-	VPACKUSDW    X5, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      128(SP), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VPAND        Y12, Y1, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X6
-	VPACKUSDW    X6, X0, X0
-	VMOVUPS      X0, 48(SP)
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y11, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPSLLD       $0x0f, Y1, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y1, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y7, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R8
 	JEQ          piece6
@@ -6341,123 +5859,113 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VMOVUPS      (DX), X0
-	VPMOVZXWD    X0, Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
+	VPAND        Y11, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X3
-	VPACKUSDW    X3, X0, X0
-	VMOVUPS      X0, (DI)
-	VMOVUPS      16(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y10, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VSUBPS       Y4, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPACKUSDW    X4, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      32(DX), X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y8, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VPAND        Y12, Y1, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VCMPPS       $0x00, Y0, Y3, Y4
+	VPAND        Y11, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y6, Y5, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x00, Y0, Y1, Y3
+	VPAND        Y11, Y1, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X5
-	VPACKUSDW    X5, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      48(DX), X0
-	VPMOVZXWD    X0, Y0
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y8, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y5
-	VPAND        Y12, Y1, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X6
-	VPACKUSDW    X6, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VDIVPS       Y9, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y11, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y9, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPSLLD       $0x0f, Y1, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y1, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y7, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
@@ -6480,124 +5988,114 @@ lanes:
 
 laneloop:
 	VMOVUPS      (BX), Y0
-	VMOVUPS      (DX), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
+	VPAND        Y11, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (DI)
 	VMOVUPS      32(BX), Y0
-	VMOVUPS      16(DX), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y12, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      32(DX), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y5
-	VPAND        Y12, Y2, Y6
+	VMAXPS       Y1, Y12, Y4
+	VMINPS       Y4, Y14, Y4
+	VCMPPS       $0x00, Y1, Y4, Y5
+	VPAND        Y11, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      48(DX), X1
-	VPMOVZXWD    X1, Y1
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      64(BX), Y0
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y6
-	VPAND        Y12, Y2, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
+	VCMPPS       $0x00, Y1, Y2, Y4
+	VPAND        Y11, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      96(BX), Y0
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y12, Y6
+	VMINPS       Y6, Y14, Y6
+	VCMPPS       $0x00, Y1, Y6, Y7
+	VPAND        Y11, Y6, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
@@ -6757,124 +6255,114 @@ piece20:
 
 piece21:
 	VMOVUPS      144(SP), Y0
-	VMOVUPS      80(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    80(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
+	VPAND        Y11, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, (SP)
 	VMOVUPS      176(SP), Y0
-	VMOVUPS      96(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y12, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 16(SP)
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      112(SP), X1
-	VPMOVZXWD    X1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y5
-	VPAND        Y12, Y2, Y6
+	VMAXPS       Y1, Y12, Y4
+	VMINPS       Y4, Y14, Y4
+	VCMPPS       $0x00, Y1, Y4, Y5
+	VPAND        Y11, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 32(SP)
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      128(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VMOVUPS      208(SP), Y0
+	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y6
-	VPAND        Y12, Y2, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPAND        Y14, Y1, Y1
+	VMAXPS       Y1, Y12, Y2
+	VMINPS       Y2, Y14, Y2
+	VCMPPS       $0x00, Y1, Y2, Y4
+	VPAND        Y11, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VMOVUPS      X0, 48(SP)
+	VMOVUPS      240(SP), Y0
+	VPMOVZXWD    128(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y12, Y6
+	VMINPS       Y6, Y14, Y6
+	VCMPPS       $0x00, Y1, Y6, Y7
+	VPAND        Y11, Y6, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y5, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R8
 	JEQ          piece22

@@ -8,9 +8,9 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·FakeQuantizeFpBF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 0x7fc00000
+	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
 	// per group: Z23 scale, Z22 recip, Z21 hi, Z20 Xor
-	// vector registers in use at once: 27
+	// vector registers in use at once: 28
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -23,7 +23,7 @@ TEXT ·FakeQuantizeFpBF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+8(SB), Z27
 	VBROADCASTSS constantsAVX512<>+12(SB), Z26
 	VBROADCASTSS constantsAVX512<>+16(SB), Z25
-	VBROADCASTSS constantsAVX512<>+20(SB), Z24
+	VMOVUPS      constantsAVX512<>+20(SB), Z24
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -43,8 +43,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
@@ -58,16 +57,32 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z20, Z1
+	VMINPS       Z1, Z21, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
@@ -81,60 +96,31 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z21, Z1
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -162,39 +148,33 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVDQU16    Z2, K7, (DI)
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -211,40 +191,34 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z2, K6, 64(DI)
 	LEAQ         (DI)(R9*2), DI
 	LEAQ         (SI)(R9*2), SI
 
@@ -271,8 +245,7 @@ short2loop:
 	VBROADCASTSS 4(R8), Z18
 	VPXORD       Z29, Z19, Z17
 	VPXORD       Z29, Z18, Z16
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z17, Z1
 	VMINPS       Z1, Z19, Z1
@@ -286,39 +259,32 @@ short2loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z17, Z1
 	VMINPS       Z1, Z19, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z16, Z1
 	VMINPS       Z1, Z18, Z1
@@ -332,37 +298,31 @@ short2loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z16, Z1
 	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z20, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z20, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
@@ -399,8 +359,7 @@ short4loop:
 	VPXORD       Z29, Z14, Z10
 	VPXORD       Z29, Z13, Z9
 	VPXORD       Z29, Z12, Z8
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z11, Z1
 	VMINPS       Z1, Z15, Z1
@@ -414,39 +373,32 @@ short4loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z10, Z1
 	VMINPS       Z1, Z14, Z1
-	VMULPS       Z18, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z18, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z18, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z18, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z9, Z1
 	VMINPS       Z1, Z13, Z1
@@ -460,37 +412,31 @@ short4loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z21, Z2, Z2
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z8, Z1
 	VMINPS       Z1, Z12, Z1
-	VMULPS       Z16, Z1, Z2
-	VFNMADD231PS Z20, Z2, Z1
-	VFMADD231PS  Z16, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z16, Z1, Z3
+	VFNMADD231PS Z20, Z3, Z1
+	VFMADD231PS  Z16, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z20, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z20, Z3, Z3
 	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z2, Z2, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K1
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+16, R8
@@ -512,8 +458,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
@@ -531,43 +476,36 @@ laneloop:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS      64(R8), Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K1
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVUPS      Z3, (DI)
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z2
@@ -585,41 +523,35 @@ laneloop:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      192(DX), Z1
 	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS      192(R8), Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K1
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVUPS      Z3, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+256, DX
@@ -654,14 +586,6 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -671,29 +595,31 @@ lanetail:
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    64(R8), K6, Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K1
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -717,15 +643,6 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -735,29 +652,32 @@ lanetail:
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    192(R8), K6, Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K1, Z0
-	VCMPPS       $0x03, Z3, Z3, K1
-	VMOVDQA32    Z24, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K1
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z3, K6, 64(DI)
 
 laneend:
 	VZEROUPPER
@@ -767,9 +687,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·FakeQuantizeFpAnyBF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 0x7fc00000
-	// per group: Z21 scale
-	// vector registers in use at once: 17
+	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table, Z21 0x7fc00000
+	// per group: Z20 scale
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -782,7 +702,8 @@ TEXT ·FakeQuantizeFpAnyBF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+8(SB), Z25
 	VBROADCASTSS constantsAVX512<>+12(SB), Z24
 	VBROADCASTSS constantsAVX512<>+16(SB), Z23
-	VBROADCASTSS constantsAVX512<>+20(SB), Z22
+	VMOVUPS      constantsAVX512<>+20(SB), Z22
+	VBROADCASTSS constantsAVX512<>+84(SB), Z21
 	MOVQ         groups+40(FP), R8
 	MOVQ         length+48(FP), R9
 	CMPQ         R9, $+1
@@ -793,16 +714,15 @@ TEXT ·FakeQuantizeFpAnyBF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z21
+	VBROADCASTSS (DX), Z20
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
 	VPANDD     Z26, Z1, Z2
@@ -811,19 +731,37 @@ grouploop:
 	VADDPS     Z2, Z1, Z1
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z27, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z28, Z0, Z2
+	VMULPS     Z20, Z2, Z2
 	VPTESTMD   Z24, Z1, K1
 	VPADDD     Z25, Z1, Z0
 	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z1, Z1, K1
-	VMOVDQA32  Z22, K1, Z0
+	VCMPPS     $0x07, Z1, Z1, K1
+	VBLENDMPS  Z0, Z21, K1, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTESTMD   Z24, Z2, K1
+	VPADDD     Z25, Z2, Z1
+	VPADDD     Z23, Z1, K1, Z1
+	VCMPPS     $0x07, Z2, Z2, K1
+	VBLENDMPS  Z1, Z21, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, (DI)
+	VPMOVZXWD  64(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
 	VPANDD     Z26, Z1, Z2
@@ -832,57 +770,34 @@ grouploop:
 	VADDPS     Z2, Z1, Z1
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
-	VPTESTMD   Z24, Z1, K1
-	VPADDD     Z25, Z1, Z0
-	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z1, Z1, K1
-	VMOVDQA32  Z22, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 32(DI)
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VMULPS     Z20, Z1, Z1
+	VPMOVZXWD  96(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z27, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z28, Z0, Z2
+	VMULPS     Z20, Z2, Z2
 	VPTESTMD   Z24, Z1, K1
 	VPADDD     Z25, Z1, Z0
 	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z1, Z1, K1
-	VMOVDQA32  Z22, K1, Z0
+	VCMPPS     $0x07, Z1, Z1, K1
+	VBLENDMPS  Z0, Z21, K1, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 64(DI)
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
-	VPTESTMD   Z24, Z1, K1
-	VPADDD     Z25, Z1, Z0
-	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z1, Z1, K1
-	VMOVDQA32  Z22, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 96(DI)
+	VPTESTMD   Z24, Z2, K1
+	VPADDD     Z25, Z2, Z1
+	VPADDD     Z23, Z1, K1, Z1
+	VCMPPS     $0x07, Z2, Z2, K1
+	VBLENDMPS  Z1, Z21, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, BX
@@ -898,7 +813,7 @@ grouptail:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
 	VMAXPS      Z0, Z27, Z1
 	VMINPS      Z1, Z29, Z1
 	VPANDD      Z26, Z1, Z2
@@ -907,43 +822,41 @@ grouptail:
 	VADDPS      Z2, Z1, Z1
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
-	VPTESTMD    Z24, Z1, K1
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z1, Z1, K1
-	VMOVDQA32   Z22, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
+	VMULPS      Z20, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z27, Z2
+	VMINPS      Z2, Z29, Z2
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z28, Z0, Z2
+	VMULPS      Z20, Z2, Z2
 	VPTESTMD    Z24, Z1, K1
 	VPADDD      Z25, Z1, Z0
 	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z1, Z1, K1
-	VMOVDQA32   Z22, K1, Z0
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z0, Z21, K1, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16   Y0, K6, 32(DI)
+	VPTESTMD    Z24, Z2, K1
+	VPADDD      Z25, Z2, Z1
+	VPADDD      Z23, Z1, K1, Z1
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z1, Z21, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	VMOVDQU16   Z0, K7, (DI)
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
 	VMAXPS      Z0, Z27, Z1
 	VMINPS      Z1, Z29, Z1
 	VPANDD      Z26, Z1, Z2
@@ -952,39 +865,37 @@ grouptail:
 	VADDPS      Z2, Z1, Z1
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
-	VPTESTMD    Z24, Z1, K1
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z1, Z1, K1
-	VMOVDQA32   Z22, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMULPS      Z20, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z27, Z2
+	VMINPS      Z2, Z29, Z2
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z28, Z0, Z2
+	VMULPS      Z20, Z2, Z2
 	VPTESTMD    Z24, Z1, K1
 	VPADDD      Z25, Z1, Z0
 	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z1, Z1, K1
-	VMOVDQA32   Z22, K1, Z0
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z0, Z21, K1, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16   Y0, K6, 96(DI)
+	VPTESTMD    Z24, Z2, K1
+	VPADDD      Z25, Z2, Z1
+	VPADDD      Z23, Z1, K1, Z1
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z1, Z21, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Z0, K6, 64(DI)
 	LEAQ        (DI)(BX*2), DI
 	LEAQ        (SI)(BX*2), SI
 
@@ -1001,52 +912,9 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z21, Z1, Z1
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z21, Z1, Z1
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (DX), Z20
+	VBROADCASTSS 4(DX), Z19
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
@@ -1058,18 +926,36 @@ short2loop:
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
 	VMULPS       Z20, Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z20, Z2, Z2
 	VPTESTMD     Z24, Z1, K1
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z21, K1, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTESTMD     Z24, Z2, K1
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z21, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VPANDD       Z26, Z1, Z2
@@ -1078,15 +964,34 @@ short2loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z20, Z1, Z1
+	VMULPS       Z19, Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z19, Z2, Z2
 	VPTESTMD     Z24, Z1, K1
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z21, K1, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPTESTMD     Z24, Z2, K1
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z21, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
@@ -1105,33 +1010,11 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS 8(DX), Z19
-	VBROADCASTSS 12(DX), Z18
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z21, Z1, Z1
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (DX), Z20
+	VBROADCASTSS 4(DX), Z19
+	VBROADCASTSS 8(DX), Z18
+	VBROADCASTSS 12(DX), Z17
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
@@ -1143,37 +1026,34 @@ short4loop:
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
 	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z19, Z1, Z1
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z19, Z2, Z2
 	VPTESTMD     Z24, Z1, K1
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z21, K1, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTESTMD     Z24, Z2, K1
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z21, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z18, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
@@ -1185,14 +1065,33 @@ short4loop:
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
 	VMULPS       Z18, Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z17, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z17, Z2, Z2
 	VPTESTMD     Z24, Z1, K1
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K1, Z0
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVDQA32    Z22, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z21, K1, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPTESTMD     Z24, Z2, K1
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z21, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
@@ -1213,8 +1112,7 @@ lanes:
 
 laneloop:
 	VMOVUPS    (DX), Z0
-	VMOVUPS    (SI), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  (SI), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -1226,39 +1124,36 @@ laneloop:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	VPTESTMD   Z24, Z2, K1
-	VPADDD     Z25, Z2, Z0
-	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z2, Z2, K1
-	VMOVDQA32  Z22, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, (DI)
 	VMOVUPS    64(DX), Z0
-	VMOVUPS    32(SI), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  32(SI), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
+	VMAXPS     Z1, Z27, Z3
+	VMINPS     Z3, Z29, Z3
+	VPANDD     Z26, Z3, Z4
+	VPMAXUD    Z31, Z4, Z4
+	VPADDD     Z30, Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VSUBPS     Z4, Z3, Z3
+	VPTERNLOGD $0xf8, Z28, Z1, Z3
+	VMULPS     Z0, Z3, Z3
 	VPTESTMD   Z24, Z2, K1
 	VPADDD     Z25, Z2, Z0
 	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z2, Z2, K1
-	VMOVDQA32  Z22, K1, Z0
+	VCMPPS     $0x07, Z2, Z2, K1
+	VBLENDMPS  Z0, Z21, K1, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 32(DI)
+	VPTESTMD   Z24, Z3, K1
+	VPADDD     Z25, Z3, Z1
+	VPADDD     Z23, Z1, K1, Z1
+	VCMPPS     $0x07, Z3, Z3, K1
+	VBLENDMPS  Z1, Z21, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, (DI)
 	VMOVUPS    128(DX), Z0
-	VMOVUPS    64(SI), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  64(SI), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -1270,36 +1165,34 @@ laneloop:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	VPTESTMD   Z24, Z2, K1
-	VPADDD     Z25, Z2, Z0
-	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z2, Z2, K1
-	VMOVDQA32  Z22, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 64(DI)
 	VMOVUPS    192(DX), Z0
-	VMOVUPS    96(SI), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  96(SI), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
+	VMAXPS     Z1, Z27, Z3
+	VMINPS     Z3, Z29, Z3
+	VPANDD     Z26, Z3, Z4
+	VPMAXUD    Z31, Z4, Z4
+	VPADDD     Z30, Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VSUBPS     Z4, Z3, Z3
+	VPTERNLOGD $0xf8, Z28, Z1, Z3
+	VMULPS     Z0, Z3, Z3
 	VPTESTMD   Z24, Z2, K1
 	VPADDD     Z25, Z2, Z0
 	VPADDD     Z23, Z0, K1, Z0
-	VCMPPS     $0x03, Z2, Z2, K1
-	VMOVDQA32  Z22, K1, Z0
+	VCMPPS     $0x07, Z2, Z2, K1
+	VBLENDMPS  Z0, Z21, K1, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 96(DI)
+	VPTESTMD   Z24, Z3, K1
+	VPADDD     Z25, Z3, Z1
+	VPADDD     Z23, Z1, K1, Z1
+	VCMPPS     $0x07, Z3, Z3, K1
+	VBLENDMPS  Z1, Z21, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
 	ADDQ       $+256, DX
@@ -1327,14 +1220,6 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z24, Z2, K1
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z2, Z2, K1
-	VMOVDQA32   Z22, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
 	KSHIFTRQ    $0x10, K7, K6
@@ -1342,24 +1227,30 @@ lanetail:
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z1, Z3
+	VMULPS      Z0, Z3, Z3
 	VPTESTMD    Z24, Z2, K1
 	VPADDD      Z25, Z2, Z0
 	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z2, Z2, K1
-	VMOVDQA32   Z22, K1, Z0
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z0, Z21, K1, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16   Y0, K6, 32(DI)
+	VPTESTMD    Z24, Z3, K1
+	VPADDD      Z25, Z3, Z1
+	VPADDD      Z23, Z1, K1, Z1
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z1, Z21, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	VMOVDQU16   Z0, K7, (DI)
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
 	KSHIFTRQ    $0x20, K7, K6
@@ -1376,15 +1267,6 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z24, Z2, K1
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z2, Z2, K1
-	VMOVDQA32   Z22, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Y0, K6, 64(DI)
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
 	KSHIFTRQ    $0x30, K7, K6
@@ -1392,24 +1274,31 @@ lanetail:
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z1, Z3
+	VMULPS      Z0, Z3, Z3
 	VPTESTMD    Z24, Z2, K1
 	VPADDD      Z25, Z2, Z0
 	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x03, Z2, Z2, K1
-	VMOVDQA32   Z22, K1, Z0
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z0, Z21, K1, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16   Y0, K6, 96(DI)
+	VPTESTMD    Z24, Z3, K1
+	VPADDD      Z25, Z3, Z1
+	VPADDD      Z23, Z1, K1, Z1
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z1, Z21, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Z0, K6, 64(DI)
 
 laneend:
 	VZEROUPPER
@@ -1419,9 +1308,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 0x7fc00000, Z23 0x1010101
+	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table, Z23 0x1010101
 	// per group: Z22 scale, Z21 recip, Z20 hi, Z19 Xor
-	// vector registers in use at once: 28
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -1435,8 +1324,8 @@ TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS constantsAVX512<>+8(SB), Z27
 	VBROADCASTSS constantsAVX512<>+12(SB), Z26
 	VBROADCASTSS constantsAVX512<>+16(SB), Z25
-	VBROADCASTSS constantsAVX512<>+20(SB), Z24
-	VBROADCASTSS constantsAVX512<>+24(SB), Z23
+	VMOVUPS      constantsAVX512<>+20(SB), Z24
+	VBROADCASTSS constantsAVX512<>+88(SB), Z23
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -1456,8 +1345,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
@@ -1472,40 +1360,33 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
@@ -1520,38 +1401,32 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -1586,14 +1461,6 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1601,25 +1468,27 @@ grouptail:
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVDQU16    Z2, K7, (DI)
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1637,15 +1506,6 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1653,25 +1513,28 @@ grouptail:
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z2, K6, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -1704,8 +1567,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Z17
 	VPXORD       Z29, Z18, Z16
 	VPXORD       Z29, Z17, Z15
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z16, Z1
 	VMINPS       Z1, Z18, Z1
@@ -1720,40 +1582,33 @@ short2loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z16, Z1
 	VMINPS       Z1, Z18, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z20, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z20, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z17, Z1
@@ -1768,38 +1623,32 @@ short2loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z21, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z17, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z19, Z1, Z3
+	VFNMADD231PS Z21, Z3, Z1
+	VFMADD231PS  Z19, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z21, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z21, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -1842,8 +1691,7 @@ short4loop:
 	VPXORD       Z29, Z13, Z9
 	VPXORD       Z29, Z12, Z8
 	VPXORD       Z29, Z11, Z7
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z10, Z1
 	VMINPS       Z1, Z14, Z1
@@ -1858,40 +1706,33 @@ short4loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z9, Z1
 	VMINPS       Z1, Z13, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z17, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z17, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z17, Z1, Z3
+	VFNMADD231PS Z21, Z3, Z1
+	VFMADD231PS  Z17, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z21, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z21, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z8, Z1
 	VMINPS       Z1, Z12, Z1
@@ -1906,38 +1747,32 @@ short4loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z20, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z11, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z15, Z1, Z2
-	VFNMADD231PS Z19, Z2, Z1
-	VFMADD231PS  Z15, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z15, Z1, Z3
+	VFNMADD231PS Z19, Z3, Z1
+	VFMADD231PS  Z15, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z19, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z19, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -1965,8 +1800,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (BX), Z1
 	VMOVUPS      (R8), Z2
@@ -1985,44 +1819,37 @@ laneloop:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K2
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z3, Z3, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      64(BX), Z1
 	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS      64(R9), Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K2
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z3, Z3, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K3
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K3, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVUPS      Z3, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      128(BX), Z1
 	VMOVUPS      128(R8), Z2
@@ -2041,42 +1868,36 @@ laneloop:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K4
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z3, Z3, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      192(BX), Z1
 	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS      192(R9), Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K4
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z3, Z3, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K5
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K5, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVUPS      Z3, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -2118,14 +1939,6 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K2
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z3, Z3, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -2135,30 +1948,32 @@ lanetail:
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    64(R9), K6, Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K2
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z3, Z3, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K3
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K3, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -2183,15 +1998,6 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K4
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z3, Z3, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -2201,30 +2007,33 @@ lanetail:
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    192(R9), K6, Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K4
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z3, Z3, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K5
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K5, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z3, K6, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -2239,9 +2048,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·FakeQuantizeFpAnyBytesBF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 0x7fc00000, Z21 0x1010101
-	// per group: Z20 scale
-	// vector registers in use at once: 18
+	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table, Z21 0x7fc00000, Z20 0x1010101
+	// per group: Z19 scale
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -2255,8 +2064,9 @@ TEXT ·FakeQuantizeFpAnyBytesBF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+8(SB), Z25
 	VBROADCASTSS constantsAVX512<>+12(SB), Z24
 	VBROADCASTSS constantsAVX512<>+16(SB), Z23
-	VBROADCASTSS constantsAVX512<>+20(SB), Z22
-	VBROADCASTSS constantsAVX512<>+24(SB), Z21
+	VMOVUPS      constantsAVX512<>+20(SB), Z22
+	VBROADCASTSS constantsAVX512<>+84(SB), Z21
+	VBROADCASTSS constantsAVX512<>+88(SB), Z20
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -2267,16 +2077,15 @@ TEXT ·FakeQuantizeFpAnyBytesBF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z20
+	VBROADCASTSS (BX), Z19
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
+	VDIVPS     Z19, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
 	VCMPPS     $0x00, Z0, Z1, K1
@@ -2286,41 +2095,38 @@ grouploop:
 	VADDPS     Z2, Z1, Z1
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z20, Z1, Z1
-	VPTESTMD   Z24, Z1, K2
-	VPADDD     Z25, Z1, Z0
-	VPADDD     Z23, Z0, K2, Z0
-	VCMPPS     $0x03, Z1, Z1, K2
-	VMOVDQA32  Z22, K2, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	VMOVUPS    32(DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VMULPS     Z19, Z1, Z1
+	VPMOVZXWD  32(DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K2
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z20, Z1, Z1
+	VDIVPS     Z19, Z0, Z0
+	VMAXPS     Z0, Z27, Z2
+	VMINPS     Z2, Z29, Z2
+	VCMPPS     $0x00, Z0, Z2, K2
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z28, Z0, Z2
+	VMULPS     Z19, Z2, Z2
 	VPTESTMD   Z24, Z1, K3
 	VPADDD     Z25, Z1, Z0
 	VPADDD     Z23, Z0, K3, Z0
-	VCMPPS     $0x03, Z1, Z1, K3
-	VMOVDQA32  Z22, K3, Z0
+	VCMPPS     $0x07, Z1, Z1, K3
+	VBLENDMPS  Z0, Z21, K3, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 32(DI)
-	VMOVUPS    64(DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTESTMD   Z24, Z2, K3
+	VPADDD     Z25, Z2, Z1
+	VPADDD     Z23, Z1, K3, Z1
+	VCMPPS     $0x07, Z2, Z2, K3
+	VBLENDMPS  Z1, Z21, K3, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, (DI)
+	VPMOVZXWD  64(DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
+	VDIVPS     Z19, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
 	VCMPPS     $0x00, Z0, Z1, K3
@@ -2330,41 +2136,39 @@ grouploop:
 	VADDPS     Z2, Z1, Z1
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z20, Z1, Z1
-	VPTESTMD   Z24, Z1, K4
-	VPADDD     Z25, Z1, Z0
-	VPADDD     Z23, Z0, K4, Z0
-	VCMPPS     $0x03, Z1, Z1, K4
-	VMOVDQA32  Z22, K4, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 64(DI)
-	VMOVUPS    96(DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VMULPS     Z19, Z1, Z1
+	VPMOVZXWD  96(DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K4
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z20, Z1, Z1
+	VDIVPS     Z19, Z0, Z0
+	VMAXPS     Z0, Z27, Z2
+	VMINPS     Z2, Z29, Z2
+	VCMPPS     $0x00, Z0, Z2, K4
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z28, Z0, Z2
+	VMULPS     Z19, Z2, Z2
 	VPTESTMD   Z24, Z1, K5
 	VPADDD     Z25, Z1, Z0
 	VPADDD     Z23, Z0, K5, Z0
-	VCMPPS     $0x03, Z1, Z1, K5
-	VMOVDQA32  Z22, K5, Z0
+	VCMPPS     $0x07, Z1, Z1, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 96(DI)
+	VPTESTMD   Z24, Z2, K5
+	VPADDD     Z25, Z2, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z2, Z2, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, 64(DI)
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z21, K1, Z0
+	VMOVDQU8.Z Z20, K1, Z0
 	VMOVUPS    Z0, (SI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -2382,7 +2186,7 @@ grouptail:
 	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
+	VDIVPS      Z19, Z0, Z0
 	VMAXPS      Z0, Z27, Z1
 	VMINPS      Z1, Z29, Z1
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -2392,44 +2196,42 @@ grouptail:
 	VADDPS      Z2, Z1, Z1
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z20, Z1, Z1
-	VPTESTMD    Z24, Z1, K2
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K2, Z0
-	VCMPPS      $0x03, Z1, Z1, K2
-	VMOVDQA32   Z22, K2, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
+	VMULPS      Z19, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VCMPPS      $0x00, Z0, Z1, K2
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z20, Z1, Z1
+	VDIVPS      Z19, Z0, Z0
+	VMAXPS      Z0, Z27, Z2
+	VMINPS      Z2, Z29, Z2
+	VCMPPS      $0x00, Z0, Z2, K2
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z28, Z0, Z2
+	VMULPS      Z19, Z2, Z2
 	VPTESTMD    Z24, Z1, K3
 	VPADDD      Z25, Z1, Z0
 	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x03, Z1, Z1, K3
-	VMOVDQA32   Z22, K3, Z0
+	VCMPPS      $0x07, Z1, Z1, K3
+	VBLENDMPS   Z0, Z21, K3, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16   Y0, K6, 32(DI)
+	VPTESTMD    Z24, Z2, K3
+	VPADDD      Z25, Z2, Z1
+	VPADDD      Z23, Z1, K3, Z1
+	VCMPPS      $0x07, Z2, Z2, K3
+	VBLENDMPS   Z1, Z21, K3, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	VMOVDQU16   Z0, K7, (DI)
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
+	VDIVPS      Z19, Z0, Z0
 	VMAXPS      Z0, Z27, Z1
 	VMINPS      Z1, Z29, Z1
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -2439,44 +2241,42 @@ grouptail:
 	VADDPS      Z2, Z1, Z1
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z20, Z1, Z1
-	VPTESTMD    Z24, Z1, K4
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K4, Z0
-	VCMPPS      $0x03, Z1, Z1, K4
-	VMOVDQA32   Z22, K4, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMULPS      Z19, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VCMPPS      $0x00, Z0, Z1, K4
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z20, Z1, Z1
+	VDIVPS      Z19, Z0, Z0
+	VMAXPS      Z0, Z27, Z2
+	VMINPS      Z2, Z29, Z2
+	VCMPPS      $0x00, Z0, Z2, K4
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z28, Z0, Z2
+	VMULPS      Z19, Z2, Z2
 	VPTESTMD    Z24, Z1, K5
 	VPADDD      Z25, Z1, Z0
 	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x03, Z1, Z1, K5
-	VMOVDQA32   Z22, K5, Z0
+	VCMPPS      $0x07, Z1, Z1, K5
+	VBLENDMPS   Z0, Z21, K5, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16   Y0, K6, 96(DI)
+	VPTESTMD    Z24, Z2, K5
+	VPADDD      Z25, Z2, Z1
+	VPADDD      Z23, Z1, K5, Z1
+	VCMPPS      $0x07, Z2, Z2, K5
+	VBLENDMPS   Z1, Z21, K5, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Z0, K6, 64(DI)
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z21, K1, Z0
+	VMOVDQU8.Z  Z20, K1, Z0
 	VMOVDQU8    Z0, K7, (SI)
 	LEAQ        (DI)(R8*2), DI
 	LEAQ        (SI)(R8*1), SI
@@ -2495,12 +2295,11 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z19
+	VBROADCASTSS 4(BX), Z18
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -2510,41 +2309,38 @@ short2loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z1, K2
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K2, Z0
-	VCMPPS       $0x03, Z1, Z1, K2
-	VMOVDQA32    Z22, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VMULPS       Z19, Z1, Z1
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z20, Z1, Z1
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z19, Z2, Z2
 	VPTESTMD     Z24, Z1, K3
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K3, Z0
-	VCMPPS       $0x03, Z1, Z1, K3
-	VMOVDQA32    Z22, K3, Z0
+	VCMPPS       $0x07, Z1, Z1, K3
+	VBLENDMPS    Z0, Z21, K3, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTESTMD     Z24, Z2, K3
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z21, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
+	VDIVPS       Z18, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -2554,41 +2350,39 @@ short2loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z19, Z1, Z1
-	VPTESTMD     Z24, Z1, K4
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K4, Z0
-	VCMPPS       $0x03, Z1, Z1, K4
-	VMOVDQA32    Z22, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VMULPS       Z18, Z1, Z1
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z19, Z1, Z1
+	VDIVPS       Z18, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K4
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z18, Z2, Z2
 	VPTESTMD     Z24, Z1, K5
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K5, Z0
-	VCMPPS       $0x03, Z1, Z1, K5
-	VMOVDQA32    Z22, K5, Z0
+	VCMPPS       $0x07, Z1, Z1, K5
+	VBLENDMPS    Z0, Z21, K5, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPTESTMD     Z24, Z2, K5
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K5, Z1
+	VCMPPS       $0x07, Z2, Z2, K5
+	VBLENDMPS    Z1, Z21, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
+	VMOVDQU8.Z   Z20, K1, Z0
 	VMOVUPS      Z0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+128, DI
@@ -2609,14 +2403,13 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z19
+	VBROADCASTSS 4(BX), Z18
+	VBROADCASTSS 8(BX), Z17
+	VBROADCASTSS 12(BX), Z16
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -2626,41 +2419,38 @@ short4loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z1, K2
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K2, Z0
-	VCMPPS       $0x03, Z1, Z1, K2
-	VMOVDQA32    Z22, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
 	VMULPS       Z19, Z1, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z18, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z18, Z2, Z2
 	VPTESTMD     Z24, Z1, K3
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K3, Z0
-	VCMPPS       $0x03, Z1, Z1, K3
-	VMOVDQA32    Z22, K3, Z0
+	VCMPPS       $0x07, Z1, Z1, K3
+	VBLENDMPS    Z0, Z21, K3, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTESTMD     Z24, Z2, K3
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z21, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
+	VDIVPS       Z17, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -2670,41 +2460,39 @@ short4loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z18, Z1, Z1
-	VPTESTMD     Z24, Z1, K4
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K4, Z0
-	VCMPPS       $0x03, Z1, Z1, K4
-	VMOVDQA32    Z22, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z17, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
 	VMULPS       Z17, Z1, Z1
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z16, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K4
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z16, Z2, Z2
 	VPTESTMD     Z24, Z1, K5
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K5, Z0
-	VCMPPS       $0x03, Z1, Z1, K5
-	VMOVDQA32    Z22, K5, Z0
+	VCMPPS       $0x07, Z1, Z1, K5
+	VBLENDMPS    Z0, Z21, K5, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPTESTMD     Z24, Z2, K5
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K5, Z1
+	VCMPPS       $0x07, Z2, Z2, K5
+	VBLENDMPS    Z1, Z21, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
+	VMOVDQU8.Z   Z20, K1, Z0
 	VMOVUPS      Z0, (SI)
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -2727,8 +2515,7 @@ lanes:
 
 laneloop:
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  (DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -2741,40 +2528,37 @@ laneloop:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	VPTESTMD   Z24, Z2, K2
-	VPADDD     Z25, Z2, Z0
-	VPADDD     Z23, Z0, K2, Z0
-	VCMPPS     $0x03, Z2, Z2, K2
-	VMOVDQA32  Z22, K2, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, (DI)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    32(DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  32(DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
+	VMAXPS     Z1, Z27, Z3
+	VMINPS     Z3, Z29, Z3
+	VCMPPS     $0x00, Z1, Z3, K2
+	VPANDD     Z26, Z3, Z4
+	VPMAXUD    Z31, Z4, Z4
+	VPADDD     Z30, Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VSUBPS     Z4, Z3, Z3
+	VPTERNLOGD $0xf8, Z28, Z1, Z3
+	VMULPS     Z0, Z3, Z3
 	VPTESTMD   Z24, Z2, K3
 	VPADDD     Z25, Z2, Z0
 	VPADDD     Z23, Z0, K3, Z0
-	VCMPPS     $0x03, Z2, Z2, K3
-	VMOVDQA32  Z22, K3, Z0
+	VCMPPS     $0x07, Z2, Z2, K3
+	VBLENDMPS  Z0, Z21, K3, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 32(DI)
+	VPTESTMD   Z24, Z3, K3
+	VPADDD     Z25, Z3, Z1
+	VPADDD     Z23, Z1, K3, Z1
+	VCMPPS     $0x07, Z3, Z3, K3
+	VBLENDMPS  Z1, Z21, K3, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, (DI)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    64(DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  64(DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -2787,41 +2571,39 @@ laneloop:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	VPTESTMD   Z24, Z2, K4
-	VPADDD     Z25, Z2, Z0
-	VPADDD     Z23, Z0, K4, Z0
-	VCMPPS     $0x03, Z2, Z2, K4
-	VMOVDQA32  Z22, K4, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 64(DI)
 	VMOVUPS    192(BX), Z0
-	VMOVUPS    96(DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  96(DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K4
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
+	VMAXPS     Z1, Z27, Z3
+	VMINPS     Z3, Z29, Z3
+	VCMPPS     $0x00, Z1, Z3, K4
+	VPANDD     Z26, Z3, Z4
+	VPMAXUD    Z31, Z4, Z4
+	VPADDD     Z30, Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VSUBPS     Z4, Z3, Z3
+	VPTERNLOGD $0xf8, Z28, Z1, Z3
+	VMULPS     Z0, Z3, Z3
 	VPTESTMD   Z24, Z2, K5
 	VPADDD     Z25, Z2, Z0
 	VPADDD     Z23, Z0, K5, Z0
-	VCMPPS     $0x03, Z2, Z2, K5
-	VMOVDQA32  Z22, K5, Z0
+	VCMPPS     $0x07, Z2, Z2, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 96(DI)
+	VPTESTMD   Z24, Z3, K5
+	VPADDD     Z25, Z3, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z3, Z3, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, 64(DI)
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z21, K1, Z0
+	VMOVDQU8.Z Z20, K1, Z0
 	VMOVUPS    Z0, (SI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -2852,14 +2634,6 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z24, Z2, K2
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K2, Z0
-	VCMPPS      $0x03, Z2, Z2, K2
-	VMOVDQA32   Z22, K2, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z0
 	KSHIFTRQ    $0x10, K7, K6
@@ -2867,25 +2641,31 @@ lanetail:
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z1, Z2, K2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VCMPPS      $0x00, Z1, Z3, K2
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z1, Z3
+	VMULPS      Z0, Z3, Z3
 	VPTESTMD    Z24, Z2, K3
 	VPADDD      Z25, Z2, Z0
 	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x03, Z2, Z2, K3
-	VMOVDQA32   Z22, K3, Z0
+	VCMPPS      $0x07, Z2, Z2, K3
+	VBLENDMPS   Z0, Z21, K3, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16   Y0, K6, 32(DI)
+	VPTESTMD    Z24, Z3, K3
+	VPADDD      Z25, Z3, Z1
+	VPADDD      Z23, Z1, K3, Z1
+	VCMPPS      $0x07, Z3, Z3, K3
+	VBLENDMPS   Z1, Z21, K3, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	VMOVDQU16   Z0, K7, (DI)
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z0
 	KSHIFTRQ    $0x20, K7, K6
@@ -2903,15 +2683,6 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z24, Z2, K4
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K4, Z0
-	VCMPPS      $0x03, Z2, Z2, K4
-	VMOVDQA32   Z22, K4, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Y0, K6, 64(DI)
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z0
 	KSHIFTRQ    $0x30, K7, K6
@@ -2919,29 +2690,36 @@ lanetail:
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z1, Z2, K4
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VCMPPS      $0x00, Z1, Z3, K4
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z1, Z3
+	VMULPS      Z0, Z3, Z3
 	VPTESTMD    Z24, Z2, K5
 	VPADDD      Z25, Z2, Z0
 	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x03, Z2, Z2, K5
-	VMOVDQA32   Z22, K5, Z0
+	VCMPPS      $0x07, Z2, Z2, K5
+	VBLENDMPS   Z0, Z21, K5, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16   Y0, K6, 96(DI)
+	VPTESTMD    Z24, Z3, K5
+	VPADDD      Z25, Z3, Z1
+	VPADDD      Z23, Z1, K5, Z1
+	VCMPPS      $0x07, Z3, Z3, K5
+	VBLENDMPS   Z1, Z21, K5, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Z0, K6, 64(DI)
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z21, K1, Z0
+	VMOVDQU8.Z  Z20, K1, Z0
 	VMOVDQU8    Z0, K7, (SI)
 
 laneend:
@@ -2952,9 +2730,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 0x7fc00000
+	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
 	// per group: Z23 scale, Z22 recip, Z21 hi, Z20 Xor
-	// vector registers in use at once: 27
+	// vector registers in use at once: 28
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -2968,7 +2746,7 @@ TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), NOSPLIT, $16-72
 	VBROADCASTSS constantsAVX512<>+8(SB), Z27
 	VBROADCASTSS constantsAVX512<>+12(SB), Z26
 	VBROADCASTSS constantsAVX512<>+16(SB), Z25
-	VBROADCASTSS constantsAVX512<>+20(SB), Z24
+	VMOVUPS      constantsAVX512<>+20(SB), Z24
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -2988,8 +2766,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
@@ -3004,40 +2781,33 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
@@ -3052,38 +2822,32 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3117,14 +2881,6 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -3132,25 +2888,27 @@ grouptail:
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVDQU16    Z2, K7, (DI)
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -3168,15 +2926,6 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -3184,25 +2933,28 @@ grouptail:
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z22, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z2, K6, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3269,8 +3021,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Z18
 	VPXORD       Z29, Z19, Z17
 	VPXORD       Z29, Z18, Z16
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z17, Z1
 	VMINPS       Z1, Z19, Z1
@@ -3285,40 +3036,33 @@ short2loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z17, Z1
 	VMINPS       Z1, Z19, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z23, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z23, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z16, Z1
 	VMINPS       Z1, Z18, Z1
@@ -3333,38 +3077,32 @@ short2loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z16, Z1
 	VMINPS       Z1, Z18, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z20, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z20, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3406,8 +3144,7 @@ short4loop:
 	VPXORD       Z29, Z14, Z10
 	VPXORD       Z29, Z13, Z9
 	VPXORD       Z29, Z12, Z8
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z11, Z1
 	VMINPS       Z1, Z15, Z1
@@ -3422,40 +3159,33 @@ short4loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
-	VPTESTMD     Z26, Z2, K2
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z2, Z2, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z10, Z1
 	VMINPS       Z1, Z14, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z18, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z18, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z18, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z18, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z22, Z3, Z3
 	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K3, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K3
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z9, Z1
 	VMINPS       Z1, Z13, Z1
@@ -3470,38 +3200,32 @@ short4loop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z21, Z2, Z2
-	VPTESTMD     Z26, Z2, K4
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z2, Z2, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z8, Z1
 	VMINPS       Z1, Z12, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z16, Z1, Z2
-	VFNMADD231PS Z20, Z2, Z1
-	VFMADD231PS  Z16, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z16, Z1, Z3
+	VFNMADD231PS Z20, Z3, Z1
+	VFMADD231PS  Z16, Z1, Z3
+	VPANDD       Z28, Z3, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z20, Z2, Z2
+	VADDPS       Z1, Z3, Z3
+	VSUBPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z29, Z0, Z3
+	VMULPS       Z20, Z3, Z3
 	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z2, Z2, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z2, Z2
+	VPADDD       Z25, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPTESTMD     Z26, Z3, K5
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z2, Z2
+	VPERMQ       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3528,8 +3252,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (BX), Z1
 	VMOVUPS      (R8), Z2
@@ -3548,44 +3271,37 @@ laneloop:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K2
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z3, Z3, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      64(BX), Z1
 	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS      64(R9), Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K2
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z3, Z3, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K3
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K3, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVUPS      Z3, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      128(BX), Z1
 	VMOVUPS      128(R8), Z2
@@ -3604,42 +3320,36 @@ laneloop:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K4
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z3, Z3, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      192(BX), Z1
 	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS      192(R9), Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K4
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z3, Z3, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K5
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K5, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVUPS      Z3, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3680,14 +3390,6 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K2
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K2, Z0
-	VCMPPS       $0x03, Z3, Z3, K2
-	VMOVDQA32    Z24, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -3697,30 +3399,32 @@ lanetail:
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    64(R9), K6, Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K2
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K3, Z0
-	VCMPPS       $0x03, Z3, Z3, K3
-	VMOVDQA32    Z24, K3, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K3, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K3
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K3, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -3745,15 +3449,6 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	VPTESTMD     Z26, Z3, K4
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K4, Z0
-	VCMPPS       $0x03, Z3, Z3, K4
-	VMOVDQA32    Z24, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -3763,30 +3458,33 @@ lanetail:
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    192(R9), K6, Z4
+	VPXORD       Z29, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VCMPPS       $0x00, Z0, Z5, K4
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z28, Z4, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z1, Z4, Z4
 	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z0
-	VPADDD       Z25, Z0, K5, Z0
-	VCMPPS       $0x03, Z3, Z3, K5
-	VMOVDQA32    Z24, K5, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	VPADDD       Z27, Z3, Z3
+	VPADDD       Z25, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z26, Z4, K5
+	VPADDD       Z27, Z4, Z4
+	VPADDD       Z25, Z4, K5, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z24, Z3
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z3, K6, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3832,9 +3530,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·FakeQuantizeFpAnyBitsBF16AVX512(SB), NOSPLIT, $16-64
 	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 0x7fc00000
-	// per group: Z21 scale
-	// vector registers in use at once: 17
+	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table, Z21 0x7fc00000
+	// per group: Z20 scale
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -3848,7 +3546,8 @@ TEXT ·FakeQuantizeFpAnyBitsBF16AVX512(SB), NOSPLIT, $16-64
 	VBROADCASTSS constantsAVX512<>+8(SB), Z25
 	VBROADCASTSS constantsAVX512<>+12(SB), Z24
 	VBROADCASTSS constantsAVX512<>+16(SB), Z23
-	VBROADCASTSS constantsAVX512<>+20(SB), Z22
+	VMOVUPS      constantsAVX512<>+20(SB), Z22
+	VBROADCASTSS constantsAVX512<>+84(SB), Z21
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -3859,16 +3558,15 @@ TEXT ·FakeQuantizeFpAnyBitsBF16AVX512(SB), NOSPLIT, $16-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z21
+	VBROADCASTSS (BX), Z20
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
 	VCMPPS     $0x00, Z0, Z1, K1
@@ -3878,41 +3576,38 @@ grouploop:
 	VADDPS     Z2, Z1, Z1
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
-	VPTESTMD   Z24, Z1, K2
-	VPADDD     Z25, Z1, Z0
-	VPADDD     Z23, Z0, K2, Z0
-	VCMPPS     $0x03, Z1, Z1, K2
-	VMOVDQA32  Z22, K2, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	VMOVUPS    32(DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VMULPS     Z20, Z1, Z1
+	VPMOVZXWD  32(DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K2
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z27, Z2
+	VMINPS     Z2, Z29, Z2
+	VCMPPS     $0x00, Z0, Z2, K2
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z28, Z0, Z2
+	VMULPS     Z20, Z2, Z2
 	VPTESTMD   Z24, Z1, K3
 	VPADDD     Z25, Z1, Z0
 	VPADDD     Z23, Z0, K3, Z0
-	VCMPPS     $0x03, Z1, Z1, K3
-	VMOVDQA32  Z22, K3, Z0
+	VCMPPS     $0x07, Z1, Z1, K3
+	VBLENDMPS  Z0, Z21, K3, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 32(DI)
-	VMOVUPS    64(DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTESTMD   Z24, Z2, K3
+	VPADDD     Z25, Z2, Z1
+	VPADDD     Z23, Z1, K3, Z1
+	VCMPPS     $0x07, Z2, Z2, K3
+	VBLENDMPS  Z1, Z21, K3, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, (DI)
+	VPMOVZXWD  64(DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
 	VCMPPS     $0x00, Z0, Z1, K3
@@ -3922,37 +3617,35 @@ grouploop:
 	VADDPS     Z2, Z1, Z1
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
-	VPTESTMD   Z24, Z1, K4
-	VPADDD     Z25, Z1, Z0
-	VPADDD     Z23, Z0, K4, Z0
-	VCMPPS     $0x03, Z1, Z1, K4
-	VMOVDQA32  Z22, K4, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 64(DI)
-	VMOVUPS    96(DX), Y0
-	VPMOVZXWD  Y0, Z0
+	VMULPS     Z20, Z1, Z1
+	VPMOVZXWD  96(DX), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K4
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z21, Z1, Z1
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z27, Z2
+	VMINPS     Z2, Z29, Z2
+	VCMPPS     $0x00, Z0, Z2, K4
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z28, Z0, Z2
+	VMULPS     Z20, Z2, Z2
 	VPTESTMD   Z24, Z1, K5
 	VPADDD     Z25, Z1, Z0
 	VPADDD     Z23, Z0, K5, Z0
-	VCMPPS     $0x03, Z1, Z1, K5
-	VMOVDQA32  Z22, K5, Z0
+	VCMPPS     $0x07, Z1, Z1, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 96(DI)
+	VPTESTMD   Z24, Z2, K5
+	VPADDD     Z25, Z2, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z2, Z2, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, 64(DI)
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
@@ -3973,7 +3666,7 @@ grouptail:
 	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
 	VMAXPS      Z0, Z27, Z1
 	VMINPS      Z1, Z29, Z1
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -3983,44 +3676,42 @@ grouptail:
 	VADDPS      Z2, Z1, Z1
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
-	VPTESTMD    Z24, Z1, K2
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K2, Z0
-	VCMPPS      $0x03, Z1, Z1, K2
-	VMOVDQA32   Z22, K2, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
+	VMULPS      Z20, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VCMPPS      $0x00, Z0, Z1, K2
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z27, Z2
+	VMINPS      Z2, Z29, Z2
+	VCMPPS      $0x00, Z0, Z2, K2
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z28, Z0, Z2
+	VMULPS      Z20, Z2, Z2
 	VPTESTMD    Z24, Z1, K3
 	VPADDD      Z25, Z1, Z0
 	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x03, Z1, Z1, K3
-	VMOVDQA32   Z22, K3, Z0
+	VCMPPS      $0x07, Z1, Z1, K3
+	VBLENDMPS   Z0, Z21, K3, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16   Y0, K6, 32(DI)
+	VPTESTMD    Z24, Z2, K3
+	VPADDD      Z25, Z2, Z1
+	VPADDD      Z23, Z1, K3, Z1
+	VCMPPS      $0x07, Z2, Z2, K3
+	VBLENDMPS   Z1, Z21, K3, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	VMOVDQU16   Z0, K7, (DI)
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
 	VMAXPS      Z0, Z27, Z1
 	VMINPS      Z1, Z29, Z1
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -4030,40 +3721,38 @@ grouptail:
 	VADDPS      Z2, Z1, Z1
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
-	VPTESTMD    Z24, Z1, K4
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K4, Z0
-	VCMPPS      $0x03, Z1, Z1, K4
-	VMOVDQA32   Z22, K4, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMULPS      Z20, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VCMPPS      $0x00, Z0, Z1, K4
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z21, Z1, Z1
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z27, Z2
+	VMINPS      Z2, Z29, Z2
+	VCMPPS      $0x00, Z0, Z2, K4
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z28, Z0, Z2
+	VMULPS      Z20, Z2, Z2
 	VPTESTMD    Z24, Z1, K5
 	VPADDD      Z25, Z1, Z0
 	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x03, Z1, Z1, K5
-	VMOVDQA32   Z22, K5, Z0
+	VCMPPS      $0x07, Z1, Z1, K5
+	VBLENDMPS   Z0, Z21, K5, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16   Y0, K6, 96(DI)
+	VPTESTMD    Z24, Z2, K5
+	VPADDD      Z25, Z2, Z1
+	VPADDD      Z23, Z1, K5, Z1
+	VCMPPS      $0x07, Z2, Z2, K5
+	VBLENDMPS   Z1, Z21, K5, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Z0, K6, 64(DI)
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
@@ -4120,12 +3809,11 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -4135,41 +3823,38 @@ short2loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z21, Z1, Z1
-	VPTESTMD     Z24, Z1, K2
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K2, Z0
-	VCMPPS       $0x03, Z1, Z1, K2
-	VMOVDQA32    Z22, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VMULPS       Z20, Z1, Z1
+	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z21, Z1, Z1
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z20, Z2, Z2
 	VPTESTMD     Z24, Z1, K3
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K3, Z0
-	VCMPPS       $0x03, Z1, Z1, K3
-	VMOVDQA32    Z22, K3, Z0
+	VCMPPS       $0x07, Z1, Z1, K3
+	VBLENDMPS    Z0, Z21, K3, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTESTMD     Z24, Z2, K3
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z21, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -4179,37 +3864,35 @@ short2loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z1, K4
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K4, Z0
-	VCMPPS       $0x03, Z1, Z1, K4
-	VMOVDQA32    Z22, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VMULPS       Z19, Z1, Z1
+	VPMOVZXWD    96(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z20, Z1, Z1
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K4
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z19, Z2, Z2
 	VPTESTMD     Z24, Z1, K5
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K5, Z0
-	VCMPPS       $0x03, Z1, Z1, K5
-	VMOVDQA32    Z22, K5, Z0
+	VCMPPS       $0x07, Z1, Z1, K5
+	VBLENDMPS    Z0, Z21, K5, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPTESTMD     Z24, Z2, K5
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K5, Z1
+	VCMPPS       $0x07, Z2, Z2, K5
+	VBLENDMPS    Z1, Z21, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -4233,14 +3916,13 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VMOVUPS      (DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -4250,41 +3932,38 @@ short4loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z21, Z1, Z1
-	VPTESTMD     Z24, Z1, K2
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K2, Z0
-	VCMPPS       $0x03, Z1, Z1, K2
-	VMOVDQA32    Z22, K2, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
 	VMULPS       Z20, Z1, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z19, Z2, Z2
 	VPTESTMD     Z24, Z1, K3
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K3, Z0
-	VCMPPS       $0x03, Z1, Z1, K3
-	VMOVDQA32    Z22, K3, Z0
+	VCMPPS       $0x07, Z1, Z1, K3
+	VBLENDMPS    Z0, Z21, K3, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTESTMD     Z24, Z2, K3
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z21, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXWD    64(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
+	VDIVPS       Z18, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -4294,37 +3973,35 @@ short4loop:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z19, Z1, Z1
-	VPTESTMD     Z24, Z1, K4
-	VPADDD       Z25, Z1, Z0
-	VPADDD       Z23, Z0, K4, Z0
-	VCMPPS       $0x03, Z1, Z1, K4
-	VMOVDQA32    Z22, K4, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
 	VMULPS       Z18, Z1, Z1
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z17, Z0, Z0
+	VMAXPS       Z0, Z27, Z2
+	VMINPS       Z2, Z29, Z2
+	VCMPPS       $0x00, Z0, Z2, K4
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z31, Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z0, Z2
+	VMULPS       Z17, Z2, Z2
 	VPTESTMD     Z24, Z1, K5
 	VPADDD       Z25, Z1, Z0
 	VPADDD       Z23, Z0, K5, Z0
-	VCMPPS       $0x03, Z1, Z1, K5
-	VMOVDQA32    Z22, K5, Z0
+	VCMPPS       $0x07, Z1, Z1, K5
+	VBLENDMPS    Z0, Z21, K5, Z0
 	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VPTESTMD     Z24, Z2, K5
+	VPADDD       Z25, Z2, Z1
+	VPADDD       Z23, Z1, K5, Z1
+	VCMPPS       $0x07, Z2, Z2, K5
+	VBLENDMPS    Z1, Z21, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVUPS      Z0, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -4350,8 +4027,7 @@ lanes:
 
 laneloop:
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  (DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -4364,40 +4040,37 @@ laneloop:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	VPTESTMD   Z24, Z2, K2
-	VPADDD     Z25, Z2, Z0
-	VPADDD     Z23, Z0, K2, Z0
-	VCMPPS     $0x03, Z2, Z2, K2
-	VMOVDQA32  Z22, K2, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, (DI)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    32(DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  32(DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
+	VMAXPS     Z1, Z27, Z3
+	VMINPS     Z3, Z29, Z3
+	VCMPPS     $0x00, Z1, Z3, K2
+	VPANDD     Z26, Z3, Z4
+	VPMAXUD    Z31, Z4, Z4
+	VPADDD     Z30, Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VSUBPS     Z4, Z3, Z3
+	VPTERNLOGD $0xf8, Z28, Z1, Z3
+	VMULPS     Z0, Z3, Z3
 	VPTESTMD   Z24, Z2, K3
 	VPADDD     Z25, Z2, Z0
 	VPADDD     Z23, Z0, K3, Z0
-	VCMPPS     $0x03, Z2, Z2, K3
-	VMOVDQA32  Z22, K3, Z0
+	VCMPPS     $0x07, Z2, Z2, K3
+	VBLENDMPS  Z0, Z21, K3, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 32(DI)
+	VPTESTMD   Z24, Z3, K3
+	VPADDD     Z25, Z3, Z1
+	VPADDD     Z23, Z1, K3, Z1
+	VCMPPS     $0x07, Z3, Z3, K3
+	VBLENDMPS  Z1, Z21, K3, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, (DI)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    64(DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  64(DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -4410,37 +4083,35 @@ laneloop:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	VPTESTMD   Z24, Z2, K4
-	VPADDD     Z25, Z2, Z0
-	VPADDD     Z23, Z0, K4, Z0
-	VCMPPS     $0x03, Z2, Z2, K4
-	VMOVDQA32  Z22, K4, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 64(DI)
 	VMOVUPS    192(BX), Z0
-	VMOVUPS    96(DX), Y1
-	VPMOVZXWD  Y1, Z1
+	VPMOVZXWD  96(DX), Z1
 	VPSLLD     $0x10, Z1, Z1
 	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K4
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
+	VMAXPS     Z1, Z27, Z3
+	VMINPS     Z3, Z29, Z3
+	VCMPPS     $0x00, Z1, Z3, K4
+	VPANDD     Z26, Z3, Z4
+	VPMAXUD    Z31, Z4, Z4
+	VPADDD     Z30, Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VSUBPS     Z4, Z3, Z3
+	VPTERNLOGD $0xf8, Z28, Z1, Z3
+	VMULPS     Z0, Z3, Z3
 	VPTESTMD   Z24, Z2, K5
 	VPADDD     Z25, Z2, Z0
 	VPADDD     Z23, Z0, K5, Z0
-	VCMPPS     $0x03, Z2, Z2, K5
-	VMOVDQA32  Z22, K5, Z0
+	VCMPPS     $0x07, Z2, Z2, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
 	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VMOVUPS    Y0, 96(DI)
+	VPTESTMD   Z24, Z3, K5
+	VPADDD     Z25, Z3, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z3, Z3, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVUPS    Z0, 64(DI)
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
@@ -4474,14 +4145,6 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z24, Z2, K2
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K2, Z0
-	VCMPPS      $0x03, Z2, Z2, K2
-	VMOVDQA32   Z22, K2, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z0
 	KSHIFTRQ    $0x10, K7, K6
@@ -4489,25 +4152,31 @@ lanetail:
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z1, Z2, K2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VCMPPS      $0x00, Z1, Z3, K2
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z1, Z3
+	VMULPS      Z0, Z3, Z3
 	VPTESTMD    Z24, Z2, K3
 	VPADDD      Z25, Z2, Z0
 	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x03, Z2, Z2, K3
-	VMOVDQA32   Z22, K3, Z0
+	VCMPPS      $0x07, Z2, Z2, K3
+	VBLENDMPS   Z0, Z21, K3, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16   Y0, K6, 32(DI)
+	VPTESTMD    Z24, Z3, K3
+	VPADDD      Z25, Z3, Z1
+	VPADDD      Z23, Z1, K3, Z1
+	VCMPPS      $0x07, Z3, Z3, K3
+	VBLENDMPS   Z1, Z21, K3, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	VMOVDQU16   Z0, K7, (DI)
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z0
 	KSHIFTRQ    $0x20, K7, K6
@@ -4525,15 +4194,6 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z24, Z2, K4
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K4, Z0
-	VCMPPS      $0x03, Z2, Z2, K4
-	VMOVDQA32   Z22, K4, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Y0, K6, 64(DI)
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z0
 	KSHIFTRQ    $0x30, K7, K6
@@ -4541,25 +4201,32 @@ lanetail:
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z1, Z2, K4
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VCMPPS      $0x00, Z1, Z3, K4
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z1, Z3
+	VMULPS      Z0, Z3, Z3
 	VPTESTMD    Z24, Z2, K5
 	VPADDD      Z25, Z2, Z0
 	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x03, Z2, Z2, K5
-	VMOVDQA32   Z22, K5, Z0
+	VCMPPS      $0x07, Z2, Z2, K5
+	VBLENDMPS   Z0, Z21, K5, Z0
 	VPSRLD      $0x10, Z0, Z0
-	VPMOVDW     Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16   Y0, K6, 96(DI)
+	VPTESTMD    Z24, Z3, K5
+	VPADDD      Z25, Z3, Z1
+	VPADDD      Z23, Z1, K5, Z1
+	VCMPPS      $0x07, Z3, Z3, K5
+	VBLENDMPS   Z1, Z21, K5, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z22, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Z0, K6, 64(DI)
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
@@ -4606,6 +4273,22 @@ DATA constantsAVX512<>+4(SB)/4, $0x7f800000
 DATA constantsAVX512<>+8(SB)/4, $0x00007fff
 DATA constantsAVX512<>+12(SB)/4, $0x00010000
 DATA constantsAVX512<>+16(SB)/4, $0x00000001
-DATA constantsAVX512<>+20(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+24(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $28
+DATA constantsAVX512<>+20(SB)/4, $0x00000000
+DATA constantsAVX512<>+24(SB)/4, $0x00000000
+DATA constantsAVX512<>+28(SB)/4, $0x00000002
+DATA constantsAVX512<>+32(SB)/4, $0x00000000
+DATA constantsAVX512<>+36(SB)/4, $0x00000004
+DATA constantsAVX512<>+40(SB)/4, $0x00000000
+DATA constantsAVX512<>+44(SB)/4, $0x00000006
+DATA constantsAVX512<>+48(SB)/4, $0x00000000
+DATA constantsAVX512<>+52(SB)/4, $0x00000001
+DATA constantsAVX512<>+56(SB)/4, $0x00000000
+DATA constantsAVX512<>+60(SB)/4, $0x00000003
+DATA constantsAVX512<>+64(SB)/4, $0x00000000
+DATA constantsAVX512<>+68(SB)/4, $0x00000005
+DATA constantsAVX512<>+72(SB)/4, $0x00000000
+DATA constantsAVX512<>+76(SB)/4, $0x00000007
+DATA constantsAVX512<>+80(SB)/4, $0x00000000
+DATA constantsAVX512<>+84(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+88(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $92

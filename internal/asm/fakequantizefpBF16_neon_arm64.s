@@ -8,8 +8,8 @@
 
 TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff, V24 0x7fc00000
-	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
+	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff
+	// per group: V24 scale, V23 recip, V22 hi, V21 Xor
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -28,17 +28,15 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $264-64
 	VDUP R16, V26.S4
 	MOVD $32767, R16
 	VDUP R16, V25.S4
-	MOVD $2143289344, R16
-	VDUP R16, V24.S4
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V23.S4]
-	VLD1R (R3), [V22.S4]
-	VLD1R (R4), [V21.S4]
-	VEOR V28.B16, V21.B16, V20.B16
+	VLD1R (R2), [V24.S4]
+	VLD1R (R3), [V23.S4]
+	VLD1R (R4), [V22.S4]
+	VEOR V28.B16, V22.B16, V21.B16
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
@@ -46,11 +44,11 @@ grouploop:
 	FMOVD (R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
 	VAND V27.B16, V2.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -58,49 +56,41 @@ grouploop:
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	FMOVD 8(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc23 // fmul v3.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V25.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
 	VAND V27.B16, V2.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -108,41 +98,33 @@ grouploop:
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	FMOVD 24(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc23 // fmul v3.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V25.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R5, R5
@@ -174,11 +156,11 @@ piece4:
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
 	VAND V27.B16, V2.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -186,49 +168,41 @@ piece4:
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc23 // fmul v3.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V25.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
 	VAND V27.B16, V2.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -236,41 +210,33 @@ piece4:
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc23 // fmul v3.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V25.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -323,44 +289,36 @@ laneloop:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, (R0)
 	FMOVD 8(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
+	FMOVQ 16(R4), F4
+	VEOR V28.B16, V4.B16, V5.B16
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V5.S4
+	VFMLA V2.S4, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	VUSHR $16, V3.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V25.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -381,44 +339,36 @@ laneloop:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
 	FMOVD 24(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
+	FMOVQ 48(R4), F4
+	VEOR V28.B16, V4.B16, V5.B16
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V5.S4
+	VFMLA V2.S4, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	VUSHR $16, V3.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(R0)
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V25.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -545,44 +495,36 @@ piece24:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
+	FMOVQ 224(RSP), F4
+	VEOR V28.B16, V4.B16, V5.B16
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V5.S4
+	VFMLA V2.S4, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	VUSHR $16, V3.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V25.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -603,44 +545,36 @@ piece24:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 128(RSP), F1
 	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
+	FMOVQ 256(RSP), F4
+	VEOR V28.B16, V4.B16, V5.B16
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V5.S4
+	VFMLA V2.S4, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	VUSHR $16, V3.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V25.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -668,7 +602,7 @@ TEXT ·FakeQuantizeFpAnyBF16NEON(SB), NOSPLIT, $136-56
 	// pointers: R0 y, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000, V24 0x1, V23 0x7fff, V22 0x7fc00000
 	// per group: V21 scale
-	// vector registers in use at once: 13
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -713,38 +647,34 @@ grouploop:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
 	FMOVD 8(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e3af402 // fmax v2.4s, v0.4s, v26.4s
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V22.B16, V0.B16, V2.B16
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -759,38 +689,34 @@ grouploop:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
 	FMOVD 24(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e3af402 // fmax v2.4s, v0.4s, v26.4s
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V22.B16, V0.B16, V2.B16
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R3, R3
@@ -833,38 +759,34 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e3af402 // fmax v2.4s, v0.4s, v26.4s
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V22.B16, V0.B16, V2.B16
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -879,38 +801,34 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e3af402 // fmax v2.4s, v0.4s, v26.4s
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V22.B16, V0.B16, V2.B16
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -956,39 +874,35 @@ laneloop:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
 	FMOVQ 16(R2), F0
 	FMOVD 8(R1), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e3af423 // fmax v3.4s, v1.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V25.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVQ 32(R2), F0
 	FMOVD 16(R1), F1
 	VUXTL V1.H4, V1.S4
@@ -1004,39 +918,35 @@ laneloop:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
 	FMOVQ 48(R2), F0
 	FMOVD 24(R1), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e3af423 // fmax v3.4s, v1.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V25.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -1106,39 +1016,35 @@ piece16:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
 	FMOVQ 96(RSP), F0
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e3af423 // fmax v3.4s, v1.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V25.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVQ 112(RSP), F0
 	FMOVD 64(RSP), F1
 	VUXTL V1.H4, V1.S4
@@ -1154,39 +1060,35 @@ piece16:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
 	FMOVQ 128(RSP), F0
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e3af423 // fmax v3.4s, v1.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V25.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1212,8 +1114,8 @@ laneend:
 
 TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff, V24 0x7fc00000
-	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
+	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff
+	// per group: V24 scale, V23 recip, V22 hi, V21 Xor
 	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -1233,17 +1135,15 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $280-72
 	VDUP R16, V26.S4
 	MOVD $32767, R16
 	VDUP R16, V25.S4
-	MOVD $2143289344, R16
-	VDUP R16, V24.S4
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V23.S4]
-	VLD1R (R4), [V22.S4]
-	VLD1R (R5), [V21.S4]
-	VEOR V28.B16, V21.B16, V20.B16
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	VLD1R (R5), [V22.S4]
+	VEOR V28.B16, V22.B16, V21.B16
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
@@ -1251,12 +1151,12 @@ grouploop:
 	FMOVD (R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
 	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e36dc23 // fmul v3.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V3.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V3.S4
+	WORD $0x6e37dc23 // fmul v3.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V3.S4
 	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -1264,51 +1164,16 @@ grouploop:
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	FMOVD 8(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e36dc24 // fmul v4.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V4.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e37dc84 // fmul v4.4s, v4.4s, v23.4s
-	VUSHR $16, V4.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V0.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
 	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V5.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V5.S4
+	WORD $0x6e37dc25 // fmul v5.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V5.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V5.S4
 	VAND V27.B16, V5.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -1316,45 +1181,64 @@ grouploop:
 	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
 	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, (R0)
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
+	WORD $0x6e37dc25 // fmul v5.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V5.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
 	FMOVD 24(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e36dc26 // fmul v6.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V6.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e20e426 // fcmeq v6.4s, v1.4s, v0.4s
+	WORD $0x6e37dc27 // fmul v7.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V7.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V7.S4
+	VAND V27.B16, V7.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x4ea1d4e7 // fsub v7.4s, v7.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $32, R0, R0
@@ -1389,12 +1273,12 @@ piece4:
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
 	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e36dc23 // fmul v3.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V3.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V3.S4
+	WORD $0x6e37dc23 // fmul v3.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V3.S4
 	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -1402,51 +1286,16 @@ piece4:
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e36dc24 // fmul v4.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V4.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e37dc84 // fmul v4.4s, v4.4s, v23.4s
-	VUSHR $16, V4.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V0.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
 	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V5.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V5.S4
+	WORD $0x6e37dc25 // fmul v5.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V5.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V5.S4
 	VAND V27.B16, V5.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -1454,45 +1303,64 @@ piece4:
 	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
 	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(RSP)
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
+	WORD $0x6e37dc25 // fmul v5.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V5.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e36dc26 // fmul v6.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V6.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e20e426 // fcmeq v6.4s, v1.4s, v0.4s
+	WORD $0x6e37dc27 // fmul v7.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V7.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V7.S4
+	VAND V27.B16, V7.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x4ea1d4e7 // fsub v7.4s, v7.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	ADD $16, RSP, R16
@@ -1567,45 +1435,37 @@ laneloop:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, (R0)
 	FMOVD 8(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R4), F2
 	FMOVQ 16(R5), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
+	VEOR V28.B16, V4.B16, V6.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
+	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
+	VFMLS V1.S4, V7.S4, V6.S4
+	VFMLA V2.S4, V6.S4, V7.S4
+	VAND V27.B16, V7.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 8(R0)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
 	FMOVD 16(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1627,45 +1487,37 @@ laneloop:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	VUSHR $16, V7.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V24.B16, V0.B16, V7.B16
-	VUSHR $16, V7.S4, V7.S4
-	WORD $0x0e6128e7 // xtn v7.4h, v7.4s
-	FMOVD F7, 16(R0)
 	FMOVD 24(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R4), F2
 	FMOVQ 48(R5), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
+	VEOR V28.B16, V6.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
+	WORD $0x4e20e506 // fcmeq v6.4s, v8.4s, v0.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	VFMLS V1.S4, V9.S4, V8.S4
+	VFMLA V2.S4, V8.S4, V9.S4
+	VAND V27.B16, V9.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4ea2d529 // fsub v9.4s, v9.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	VUSHR $16, V8.S4, V0.S4
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V24.B16, V0.B16, V8.B16
-	VUSHR $16, V8.S4, V8.S4
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	FMOVD F8, 24(R0)
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUSHR $16, V9.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V9.S4
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 16(R0)
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -1799,45 +1651,37 @@ piece28:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
+	VEOR V28.B16, V4.B16, V6.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
+	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
+	VFMLS V1.S4, V7.S4, V6.S4
+	VFMLA V2.S4, V6.S4, V7.S4
+	VAND V27.B16, V7.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 24(RSP)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
 	FMOVD 80(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1859,45 +1703,37 @@ piece28:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	VUSHR $16, V7.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V24.B16, V0.B16, V7.B16
-	VUSHR $16, V7.S4, V7.S4
-	WORD $0x0e6128e7 // xtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	FMOVQ 272(RSP), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
+	VEOR V28.B16, V6.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
+	WORD $0x4e20e506 // fcmeq v6.4s, v8.4s, v0.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	VFMLS V1.S4, V9.S4, V8.S4
+	VFMLA V2.S4, V8.S4, V9.S4
+	VAND V27.B16, V9.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4ea2d529 // fsub v9.4s, v9.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	VUSHR $16, V8.S4, V0.S4
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V24.B16, V0.B16, V8.B16
-	VUSHR $16, V8.S4, V8.S4
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	FMOVD F8, 40(RSP)
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUSHR $16, V9.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V9.S4
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -1948,7 +1784,7 @@ TEXT ·FakeQuantizeFpAnyBytesBF16NEON(SB), NOSPLIT, $152-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000, V24 0x1, V23 0x7fff, V22 0x7fc00000
 	// per group: V21 scale
-	// vector registers in use at once: 17
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1995,46 +1831,42 @@ grouploop:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
 	FMOVD 8(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e3af403 // fmax v3.4s, v0.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
+	VAND V25.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
 	FMOVD 16(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
 	VAND V25.B16, V1.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
@@ -2043,42 +1875,38 @@ grouploop:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
 	FMOVD 24(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4e3af405 // fmax v5.4s, v0.4s, v26.4s
+	WORD $0x4ebcf4a5 // fmin v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e4a6 // fcmeq v6.4s, v5.4s, v0.4s
+	VAND V25.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $16, V5.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V22.B16, V0.B16, V5.B16
+	VUZP2 V5.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	ADD $32, R0, R0
@@ -2125,46 +1953,42 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e3af403 // fmax v3.4s, v0.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
+	VAND V25.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	FMOVD 80(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
 	VAND V25.B16, V1.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
@@ -2173,42 +1997,38 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4e3af405 // fmax v5.4s, v0.4s, v26.4s
+	WORD $0x4ebcf4a5 // fmin v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e4a6 // fcmeq v6.4s, v5.4s, v0.4s
+	VAND V25.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $16, V5.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V22.B16, V0.B16, V5.B16
+	VUZP2 V5.H8, V1.H8, V1.H8
+	FMOVQ F1, 32(RSP)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	ADD $16, RSP, R16
@@ -2276,40 +2096,36 @@ laneloop:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
 	FMOVQ 16(R3), F0
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	WORD $0x4e3af424 // fmax v4.4s, v1.4s, v26.4s
+	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	VAND V25.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	VUSHR $16, V4.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVQ 32(R3), F0
 	FMOVD 16(R2), F1
 	VUXTL V1.H4, V1.S4
@@ -2317,7 +2133,7 @@ laneloop:
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
 	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
+	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
 	VAND V25.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
@@ -2326,43 +2142,39 @@ laneloop:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
 	FMOVQ 48(R3), F0
 	FMOVD 24(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e3af426 // fmax v6.4s, v1.4s, v26.4s
+	WORD $0x4ebcf4c6 // fmin v6.4s, v6.4s, v28.4s
+	WORD $0x4e21e4c7 // fcmeq v7.4s, v6.4s, v1.4s
+	VAND V25.B16, V6.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $16, V6.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V22.B16, V0.B16, V6.B16
+	VUZP2 V6.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(R0)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	ADD $32, R0, R0
@@ -2436,40 +2248,36 @@ piece20:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
 	FMOVQ 112(RSP), F0
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	WORD $0x4e3af424 // fmax v4.4s, v1.4s, v26.4s
+	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	VAND V25.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VUSHR $16, V4.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVQ 128(RSP), F0
 	FMOVD 80(RSP), F1
 	VUXTL V1.H4, V1.S4
@@ -2477,7 +2285,7 @@ piece20:
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
 	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
+	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
 	VAND V25.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
@@ -2486,43 +2294,39 @@ piece20:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
 	FMOVQ 144(RSP), F0
 	FMOVD 88(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e3af426 // fmax v6.4s, v1.4s, v26.4s
+	WORD $0x4ebcf4c6 // fmin v6.4s, v6.4s, v28.4s
+	WORD $0x4e21e4c7 // fcmeq v7.4s, v6.4s, v1.4s
+	VAND V25.B16, V6.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $16, V6.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V22.B16, V0.B16, V6.B16
+	VUZP2 V6.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	ADD $16, RSP, R16
@@ -2568,8 +2372,8 @@ laneend:
 
 TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff, V24 0x7fc00000, V23 table
-	// per group: V22 scale, V21 recip, V20 hi, V19 Xor
+	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff, V24 table
+	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
 	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2589,18 +2393,16 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $280-72
 	VDUP R16, V26.S4
 	MOVD $32767, R16
 	VDUP R16, V25.S4
-	MOVD $2143289344, R16
-	VDUP R16, V24.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V23
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V24
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V22.S4]
-	VLD1R (R4), [V21.S4]
-	VLD1R (R5), [V20.S4]
-	VEOR V28.B16, V20.B16, V19.B16
+	VLD1R (R3), [V23.S4]
+	VLD1R (R4), [V22.S4]
+	VLD1R (R5), [V21.S4]
+	VEOR V28.B16, V21.B16, V20.B16
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
@@ -2608,12 +2410,12 @@ grouploop:
 	FMOVD (R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
 	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
+	WORD $0x6e36dc23 // fmul v3.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V3.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V3.S4
 	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -2621,51 +2423,16 @@ grouploop:
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
 	FMOVD 8(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e35dc24 // fmul v4.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
-	VUSHR $16, V4.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V0.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
 	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e35dc25 // fmul v5.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V5.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V5.S4
+	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V5.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V5.S4
 	VAND V27.B16, V5.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -2673,46 +2440,65 @@ grouploop:
 	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
 	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, (R0)
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
+	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V5.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
 	FMOVD 24(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e35dc26 // fmul v6.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V6.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e20e426 // fcmeq v6.4s, v1.4s, v0.4s
+	WORD $0x6e36dc27 // fmul v7.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V7.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V7.S4
+	VAND V27.B16, V7.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x4ea1d4e7 // fsub v7.4s, v7.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V23.B16, V2.B16, V2.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
+	VAND V24.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -2749,12 +2535,12 @@ piece4:
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
 	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
+	WORD $0x6e36dc23 // fmul v3.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V3.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V3.S4
 	VAND V27.B16, V3.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -2762,51 +2548,16 @@ piece4:
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V0.B16, V3.B16
-	VUSHR $16, V3.S4, V3.S4
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e35dc24 // fmul v4.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
-	VUSHR $16, V4.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V0.B16, V4.B16
-	VUSHR $16, V4.S4, V4.S4
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
 	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e35dc25 // fmul v5.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V5.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V5.S4
+	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V5.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V5.S4
 	VAND V27.B16, V5.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
@@ -2814,46 +2565,65 @@ piece4:
 	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
 	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(RSP)
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
+	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V5.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e35dc26 // fmul v6.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V6.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e20e426 // fcmeq v6.4s, v1.4s, v0.4s
+	WORD $0x6e36dc27 // fmul v7.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V7.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V7.S4
+	VAND V27.B16, V7.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x4ea1d4e7 // fsub v7.4s, v7.4s, v1.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V23.B16, V2.B16, V2.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
+	VAND V24.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -2927,45 +2697,37 @@ laneloop:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, (R0)
 	FMOVD 8(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R4), F2
 	FMOVQ 16(R5), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
+	VEOR V28.B16, V4.B16, V6.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
+	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
+	VFMLS V1.S4, V7.S4, V6.S4
+	VFMLA V2.S4, V6.S4, V7.S4
+	VAND V27.B16, V7.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 8(R0)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
 	FMOVD 16(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -2987,49 +2749,41 @@ laneloop:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	VUSHR $16, V7.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V24.B16, V0.B16, V7.B16
-	VUSHR $16, V7.S4, V7.S4
-	WORD $0x0e6128e7 // xtn v7.4h, v7.4s
-	FMOVD F7, 16(R0)
 	FMOVD 24(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R4), F2
 	FMOVQ 48(R5), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
+	VEOR V28.B16, V6.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
+	WORD $0x4e20e506 // fcmeq v6.4s, v8.4s, v0.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	VFMLS V1.S4, V9.S4, V8.S4
+	VFMLA V2.S4, V8.S4, V9.S4
+	VAND V27.B16, V9.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4ea2d529 // fsub v9.4s, v9.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	VUSHR $16, V8.S4, V0.S4
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V24.B16, V0.B16, V8.B16
-	VUSHR $16, V8.S4, V8.S4
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	FMOVD F8, 24(R0)
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUSHR $16, V9.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V9.S4
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 16(R0)
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V23.B16, V3.B16, V3.B16
+	VAND V24.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -3162,45 +2916,37 @@ piece25:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V0.B16, V5.B16
-	VUSHR $16, V5.S4, V5.S4
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
+	VEOR V28.B16, V4.B16, V6.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e4c4 // fcmeq v4.4s, v6.4s, v0.4s
+	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
+	VFMLS V1.S4, V7.S4, V6.S4
+	VFMLA V2.S4, V6.S4, V7.S4
+	VAND V27.B16, V7.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	VUSHR $16, V6.S4, V0.S4
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V24.B16, V0.B16, V6.B16
-	VUSHR $16, V6.S4, V6.S4
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	FMOVD F6, 24(RSP)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
 	FMOVD 80(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -3222,49 +2968,41 @@ piece25:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	VUSHR $16, V7.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V24.B16, V0.B16, V7.B16
-	VUSHR $16, V7.S4, V7.S4
-	WORD $0x0e6128e7 // xtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	FMOVQ 272(RSP), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
+	VEOR V28.B16, V6.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
+	WORD $0x4e20e506 // fcmeq v6.4s, v8.4s, v0.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	VFMLS V1.S4, V9.S4, V8.S4
+	VFMLA V2.S4, V8.S4, V9.S4
+	VAND V27.B16, V9.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4ea2d529 // fsub v9.4s, v9.4s, v2.4s
 	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	VUSHR $16, V8.S4, V0.S4
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V0.S4
-	VADD V25.S4, V0.S4, V0.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V24.B16, V0.B16, V8.B16
-	VUSHR $16, V8.S4, V8.S4
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	FMOVD F8, 40(RSP)
+	VADD V0.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V7.S4
+	VUSHR $16, V9.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V9.S4
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V23.B16, V3.B16, V3.B16
+	VAND V24.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -3311,7 +3049,7 @@ TEXT ·FakeQuantizeFpAnyBitsBF16NEON(SB), NOSPLIT, $152-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000, V24 0x1, V23 0x7fff, V22 0x7fc00000, V21 table
 	// per group: V20 scale
-	// vector registers in use at once: 18
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3359,46 +3097,42 @@ grouploop:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, (R0)
 	FMOVD 8(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e3af403 // fmax v3.4s, v0.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
+	VAND V25.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
 	FMOVD 16(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
 	VAND V25.B16, V1.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
@@ -3407,42 +3141,38 @@ grouploop:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
 	FMOVD 24(R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4e3af405 // fmax v5.4s, v0.4s, v26.4s
+	WORD $0x4ebcf4a5 // fmin v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e4a6 // fcmeq v6.4s, v5.4s, v0.4s
+	VAND V25.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $16, V5.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V22.B16, V0.B16, V5.B16
+	VUZP2 V5.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
 	VAND V21.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -3492,46 +3222,42 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e3af403 // fmax v3.4s, v0.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
+	VAND V25.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	FMOVD 80(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
+	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
 	VAND V25.B16, V1.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
@@ -3540,42 +3266,38 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4e3af405 // fmax v5.4s, v0.4s, v26.4s
+	WORD $0x4ebcf4a5 // fmin v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e4a6 // fcmeq v6.4s, v5.4s, v0.4s
+	VAND V25.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V1.S4, V1.S4
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $16, V5.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V22.B16, V0.B16, V5.B16
+	VUZP2 V5.H8, V1.H8, V1.H8
+	FMOVQ F1, 32(RSP)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V2.B16, V2.B16
 	VAND V21.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -3643,40 +3365,36 @@ laneloop:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, (R0)
 	FMOVQ 16(R3), F0
 	FMOVD 8(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	WORD $0x4e3af424 // fmax v4.4s, v1.4s, v26.4s
+	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	VAND V25.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
+	VUSHR $16, V4.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
 	FMOVQ 32(R3), F0
 	FMOVD 16(R2), F1
 	VUXTL V1.H4, V1.S4
@@ -3684,7 +3402,7 @@ laneloop:
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
 	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
+	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
 	VAND V25.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
@@ -3693,43 +3411,39 @@ laneloop:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
 	FMOVQ 48(R3), F0
 	FMOVD 24(R2), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e3af426 // fmax v6.4s, v1.4s, v26.4s
+	WORD $0x4ebcf4c6 // fmin v6.4s, v6.4s, v28.4s
+	WORD $0x4e21e4c7 // fcmeq v7.4s, v6.4s, v1.4s
+	VAND V25.B16, V6.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $16, V6.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V22.B16, V0.B16, V6.B16
+	VUZP2 V6.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(R0)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V3.B16, V3.B16
 	VAND V21.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -3806,40 +3520,36 @@ piece17:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
 	FMOVQ 112(RSP), F0
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	WORD $0x4e3af424 // fmax v4.4s, v1.4s, v26.4s
+	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	VAND V25.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VUSHR $16, V4.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	FMOVQ 128(RSP), F0
 	FMOVD 80(RSP), F1
 	VUXTL V1.H4, V1.S4
@@ -3847,7 +3557,7 @@ piece17:
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
 	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
+	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
 	VAND V25.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
@@ -3856,43 +3566,39 @@ piece17:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
 	FMOVQ 144(RSP), F0
 	FMOVD 88(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4e3af426 // fmax v6.4s, v1.4s, v26.4s
+	WORD $0x4ebcf4c6 // fmin v6.4s, v6.4s, v28.4s
+	WORD $0x4e21e4c7 // fcmeq v7.4s, v6.4s, v1.4s
+	VAND V25.B16, V6.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
 	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V2.S4, V2.S4
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $16, V6.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V22.B16, V0.B16, V6.B16
+	VUZP2 V6.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V3.B16, V3.B16
 	VAND V21.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16

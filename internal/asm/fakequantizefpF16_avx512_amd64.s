@@ -39,8 +39,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VMULPS       Z26, Z1, Z2
@@ -55,8 +54,7 @@ grouploop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(SI), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VMULPS       Z26, Z1, Z2
@@ -71,8 +69,7 @@ grouploop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(SI), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VMULPS       Z26, Z1, Z2
@@ -87,8 +84,7 @@ grouploop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(SI), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VMULPS       Z26, Z1, Z2
@@ -211,8 +207,7 @@ short2loop:
 	VBROADCASTSS 4(R8), Z22
 	VPXORD       Z29, Z23, Z21
 	VPXORD       Z29, Z22, Z20
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMAXPS       Z0, Z21, Z1
 	VMINPS       Z1, Z23, Z1
 	VMULPS       Z25, Z1, Z2
@@ -227,8 +222,7 @@ short2loop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(SI), Z0
 	VMAXPS       Z0, Z21, Z1
 	VMINPS       Z1, Z23, Z1
 	VMULPS       Z25, Z1, Z2
@@ -243,8 +237,7 @@ short2loop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(SI), Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z22, Z1
 	VMULPS       Z24, Z1, Z2
@@ -259,8 +252,7 @@ short2loop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(SI), Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z22, Z1
 	VMULPS       Z24, Z1, Z2
@@ -311,8 +303,7 @@ short4loop:
 	VPXORD       Z29, Z18, Z14
 	VPXORD       Z29, Z17, Z13
 	VPXORD       Z29, Z16, Z12
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z19, Z1
 	VMULPS       Z23, Z1, Z2
@@ -327,8 +318,7 @@ short4loop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(SI), Z0
 	VMAXPS       Z0, Z14, Z1
 	VMINPS       Z1, Z18, Z1
 	VMULPS       Z22, Z1, Z2
@@ -343,8 +333,7 @@ short4loop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(SI), Z0
 	VMAXPS       Z0, Z13, Z1
 	VMINPS       Z1, Z17, Z1
 	VMULPS       Z21, Z1, Z2
@@ -359,8 +348,7 @@ short4loop:
 	VMULPS       Z25, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(SI), Z0
 	VMAXPS       Z0, Z12, Z1
 	VMINPS       Z1, Z16, Z1
 	VMULPS       Z20, Z1, Z2
@@ -396,8 +384,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -416,8 +403,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, (DI)
-	VMOVUPS      32(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(SI), Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
 	VMOVUPS      64(R8), Z3
@@ -436,8 +422,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(SI), Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z2
 	VMOVUPS      128(R8), Z3
@@ -456,8 +441,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(SI), Z0
 	VMOVUPS      192(DX), Z1
 	VMOVUPS      192(BX), Z2
 	VMOVUPS      192(R8), Z3
@@ -623,8 +607,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  (SI), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -637,8 +620,7 @@ grouploop:
 	VMULPS     Z25, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, (DI)
-	VMOVUPS    32(SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  32(SI), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -651,8 +633,7 @@ grouploop:
 	VMULPS     Z25, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 32(DI)
-	VMOVUPS    64(SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  64(SI), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -665,8 +646,7 @@ grouploop:
 	VMULPS     Z25, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 64(DI)
-	VMOVUPS    96(SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  96(SI), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -771,8 +751,7 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z25
 	VBROADCASTSS 4(DX), Z24
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z25, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -785,8 +764,7 @@ short2loop:
 	VMULPS       Z25, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(SI), Z0
 	VDIVPS       Z25, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -799,8 +777,7 @@ short2loop:
 	VMULPS       Z25, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(SI), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -813,8 +790,7 @@ short2loop:
 	VMULPS       Z24, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(SI), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -849,8 +825,7 @@ short4loop:
 	VBROADCASTSS 4(DX), Z24
 	VBROADCASTSS 8(DX), Z23
 	VBROADCASTSS 12(DX), Z22
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z25, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -863,8 +838,7 @@ short4loop:
 	VMULPS       Z25, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(SI), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -877,8 +851,7 @@ short4loop:
 	VMULPS       Z24, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(SI), Z0
 	VDIVPS       Z23, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -891,8 +864,7 @@ short4loop:
 	VMULPS       Z23, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(SI), Z0
 	VDIVPS       Z22, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -925,8 +897,7 @@ lanes:
 
 laneloop:
 	VMOVUPS    (DX), Z0
-	VMOVUPS    (SI), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  (SI), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -940,8 +911,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, (DI)
 	VMOVUPS    64(DX), Z0
-	VMOVUPS    32(SI), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  32(SI), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -955,8 +925,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, 32(DI)
 	VMOVUPS    128(DX), Z0
-	VMOVUPS    64(SI), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  64(SI), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -970,8 +939,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, 64(DI)
 	VMOVUPS    192(DX), Z0
-	VMOVUPS    96(SI), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  96(SI), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -1108,8 +1076,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMAXPS       Z0, Z23, Z1
 	VMINPS       Z1, Z24, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -1125,8 +1092,7 @@ grouploop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMAXPS       Z0, Z23, Z1
 	VMINPS       Z1, Z24, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
@@ -1142,8 +1108,7 @@ grouploop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMAXPS       Z0, Z23, Z1
 	VMINPS       Z1, Z24, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -1159,8 +1124,7 @@ grouploop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMAXPS       Z0, Z23, Z1
 	VMINPS       Z1, Z24, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -1300,8 +1264,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Z21
 	VPXORD       Z29, Z22, Z20
 	VPXORD       Z29, Z21, Z19
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z22, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -1317,8 +1280,7 @@ short2loop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z22, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
@@ -1334,8 +1296,7 @@ short2loop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -1351,8 +1312,7 @@ short2loop:
 	VMULPS       Z25, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -1410,8 +1370,7 @@ short4loop:
 	VPXORD       Z29, Z17, Z13
 	VPXORD       Z29, Z16, Z12
 	VPXORD       Z29, Z15, Z11
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMAXPS       Z0, Z14, Z1
 	VMINPS       Z1, Z18, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -1427,8 +1386,7 @@ short4loop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMAXPS       Z0, Z13, Z1
 	VMINPS       Z1, Z17, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
@@ -1444,8 +1402,7 @@ short4loop:
 	VMULPS       Z25, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMAXPS       Z0, Z12, Z1
 	VMINPS       Z1, Z16, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -1461,8 +1418,7 @@ short4loop:
 	VMULPS       Z24, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMAXPS       Z0, Z11, Z1
 	VMINPS       Z1, Z15, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -1505,8 +1461,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMOVUPS      (BX), Z1
 	VMOVUPS      (R8), Z2
 	VMOVUPS      (R9), Z3
@@ -1526,8 +1481,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMOVUPS      64(BX), Z1
 	VMOVUPS      64(R8), Z2
 	VMOVUPS      64(R9), Z3
@@ -1547,8 +1501,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMOVUPS      128(BX), Z1
 	VMOVUPS      128(R8), Z2
 	VMOVUPS      128(R9), Z3
@@ -1568,8 +1521,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMOVUPS      192(BX), Z1
 	VMOVUPS      192(R8), Z2
 	VMOVUPS      192(R9), Z3
@@ -1753,8 +1705,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  (DX), Z0
 	VDIVPS     Z24, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -1768,8 +1719,7 @@ grouploop:
 	VMULPS     Z24, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, (DI)
-	VMOVUPS    32(DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  32(DX), Z0
 	VDIVPS     Z24, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -1783,8 +1733,7 @@ grouploop:
 	VMULPS     Z24, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 32(DI)
-	VMOVUPS    64(DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  64(DX), Z0
 	VDIVPS     Z24, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -1798,8 +1747,7 @@ grouploop:
 	VMULPS     Z24, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 64(DI)
-	VMOVUPS    96(DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  96(DX), Z0
 	VDIVPS     Z24, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -1921,8 +1869,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS 4(BX), Z23
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -1936,8 +1883,7 @@ short2loop:
 	VMULPS       Z24, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -1951,8 +1897,7 @@ short2loop:
 	VMULPS       Z24, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z23, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -1966,8 +1911,7 @@ short2loop:
 	VMULPS       Z23, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z23, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -2009,8 +1953,7 @@ short4loop:
 	VBROADCASTSS 4(BX), Z23
 	VBROADCASTSS 8(BX), Z22
 	VBROADCASTSS 12(BX), Z21
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -2024,8 +1967,7 @@ short4loop:
 	VMULPS       Z24, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z23, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -2039,8 +1981,7 @@ short4loop:
 	VMULPS       Z23, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z22, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -2054,8 +1995,7 @@ short4loop:
 	VMULPS       Z22, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z21, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -2095,8 +2035,7 @@ lanes:
 
 laneloop:
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  (DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -2111,8 +2050,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, (DI)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    32(DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  32(DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -2127,8 +2065,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, 32(DI)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    64(DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  64(DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -2143,8 +2080,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, 64(DI)
 	VMOVUPS    192(BX), Z0
-	VMOVUPS    96(DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  96(DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -2296,8 +2232,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -2313,8 +2248,7 @@ grouploop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
@@ -2330,8 +2264,7 @@ grouploop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -2347,8 +2280,7 @@ grouploop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z25, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -2521,8 +2453,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Z22
 	VPXORD       Z29, Z23, Z21
 	VPXORD       Z29, Z22, Z20
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMAXPS       Z0, Z21, Z1
 	VMINPS       Z1, Z23, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -2538,8 +2469,7 @@ short2loop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMAXPS       Z0, Z21, Z1
 	VMINPS       Z1, Z23, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
@@ -2555,8 +2485,7 @@ short2loop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z22, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -2572,8 +2501,7 @@ short2loop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z22, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -2630,8 +2558,7 @@ short4loop:
 	VPXORD       Z29, Z18, Z14
 	VPXORD       Z29, Z17, Z13
 	VPXORD       Z29, Z16, Z12
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z19, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
@@ -2647,8 +2574,7 @@ short4loop:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMAXPS       Z0, Z14, Z1
 	VMINPS       Z1, Z18, Z1
 	VCMPPS       $0x00, Z0, Z1, K2
@@ -2664,8 +2590,7 @@ short4loop:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMAXPS       Z0, Z13, Z1
 	VMINPS       Z1, Z17, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
@@ -2681,8 +2606,7 @@ short4loop:
 	VMULPS       Z25, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMAXPS       Z0, Z12, Z1
 	VMINPS       Z1, Z16, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -2724,8 +2648,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VMOVUPS      (BX), Z1
 	VMOVUPS      (R8), Z2
 	VMOVUPS      (R9), Z3
@@ -2745,8 +2668,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VMOVUPS      64(BX), Z1
 	VMOVUPS      64(R8), Z2
 	VMOVUPS      64(R9), Z3
@@ -2766,8 +2688,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VMOVUPS      128(BX), Z1
 	VMOVUPS      128(R8), Z2
 	VMOVUPS      128(R9), Z3
@@ -2787,8 +2708,7 @@ laneloop:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VMOVUPS      192(BX), Z1
 	VMOVUPS      192(R8), Z2
 	VMOVUPS      192(R9), Z3
@@ -3001,8 +2921,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  (DX), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -3016,8 +2935,7 @@ grouploop:
 	VMULPS     Z25, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, (DI)
-	VMOVUPS    32(DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  32(DX), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -3031,8 +2949,7 @@ grouploop:
 	VMULPS     Z25, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 32(DI)
-	VMOVUPS    64(DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  64(DX), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -3046,8 +2963,7 @@ grouploop:
 	VMULPS     Z25, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 64(DI)
-	VMOVUPS    96(DX), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  96(DX), Z0
 	VDIVPS     Z25, Z0, Z0
 	VMAXPS     Z0, Z27, Z1
 	VMINPS     Z1, Z29, Z1
@@ -3202,8 +3118,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Z25
 	VBROADCASTSS 4(BX), Z24
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VDIVPS       Z25, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3217,8 +3132,7 @@ short2loop:
 	VMULPS       Z25, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z25, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3232,8 +3146,7 @@ short2loop:
 	VMULPS       Z25, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3247,8 +3160,7 @@ short2loop:
 	VMULPS       Z24, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3289,8 +3201,7 @@ short4loop:
 	VBROADCASTSS 4(BX), Z24
 	VBROADCASTSS 8(BX), Z23
 	VBROADCASTSS 12(BX), Z22
-	VMOVUPS      (DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (DX), Z0
 	VDIVPS       Z25, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3304,8 +3215,7 @@ short4loop:
 	VMULPS       Z25, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z24, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3319,8 +3229,7 @@ short4loop:
 	VMULPS       Z24, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z23, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3334,8 +3243,7 @@ short4loop:
 	VMULPS       Z23, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z22, Z0, Z0
 	VMAXPS       Z0, Z27, Z1
 	VMINPS       Z1, Z29, Z1
@@ -3374,8 +3282,7 @@ lanes:
 
 laneloop:
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  (DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -3390,8 +3297,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, (DI)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    32(DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  32(DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -3406,8 +3312,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, 32(DI)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    64(DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  64(DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2
@@ -3422,8 +3327,7 @@ laneloop:
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, 64(DI)
 	VMOVUPS    192(BX), Z0
-	VMOVUPS    96(DX), Y1
-	VCVTPH2PS  Y1, Z1
+	VCVTPH2PS  96(DX), Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
 	VMINPS     Z2, Z29, Z2

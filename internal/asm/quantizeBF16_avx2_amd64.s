@@ -9,9 +9,9 @@
 TEXT ·QuantizeInt8BF16AVX2(SB), $608-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y0 Narrow16, Y15 NarrowS8
-	// per group: Y14 recip, Y13 Narrow16
-	// loaded at each use: scale, hi, zeroPoint, least, table
-	// vector registers in use at once: 15
+	// per group: Y14 recip, Y13 hi, Y12 Narrow16
+	// loaded at each use: scale, zeroPoint, least, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -32,82 +32,74 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $608-72
 
 groups:
 	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y13
+	VPACKSSDW    Y1, Y0, Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPADDSW      Y12, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -179,74 +171,65 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VPMOVZXWD    X3, Y3
+	VPADDSW      Y12, Y1, Y1
+	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -310,80 +293,73 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
+	VPACKSSDW    Y1, Y0, Y10
 	VBROADCASTSS 4(R9), Y0
 	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPACKSSDW    Y1, Y0, Y9
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPADDSW      Y10, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y11, Y3
 	VMULPS       Y13, Y3, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y11, Y5
 	VMULPS       Y13, Y5, Y6
 	VBROADCASTSS 4(DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y9, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -406,8 +382,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
@@ -418,8 +393,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y5
@@ -433,8 +407,7 @@ laneloop:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
@@ -445,8 +418,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    48(SI), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y8
@@ -465,25 +437,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -895,8 +866,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -907,8 +877,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y5
@@ -922,8 +891,7 @@ piece39:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
@@ -934,8 +902,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    80(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y8
@@ -954,25 +921,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -1026,7 +992,7 @@ TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $608-72
 	// per call: Y15 Narrow16, Y14 NarrowS8
 	// per group: Y13 recip, Y12 minval
 	// loaded at each use: scale, hi, least, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1053,8 +1019,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -1064,8 +1029,7 @@ grouploop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
@@ -1077,8 +1041,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
@@ -1088,8 +1051,7 @@ grouploop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
@@ -1106,25 +1068,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -1196,8 +1157,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -1207,8 +1167,7 @@ piece6:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
@@ -1220,8 +1179,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
@@ -1231,8 +1189,7 @@ piece6:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
@@ -1249,25 +1206,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -1333,8 +1289,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11
 	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -1344,8 +1299,7 @@ short2loop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y11, Y2, Y2
 	VBROADCASTSS (R8), Y3
@@ -1357,8 +1311,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS 4(R8), Y4
@@ -1368,8 +1321,7 @@ short2loop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y12, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y10, Y5, Y5
 	VBROADCASTSS 4(R8), Y6
@@ -1386,25 +1338,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1427,8 +1378,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
@@ -1440,8 +1390,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y4
@@ -1455,8 +1404,7 @@ laneloop:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
@@ -1468,8 +1416,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    48(SI), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y7
@@ -1488,25 +1435,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -1918,8 +1864,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -1931,8 +1876,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y4
@@ -1946,8 +1890,7 @@ piece39:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
@@ -1959,8 +1902,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    80(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y7
@@ -1979,25 +1921,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -2051,7 +1992,7 @@ TEXT ·QuantizeAnyInt8BF16AVX2(SB), $608-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2080,8 +2021,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -2091,8 +2031,7 @@ grouploop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
@@ -2104,8 +2043,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
@@ -2115,8 +2053,7 @@ grouploop:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -2133,25 +2070,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -2223,8 +2159,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -2234,8 +2169,7 @@ piece6:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
@@ -2247,8 +2181,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
@@ -2258,8 +2191,7 @@ piece6:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -2276,25 +2208,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -2364,8 +2295,7 @@ short2loop:
 	VCVTPS2DQ    Y12, Y0
 	VPSUBD       Y0, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y10
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -2375,8 +2305,7 @@ short2loop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
@@ -2388,8 +2317,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y11, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS 4(BX), Y4
 	VSUBPS       Y4, Y3, Y3
@@ -2399,8 +2327,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS 4(BX), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -2417,25 +2344,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -2458,8 +2384,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
@@ -2472,8 +2397,7 @@ laneloop:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   16(SI), X2
-	VPMOVZXWD X2, Y2
+	VPMOVZXWD 16(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
@@ -2489,8 +2413,7 @@ laneloop:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   32(SI), X3
-	VPMOVZXWD X3, Y3
+	VPMOVZXWD 32(SI), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
@@ -2503,8 +2426,7 @@ laneloop:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   48(SI), X5
-	VPMOVZXWD X5, Y5
+	VPMOVZXWD 48(SI), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
@@ -2525,25 +2447,24 @@ laneloop:
 	VPERMD    Y1, Y6, Y1
 	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -2955,8 +2876,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS   32(SP), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 32(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
@@ -2969,8 +2889,7 @@ piece39:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   48(SP), X2
-	VPMOVZXWD X2, Y2
+	VPMOVZXWD 48(SP), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   128(SP), Y4
 	VMOVUPS   256(SP), Y5
@@ -2986,8 +2905,7 @@ piece39:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   64(SP), X3
-	VPMOVZXWD X3, Y3
+	VPMOVZXWD 64(SP), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   160(SP), Y4
 	VMOVUPS   288(SP), Y5
@@ -3000,8 +2918,7 @@ piece39:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   80(SP), X5
-	VPMOVZXWD X5, Y5
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   192(SP), Y7
 	VMOVUPS   320(SP), Y8
@@ -3022,25 +2939,24 @@ piece39:
 	VPERMD    Y1, Y6, Y1
 	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -3092,9 +3008,9 @@ laneend:
 TEXT ·QuantizeUint8BF16AVX2(SB), $608-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y0 Narrow16, Y15 NarrowU8
-	// per group: Y14 recip, Y13 Narrow16
-	// loaded at each use: scale, hi, zeroPoint, least, table
-	// vector registers in use at once: 15
+	// per group: Y14 recip, Y13 hi, Y12 Narrow16
+	// loaded at each use: scale, zeroPoint, least, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3115,82 +3031,74 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $608-72
 
 groups:
 	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y13
+	VPACKSSDW    Y1, Y0, Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPADDSW      Y12, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -3262,74 +3170,65 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VPMOVZXWD    X3, Y3
+	VPADDSW      Y12, Y1, Y1
+	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -3393,80 +3292,73 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
+	VPACKSSDW    Y1, Y0, Y10
 	VBROADCASTSS 4(R9), Y0
 	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPACKSSDW    Y1, Y0, Y9
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPADDSW      Y10, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y11, Y3
 	VMULPS       Y13, Y3, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y11, Y5
 	VMULPS       Y13, Y5, Y6
 	VBROADCASTSS 4(DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y9, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -3489,8 +3381,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
@@ -3501,8 +3392,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y5
@@ -3516,8 +3406,7 @@ laneloop:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
@@ -3528,8 +3417,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    48(SI), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y8
@@ -3548,25 +3436,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -3978,8 +3865,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -3990,8 +3876,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y5
@@ -4005,8 +3890,7 @@ piece39:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
@@ -4017,8 +3901,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    80(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y8
@@ -4037,25 +3920,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -4109,7 +3991,7 @@ TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $608-72
 	// per call: Y15 Narrow16, Y14 NarrowU8
 	// per group: Y13 recip, Y12 minval
 	// loaded at each use: scale, hi, least, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4136,8 +4018,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -4147,8 +4028,7 @@ grouploop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
@@ -4160,8 +4040,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
@@ -4171,8 +4050,7 @@ grouploop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
@@ -4189,25 +4067,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -4279,8 +4156,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -4290,8 +4166,7 @@ piece6:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
@@ -4303,8 +4178,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
@@ -4314,8 +4188,7 @@ piece6:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
@@ -4332,25 +4205,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -4416,8 +4288,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11
 	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -4427,8 +4298,7 @@ short2loop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y11, Y2, Y2
 	VBROADCASTSS (R8), Y3
@@ -4440,8 +4310,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS 4(R8), Y4
@@ -4451,8 +4320,7 @@ short2loop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y12, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y10, Y5, Y5
 	VBROADCASTSS 4(R8), Y6
@@ -4469,25 +4337,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -4510,8 +4377,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
@@ -4523,8 +4389,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y4
@@ -4538,8 +4403,7 @@ laneloop:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
@@ -4551,8 +4415,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    48(SI), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y7
@@ -4571,25 +4434,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -5001,8 +4863,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -5014,8 +4875,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VPMOVZXWD    X1, Y1
+	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y4
@@ -5029,8 +4889,7 @@ piece39:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
@@ -5042,8 +4901,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VPMOVZXWD    X4, Y4
+	VPMOVZXWD    80(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y7
@@ -5062,25 +4920,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -5134,7 +4991,7 @@ TEXT ·QuantizeAnyUint8BF16AVX2(SB), $608-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowU8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5163,8 +5020,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -5174,8 +5030,7 @@ grouploop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
@@ -5187,8 +5042,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
@@ -5198,8 +5052,7 @@ grouploop:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -5216,25 +5069,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -5306,8 +5158,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -5317,8 +5168,7 @@ piece6:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
@@ -5330,8 +5180,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
@@ -5341,8 +5190,7 @@ piece6:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -5359,25 +5207,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -5447,8 +5294,7 @@ short2loop:
 	VCVTPS2DQ    Y12, Y0
 	VPSUBD       Y0, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y10
-	VMOVUPS      (SI), X0
-	VPMOVZXWD    X0, Y0
+	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -5458,8 +5304,7 @@ short2loop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VPMOVZXWD    X2, Y2
+	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
@@ -5471,8 +5316,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y11, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VPMOVZXWD    X3, Y3
+	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS 4(BX), Y4
 	VSUBPS       Y4, Y3, Y3
@@ -5482,8 +5326,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VPMOVZXWD    X5, Y5
+	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS 4(BX), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -5500,25 +5343,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -5541,8 +5383,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
@@ -5555,8 +5396,7 @@ laneloop:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   16(SI), X2
-	VPMOVZXWD X2, Y2
+	VPMOVZXWD 16(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
@@ -5572,8 +5412,7 @@ laneloop:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   32(SI), X3
-	VPMOVZXWD X3, Y3
+	VPMOVZXWD 32(SI), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
@@ -5586,8 +5425,7 @@ laneloop:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   48(SI), X5
-	VPMOVZXWD X5, Y5
+	VPMOVZXWD 48(SI), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
@@ -5608,25 +5446,24 @@ laneloop:
 	VPERMD    Y1, Y6, Y1
 	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -6038,8 +5875,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS   32(SP), X0
-	VPMOVZXWD X0, Y0
+	VPMOVZXWD 32(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
@@ -6052,8 +5888,7 @@ piece39:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   48(SP), X2
-	VPMOVZXWD X2, Y2
+	VPMOVZXWD 48(SP), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   128(SP), Y4
 	VMOVUPS   256(SP), Y5
@@ -6069,8 +5904,7 @@ piece39:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   64(SP), X3
-	VPMOVZXWD X3, Y3
+	VPMOVZXWD 64(SP), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   160(SP), Y4
 	VMOVUPS   288(SP), Y5
@@ -6083,8 +5917,7 @@ piece39:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   80(SP), X5
-	VPMOVZXWD X5, Y5
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   192(SP), Y7
 	VMOVUPS   320(SP), Y8
@@ -6105,25 +5938,24 @@ piece39:
 	VPERMD    Y1, Y6, Y1
 	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX

@@ -42,8 +42,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMINPS       Z0, Z27, Z0
 	VMULPS       Z28, Z0, Z1
@@ -51,8 +50,7 @@ grouploop:
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z28, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMINPS       Z2, Z27, Z2
 	VMULPS       Z28, Z2, Z3
@@ -62,8 +60,7 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z26, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMINPS       Z3, Z27, Z3
 	VMULPS       Z28, Z3, Z4
@@ -71,8 +68,7 @@ grouploop:
 	VFNMADD231PS Z29, Z4, Z5
 	VFMADD231PS  Z28, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VMINPS       Z5, Z27, Z5
 	VMULPS       Z28, Z5, Z6
@@ -85,7 +81,6 @@ grouploop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -100,10 +95,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -162,7 +157,6 @@ grouptail:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -177,10 +171,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -210,8 +204,7 @@ short2loop:
 	VPACKSSDW    Z0, Z0, Z23
 	VBROADCASTSS 4(R9), Z0
 	VPACKSSDW    Z0, Z0, Z22
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMINPS       Z0, Z25, Z0
 	VMULPS       Z27, Z0, Z1
@@ -219,8 +212,7 @@ short2loop:
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMINPS       Z2, Z25, Z2
 	VMULPS       Z27, Z2, Z3
@@ -230,8 +222,7 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z23, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMINPS       Z3, Z24, Z3
 	VMULPS       Z26, Z3, Z4
@@ -239,8 +230,7 @@ short2loop:
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z26, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VMINPS       Z5, Z24, Z5
 	VMULPS       Z26, Z5, Z6
@@ -253,7 +243,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -268,10 +257,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -311,8 +300,7 @@ short4loop:
 	VBROADCASTSS 8(R9), Z0
 	VBROADCASTSS 12(R9), Z1
 	VPACKSSDW    Z1, Z0, Z16
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMINPS       Z0, Z21, Z0
 	VMULPS       Z25, Z0, Z1
@@ -320,8 +308,7 @@ short4loop:
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z25, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMINPS       Z2, Z20, Z2
 	VMULPS       Z24, Z2, Z3
@@ -331,8 +318,7 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z17, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMINPS       Z3, Z19, Z3
 	VMULPS       Z23, Z3, Z4
@@ -340,8 +326,7 @@ short4loop:
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z23, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VMINPS       Z5, Z18, Z5
 	VMULPS       Z22, Z5, Z6
@@ -354,7 +339,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -369,10 +353,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -395,8 +379,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
@@ -407,8 +390,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VPMOVZXWD    Y1, Z1
+	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z5
@@ -422,8 +404,7 @@ laneloop:
 	VPACKSSDW    Z6, Z3, Z3
 	VPACKSSDW    Z7, Z4, Z4
 	VPADDSW      Z4, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    64(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
@@ -434,8 +415,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VPMOVZXWD    Y4, Z4
+	VPMOVZXWD    96(SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z8
@@ -452,7 +432,6 @@ laneloop:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXSB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -467,10 +446,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -559,7 +538,6 @@ lanetail:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXSB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -574,10 +552,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -620,8 +598,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z25, Z0, Z0
 	VMINPS       Z0, Z26, Z0
@@ -630,8 +607,7 @@ grouploop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z25, Z2, Z2
 	VMINPS       Z2, Z26, Z2
@@ -642,8 +618,7 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z25, Z3, Z3
 	VMINPS       Z3, Z26, Z3
@@ -652,8 +627,7 @@ grouploop:
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z27, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z25, Z5, Z5
 	VMINPS       Z5, Z26, Z5
@@ -667,7 +641,6 @@ grouploop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -682,10 +655,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -748,7 +721,6 @@ grouptail:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -763,10 +735,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -794,8 +766,7 @@ short2loop:
 	VBROADCASTSS 4(R8), Z23
 	VBROADCASTSS (R9), Z22
 	VBROADCASTSS 4(R9), Z21
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z22, Z0, Z0
 	VMINPS       Z0, Z24, Z0
@@ -804,8 +775,7 @@ short2loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z22, Z2, Z2
 	VMINPS       Z2, Z24, Z2
@@ -816,8 +786,7 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z21, Z3, Z3
 	VMINPS       Z3, Z23, Z3
@@ -826,8 +795,7 @@ short2loop:
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z25, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z21, Z5, Z5
 	VMINPS       Z5, Z23, Z5
@@ -841,7 +809,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -856,10 +823,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -897,8 +864,7 @@ short4loop:
 	VBROADCASTSS 4(R9), Z15
 	VBROADCASTSS 8(R9), Z14
 	VBROADCASTSS 12(R9), Z13
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z16, Z0, Z0
 	VMINPS       Z0, Z20, Z0
@@ -907,8 +873,7 @@ short4loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z24, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z15, Z2, Z2
 	VMINPS       Z2, Z19, Z2
@@ -919,8 +884,7 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z14, Z3, Z3
 	VMINPS       Z3, Z18, Z3
@@ -929,8 +893,7 @@ short4loop:
 	VFNMADD231PS Z26, Z4, Z5
 	VFMADD231PS  Z22, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z13, Z5, Z5
 	VMINPS       Z5, Z17, Z5
@@ -944,7 +907,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -959,10 +921,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -985,8 +947,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
@@ -998,8 +959,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VPMOVZXWD    Y1, Z1
+	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z4
@@ -1013,8 +973,7 @@ laneloop:
 	VCVTPS2DQ    Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z31, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    64(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
@@ -1026,8 +985,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VPMOVZXWD    Y4, Z4
+	VPMOVZXWD    96(SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z7
@@ -1044,7 +1002,6 @@ laneloop:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXSB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -1059,10 +1016,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -1153,7 +1110,6 @@ lanetail:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXSB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -1168,10 +1124,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -1217,16 +1173,14 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VSUBPS     Z27, Z0, Z0
 	VDIVPS     Z28, Z0, Z0
 	VMAXPS     Z0, Z26, Z1
 	VMINPS     Z1, Z25, Z1
 	VCVTPS2DQ  Z1, Z1
-	VMOVUPS    32(SI), Y2
-	VPMOVZXWD  Y2, Z2
+	VPMOVZXWD  32(SI), Z2
 	VPSLLD     $0x10, Z2, Z2
 	VSUBPS     Z27, Z2, Z2
 	VDIVPS     Z28, Z2, Z2
@@ -1235,16 +1189,14 @@ grouploop:
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z1, Z1
 	VPADDSW    Z24, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VPMOVZXWD  Y3, Z3
+	VPMOVZXWD  64(SI), Z3
 	VPSLLD     $0x10, Z3, Z3
 	VSUBPS     Z27, Z3, Z3
 	VDIVPS     Z28, Z3, Z3
 	VMAXPS     Z3, Z26, Z4
 	VMINPS     Z4, Z25, Z4
 	VCVTPS2DQ  Z4, Z4
-	VMOVUPS    96(SI), Y5
-	VPMOVZXWD  Y5, Z5
+	VPMOVZXWD  96(SI), Z5
 	VPSLLD     $0x10, Z5, Z5
 	VSUBPS     Z27, Z5, Z5
 	VDIVPS     Z28, Z5, Z5
@@ -1256,7 +1208,6 @@ grouploop:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1271,10 +1222,10 @@ grouploop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -1329,7 +1280,6 @@ grouptail:
 	VPACKSSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXSB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -1344,10 +1294,10 @@ grouptail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -1381,16 +1331,14 @@ short2loop:
 	VCVTPS2DQ    Z23, Z0
 	VPSUBD       Z0, Z31, Z0
 	VPACKSSDW    Z0, Z0, Z19
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z26, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z22, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z26, Z2, Z2
 	VDIVPS       Z28, Z2, Z2
@@ -1399,16 +1347,14 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z20, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z25, Z3, Z3
 	VDIVPS       Z27, Z3, Z3
 	VMAXPS       Z3, Z23, Z4
 	VMINPS       Z4, Z21, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z25, Z5, Z5
 	VDIVPS       Z27, Z5, Z5
@@ -1420,7 +1366,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1435,10 +1380,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1486,16 +1431,14 @@ short4loop:
 	VCVTPS2DQ    Z17, Z1
 	VPSUBD       Z1, Z31, Z1
 	VPACKSSDW    Z1, Z0, Z11
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z24, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z16, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z23, Z2, Z2
 	VDIVPS       Z27, Z2, Z2
@@ -1504,16 +1447,14 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z12, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z22, Z3, Z3
 	VDIVPS       Z26, Z3, Z3
 	VMAXPS       Z3, Z18, Z4
 	VMINPS       Z4, Z14, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z21, Z5, Z5
 	VDIVPS       Z25, Z5, Z5
@@ -1525,7 +1466,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1540,10 +1480,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -1566,8 +1506,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VMOVUPS    (DX), Z1
 	VMOVUPS    (BX), Z2
@@ -1580,8 +1519,7 @@ laneloop:
 	VCVTPS2DQ  Z1, Z1
 	VCVTPS2DQ  Z3, Z3
 	VPSUBD     Z3, Z31, Z3
-	VMOVUPS    32(SI), Y2
-	VPMOVZXWD  Y2, Z2
+	VPMOVZXWD  32(SI), Z2
 	VPSLLD     $0x10, Z2, Z2
 	VMOVUPS    64(DX), Z4
 	VMOVUPS    64(BX), Z5
@@ -1597,8 +1535,7 @@ laneloop:
 	VPACKSSDW  Z4, Z1, Z1
 	VPACKSSDW  Z6, Z3, Z3
 	VPADDSW    Z3, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VPMOVZXWD  Y3, Z3
+	VPMOVZXWD  64(SI), Z3
 	VPSLLD     $0x10, Z3, Z3
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
@@ -1611,8 +1548,7 @@ laneloop:
 	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
 	VPSUBD     Z6, Z31, Z6
-	VMOVUPS    96(SI), Y5
-	VPMOVZXWD  Y5, Z5
+	VPMOVZXWD  96(SI), Z5
 	VPSLLD     $0x10, Z5, Z5
 	VMOVUPS    192(DX), Z7
 	VMOVUPS    192(BX), Z8
@@ -1631,7 +1567,6 @@ laneloop:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1646,10 +1581,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered5:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -1746,7 +1681,6 @@ lanetail:
 	VPACKSSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXSB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -1761,10 +1695,10 @@ lanetail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered6:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -1808,8 +1742,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMINPS       Z0, Z27, Z0
 	VMULPS       Z28, Z0, Z1
@@ -1817,8 +1750,7 @@ grouploop:
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z28, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMINPS       Z2, Z27, Z2
 	VMULPS       Z28, Z2, Z3
@@ -1828,8 +1760,7 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z26, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMINPS       Z3, Z27, Z3
 	VMULPS       Z28, Z3, Z4
@@ -1837,8 +1768,7 @@ grouploop:
 	VFNMADD231PS Z29, Z4, Z5
 	VFMADD231PS  Z28, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VMINPS       Z5, Z27, Z5
 	VMULPS       Z28, Z5, Z6
@@ -1851,7 +1781,6 @@ grouploop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1866,10 +1795,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -1928,7 +1857,6 @@ grouptail:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1943,10 +1871,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -1976,8 +1904,7 @@ short2loop:
 	VPACKSSDW    Z0, Z0, Z23
 	VBROADCASTSS 4(R9), Z0
 	VPACKSSDW    Z0, Z0, Z22
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMINPS       Z0, Z25, Z0
 	VMULPS       Z27, Z0, Z1
@@ -1985,8 +1912,7 @@ short2loop:
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMINPS       Z2, Z25, Z2
 	VMULPS       Z27, Z2, Z3
@@ -1996,8 +1922,7 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z23, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMINPS       Z3, Z24, Z3
 	VMULPS       Z26, Z3, Z4
@@ -2005,8 +1930,7 @@ short2loop:
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z26, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VMINPS       Z5, Z24, Z5
 	VMULPS       Z26, Z5, Z6
@@ -2019,7 +1943,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2034,10 +1957,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -2077,8 +2000,7 @@ short4loop:
 	VBROADCASTSS 8(R9), Z0
 	VBROADCASTSS 12(R9), Z1
 	VPACKSSDW    Z1, Z0, Z16
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMINPS       Z0, Z21, Z0
 	VMULPS       Z25, Z0, Z1
@@ -2086,8 +2008,7 @@ short4loop:
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z25, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMINPS       Z2, Z20, Z2
 	VMULPS       Z24, Z2, Z3
@@ -2097,8 +2018,7 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z17, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMINPS       Z3, Z19, Z3
 	VMULPS       Z23, Z3, Z4
@@ -2106,8 +2026,7 @@ short4loop:
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z23, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VMINPS       Z5, Z18, Z5
 	VMULPS       Z22, Z5, Z6
@@ -2120,7 +2039,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2135,10 +2053,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -2161,8 +2079,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
@@ -2173,8 +2090,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VPMOVZXWD    Y1, Z1
+	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z5
@@ -2188,8 +2104,7 @@ laneloop:
 	VPACKSSDW    Z6, Z3, Z3
 	VPACKSSDW    Z7, Z4, Z4
 	VPADDSW      Z4, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    64(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
@@ -2200,8 +2115,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VPMOVZXWD    Y4, Z4
+	VPMOVZXWD    96(SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z8
@@ -2218,7 +2132,6 @@ laneloop:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXUB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2233,10 +2146,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -2325,7 +2238,6 @@ lanetail:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXUB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2340,10 +2252,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -2386,8 +2298,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z25, Z0, Z0
 	VMINPS       Z0, Z26, Z0
@@ -2396,8 +2307,7 @@ grouploop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z25, Z2, Z2
 	VMINPS       Z2, Z26, Z2
@@ -2408,8 +2318,7 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z25, Z3, Z3
 	VMINPS       Z3, Z26, Z3
@@ -2418,8 +2327,7 @@ grouploop:
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z27, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z25, Z5, Z5
 	VMINPS       Z5, Z26, Z5
@@ -2433,7 +2341,6 @@ grouploop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2448,10 +2355,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -2514,7 +2421,6 @@ grouptail:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2529,10 +2435,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -2560,8 +2466,7 @@ short2loop:
 	VBROADCASTSS 4(R8), Z23
 	VBROADCASTSS (R9), Z22
 	VBROADCASTSS 4(R9), Z21
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z22, Z0, Z0
 	VMINPS       Z0, Z24, Z0
@@ -2570,8 +2475,7 @@ short2loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z22, Z2, Z2
 	VMINPS       Z2, Z24, Z2
@@ -2582,8 +2486,7 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z21, Z3, Z3
 	VMINPS       Z3, Z23, Z3
@@ -2592,8 +2495,7 @@ short2loop:
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z25, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z21, Z5, Z5
 	VMINPS       Z5, Z23, Z5
@@ -2607,7 +2509,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2622,10 +2523,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -2663,8 +2564,7 @@ short4loop:
 	VBROADCASTSS 4(R9), Z15
 	VBROADCASTSS 8(R9), Z14
 	VBROADCASTSS 12(R9), Z13
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z16, Z0, Z0
 	VMINPS       Z0, Z20, Z0
@@ -2673,8 +2573,7 @@ short4loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z24, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z15, Z2, Z2
 	VMINPS       Z2, Z19, Z2
@@ -2685,8 +2584,7 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z14, Z3, Z3
 	VMINPS       Z3, Z18, Z3
@@ -2695,8 +2593,7 @@ short4loop:
 	VFNMADD231PS Z26, Z4, Z5
 	VFMADD231PS  Z22, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z13, Z5, Z5
 	VMINPS       Z5, Z17, Z5
@@ -2710,7 +2607,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2725,10 +2621,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -2751,8 +2647,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
@@ -2764,8 +2659,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VPMOVZXWD    Y1, Z1
+	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z4
@@ -2779,8 +2673,7 @@ laneloop:
 	VCVTPS2DQ    Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z31, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    64(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
@@ -2792,8 +2685,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VPMOVZXWD    Y4, Z4
+	VPMOVZXWD    96(SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z7
@@ -2810,7 +2702,6 @@ laneloop:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXUB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2825,10 +2716,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -2919,7 +2810,6 @@ lanetail:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXUB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2934,10 +2824,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -2983,16 +2873,14 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VSUBPS     Z27, Z0, Z0
 	VDIVPS     Z28, Z0, Z0
 	VMAXPS     Z0, Z26, Z1
 	VMINPS     Z1, Z25, Z1
 	VCVTPS2DQ  Z1, Z1
-	VMOVUPS    32(SI), Y2
-	VPMOVZXWD  Y2, Z2
+	VPMOVZXWD  32(SI), Z2
 	VPSLLD     $0x10, Z2, Z2
 	VSUBPS     Z27, Z2, Z2
 	VDIVPS     Z28, Z2, Z2
@@ -3001,16 +2889,14 @@ grouploop:
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z1, Z1
 	VPADDSW    Z24, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VPMOVZXWD  Y3, Z3
+	VPMOVZXWD  64(SI), Z3
 	VPSLLD     $0x10, Z3, Z3
 	VSUBPS     Z27, Z3, Z3
 	VDIVPS     Z28, Z3, Z3
 	VMAXPS     Z3, Z26, Z4
 	VMINPS     Z4, Z25, Z4
 	VCVTPS2DQ  Z4, Z4
-	VMOVUPS    96(SI), Y5
-	VPMOVZXWD  Y5, Z5
+	VPMOVZXWD  96(SI), Z5
 	VPSLLD     $0x10, Z5, Z5
 	VSUBPS     Z27, Z5, Z5
 	VDIVPS     Z28, Z5, Z5
@@ -3022,7 +2908,6 @@ grouploop:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -3037,10 +2922,10 @@ grouploop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -3095,7 +2980,6 @@ grouptail:
 	VPACKUSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXUB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -3110,10 +2994,10 @@ grouptail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -3147,16 +3031,14 @@ short2loop:
 	VCVTPS2DQ    Z23, Z0
 	VPSUBD       Z0, Z31, Z0
 	VPACKSSDW    Z0, Z0, Z19
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z26, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z22, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z26, Z2, Z2
 	VDIVPS       Z28, Z2, Z2
@@ -3165,16 +3047,14 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z20, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z25, Z3, Z3
 	VDIVPS       Z27, Z3, Z3
 	VMAXPS       Z3, Z23, Z4
 	VMINPS       Z4, Z21, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z25, Z5, Z5
 	VDIVPS       Z27, Z5, Z5
@@ -3186,7 +3066,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -3201,10 +3080,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -3252,16 +3131,14 @@ short4loop:
 	VCVTPS2DQ    Z17, Z1
 	VPSUBD       Z1, Z31, Z1
 	VPACKSSDW    Z1, Z0, Z11
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z24, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z16, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VPMOVZXWD    Y2, Z2
+	VPMOVZXWD    32(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VSUBPS       Z23, Z2, Z2
 	VDIVPS       Z27, Z2, Z2
@@ -3270,16 +3147,14 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z12, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VPMOVZXWD    Y3, Z3
+	VPMOVZXWD    64(SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VSUBPS       Z22, Z3, Z3
 	VDIVPS       Z26, Z3, Z3
 	VMAXPS       Z3, Z18, Z4
 	VMINPS       Z4, Z14, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VPMOVZXWD    Y5, Z5
+	VPMOVZXWD    96(SI), Z5
 	VPSLLD       $0x10, Z5, Z5
 	VSUBPS       Z21, Z5, Z5
 	VDIVPS       Z25, Z5, Z5
@@ -3291,7 +3166,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -3306,10 +3180,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -3332,8 +3206,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VMOVUPS    (DX), Z1
 	VMOVUPS    (BX), Z2
@@ -3346,8 +3219,7 @@ laneloop:
 	VCVTPS2DQ  Z1, Z1
 	VCVTPS2DQ  Z3, Z3
 	VPSUBD     Z3, Z31, Z3
-	VMOVUPS    32(SI), Y2
-	VPMOVZXWD  Y2, Z2
+	VPMOVZXWD  32(SI), Z2
 	VPSLLD     $0x10, Z2, Z2
 	VMOVUPS    64(DX), Z4
 	VMOVUPS    64(BX), Z5
@@ -3363,8 +3235,7 @@ laneloop:
 	VPACKSSDW  Z4, Z1, Z1
 	VPACKSSDW  Z6, Z3, Z3
 	VPADDSW    Z3, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VPMOVZXWD  Y3, Z3
+	VPMOVZXWD  64(SI), Z3
 	VPSLLD     $0x10, Z3, Z3
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
@@ -3377,8 +3248,7 @@ laneloop:
 	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
 	VPSUBD     Z6, Z31, Z6
-	VMOVUPS    96(SI), Y5
-	VPMOVZXWD  Y5, Z5
+	VPMOVZXWD  96(SI), Z5
 	VPSLLD     $0x10, Z5, Z5
 	VMOVUPS    192(DX), Z7
 	VMOVUPS    192(BX), Z8
@@ -3397,7 +3267,6 @@ laneloop:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -3412,10 +3281,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered5:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -3512,7 +3381,6 @@ lanetail:
 	VPACKUSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXUB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -3527,10 +3395,10 @@ lanetail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered6:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 
 laneend:
 	VZEROUPPER

@@ -9,9 +9,9 @@
 TEXT ·QuantizeInt8F16AVX2(SB), $608-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y0 Narrow16, Y15 NarrowS8
-	// per group: Y14 recip, Y13 Narrow16
-	// loaded at each use: scale, hi, zeroPoint, least, table
-	// vector registers in use at once: 15
+	// per group: Y14 recip, Y13 hi, Y12 Narrow16
+	// loaded at each use: scale, zeroPoint, least, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -32,78 +32,70 @@ TEXT ·QuantizeInt8F16AVX2(SB), $608-72
 
 groups:
 	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y13
+	VPACKSSDW    Y1, Y0, Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VCVTPH2PS    (SI), Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VCVTPH2PS    16(SI), Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VPADDSW      Y12, Y1, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VCVTPH2PS    48(SI), Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -175,70 +167,61 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VCVTPH2PS    32(SP), Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VCVTPH2PS    X2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VCVTPH2PS    48(SP), Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VCVTPH2PS    X3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VPADDSW      Y12, Y1, Y1
+	VCVTPH2PS    64(SP), Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VCVTPH2PS    X5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VCVTPH2PS    80(SP), Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -302,76 +285,69 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
+	VPACKSSDW    Y1, Y0, Y10
 	VBROADCASTSS 4(R9), Y0
 	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VPACKSSDW    Y1, Y0, Y9
+	VCVTPH2PS    (SI), Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VCVTPH2PS    16(SI), Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VPADDSW      Y10, Y1, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMINPS       Y3, Y11, Y3
 	VMULPS       Y13, Y3, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VCVTPH2PS    48(SI), Y5
+	VMINPS       Y5, Y11, Y5
 	VMULPS       Y13, Y5, Y6
 	VBROADCASTSS 4(DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y9, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -394,8 +370,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
@@ -405,8 +380,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    16(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y5
 	VMOVUPS      32(R8), Y6
@@ -419,8 +393,7 @@ laneloop:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    32(SI), Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
 	VMOVUPS      64(R8), Y6
@@ -430,8 +403,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    48(SI), Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y8
 	VMOVUPS      96(R8), Y9
@@ -449,25 +421,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -879,8 +850,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
@@ -890,8 +860,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y5
 	VMOVUPS      384(SP), Y6
@@ -904,8 +873,7 @@ piece39:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    64(SP), Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
 	VMOVUPS      416(SP), Y6
@@ -915,8 +883,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    80(SP), Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y8
 	VMOVUPS      448(SP), Y9
@@ -934,25 +901,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -1006,7 +972,7 @@ TEXT ·QuantizeMinvalInt8F16AVX2(SB), $608-72
 	// per call: Y15 Narrow16, Y14 NarrowS8
 	// per group: Y13 recip, Y12 minval
 	// loaded at each use: scale, hi, least, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1033,8 +999,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMINPS       Y0, Y1, Y0
@@ -1043,8 +1008,7 @@ grouploop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
 	VMINPS       Y2, Y3, Y2
@@ -1055,8 +1019,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
 	VMINPS       Y3, Y4, Y3
@@ -1065,8 +1028,7 @@ grouploop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VMINPS       Y5, Y6, Y5
@@ -1082,25 +1044,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -1172,8 +1133,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMINPS       Y0, Y1, Y0
@@ -1182,8 +1142,7 @@ piece6:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    48(SP), Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
 	VMINPS       Y2, Y3, Y2
@@ -1194,8 +1153,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    64(SP), Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
 	VMINPS       Y3, Y4, Y3
@@ -1204,8 +1162,7 @@ piece6:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    80(SP), Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VMINPS       Y5, Y6, Y5
@@ -1221,25 +1178,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -1305,8 +1261,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11
 	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VSUBPS       Y11, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMINPS       Y0, Y1, Y0
@@ -1315,8 +1270,7 @@ short2loop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VSUBPS       Y11, Y2, Y2
 	VBROADCASTSS (R8), Y3
 	VMINPS       Y2, Y3, Y2
@@ -1327,8 +1281,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS 4(R8), Y4
 	VMINPS       Y3, Y4, Y3
@@ -1337,8 +1290,7 @@ short2loop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y12, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VSUBPS       Y10, Y5, Y5
 	VBROADCASTSS 4(R8), Y6
 	VMINPS       Y5, Y6, Y5
@@ -1354,25 +1306,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1395,8 +1346,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
@@ -1407,8 +1357,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    16(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y4
 	VMOVUPS      32(R8), Y5
@@ -1421,8 +1370,7 @@ laneloop:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    32(SI), Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
 	VMOVUPS      64(R8), Y6
@@ -1433,8 +1381,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    48(SI), Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y7
 	VMOVUPS      96(R8), Y8
@@ -1452,25 +1399,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -1882,8 +1828,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
@@ -1894,8 +1839,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y4
 	VMOVUPS      384(SP), Y5
@@ -1908,8 +1852,7 @@ piece39:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    64(SP), Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
 	VMOVUPS      416(SP), Y6
@@ -1920,8 +1863,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    80(SP), Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y7
 	VMOVUPS      448(SP), Y8
@@ -1939,25 +1881,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -2011,7 +1952,7 @@ TEXT ·QuantizeAnyInt8F16AVX2(SB), $608-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2040,8 +1981,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
@@ -2050,8 +1990,7 @@ grouploop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
@@ -2062,8 +2001,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -2072,8 +2010,7 @@ grouploop:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
@@ -2089,25 +2026,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -2179,8 +2115,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
@@ -2189,8 +2124,7 @@ piece6:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    48(SP), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
@@ -2201,8 +2135,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    64(SP), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -2211,8 +2144,7 @@ piece6:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    80(SP), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
@@ -2228,25 +2160,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -2316,8 +2247,7 @@ short2loop:
 	VCVTPS2DQ    Y12, Y0
 	VPSUBD       Y0, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y10
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
@@ -2326,8 +2256,7 @@ short2loop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
@@ -2338,8 +2267,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y11, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS 4(BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS 4(DX), Y4
@@ -2348,8 +2276,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VBROADCASTSS 4(BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS 4(DX), Y6
@@ -2365,25 +2292,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -2406,8 +2332,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS (SI), Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
 	VMOVUPS   (R8), Y3
@@ -2419,8 +2344,7 @@ laneloop:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   16(SI), X2
-	VCVTPH2PS X2, Y2
+	VCVTPH2PS 16(SI), Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
 	VMOVUPS   32(R8), Y6
@@ -2435,8 +2359,7 @@ laneloop:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   32(SI), X3
-	VCVTPH2PS X3, Y3
+	VCVTPH2PS 32(SI), Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
 	VMOVUPS   64(R8), Y6
@@ -2448,8 +2371,7 @@ laneloop:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   48(SI), X5
-	VCVTPH2PS X5, Y5
+	VCVTPH2PS 48(SI), Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
 	VMOVUPS   96(R8), Y9
@@ -2469,25 +2391,24 @@ laneloop:
 	VPERMD    Y1, Y6, Y1
 	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -2899,8 +2820,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS   32(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 32(SP), Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
 	VMOVUPS   352(SP), Y3
@@ -2912,8 +2832,7 @@ piece39:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   48(SP), X2
-	VCVTPH2PS X2, Y2
+	VCVTPH2PS 48(SP), Y2
 	VMOVUPS   128(SP), Y4
 	VMOVUPS   256(SP), Y5
 	VMOVUPS   384(SP), Y6
@@ -2928,8 +2847,7 @@ piece39:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   64(SP), X3
-	VCVTPH2PS X3, Y3
+	VCVTPH2PS 64(SP), Y3
 	VMOVUPS   160(SP), Y4
 	VMOVUPS   288(SP), Y5
 	VMOVUPS   416(SP), Y6
@@ -2941,8 +2859,7 @@ piece39:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   80(SP), X5
-	VCVTPH2PS X5, Y5
+	VCVTPH2PS 80(SP), Y5
 	VMOVUPS   192(SP), Y7
 	VMOVUPS   320(SP), Y8
 	VMOVUPS   448(SP), Y9
@@ -2962,25 +2879,24 @@ piece39:
 	VPERMD    Y1, Y6, Y1
 	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -3032,9 +2948,9 @@ laneend:
 TEXT ·QuantizeUint8F16AVX2(SB), $608-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y0 Narrow16, Y15 NarrowU8
-	// per group: Y14 recip, Y13 Narrow16
-	// loaded at each use: scale, hi, zeroPoint, least, table
-	// vector registers in use at once: 15
+	// per group: Y14 recip, Y13 hi, Y12 Narrow16
+	// loaded at each use: scale, zeroPoint, least, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3055,78 +2971,70 @@ TEXT ·QuantizeUint8F16AVX2(SB), $608-72
 
 groups:
 	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y13
+	VPACKSSDW    Y1, Y0, Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VCVTPH2PS    (SI), Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VCVTPH2PS    16(SI), Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VPADDSW      Y12, Y1, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VCVTPH2PS    48(SI), Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -3198,70 +3106,61 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VCVTPH2PS    32(SP), Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VCVTPH2PS    X2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VCVTPH2PS    48(SP), Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VCVTPH2PS    X3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VPADDSW      Y12, Y1, Y1
+	VCVTPH2PS    64(SP), Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VCVTPH2PS    X5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VCVTPH2PS    80(SP), Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -3325,76 +3224,69 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
+	VPACKSSDW    Y1, Y0, Y10
 	VBROADCASTSS 4(R9), Y0
 	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VPACKSSDW    Y1, Y0, Y9
+	VCVTPH2PS    (SI), Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VCVTPH2PS    16(SI), Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VPADDSW      Y10, Y1, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMINPS       Y3, Y11, Y3
 	VMULPS       Y13, Y3, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VCVTPH2PS    48(SI), Y5
+	VMINPS       Y5, Y11, Y5
 	VMULPS       Y13, Y5, Y6
 	VBROADCASTSS 4(DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y9, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -3417,8 +3309,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
@@ -3428,8 +3319,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    16(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y5
 	VMOVUPS      32(R8), Y6
@@ -3442,8 +3332,7 @@ laneloop:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    32(SI), Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
 	VMOVUPS      64(R8), Y6
@@ -3453,8 +3342,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    48(SI), Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y8
 	VMOVUPS      96(R8), Y9
@@ -3472,25 +3360,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -3902,8 +3789,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
@@ -3913,8 +3799,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y5
 	VMOVUPS      384(SP), Y6
@@ -3927,8 +3812,7 @@ piece39:
 	VPACKSSDW    Y6, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPADDSW      Y4, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    64(SP), Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
 	VMOVUPS      416(SP), Y6
@@ -3938,8 +3822,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    80(SP), Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y8
 	VMOVUPS      448(SP), Y9
@@ -3957,25 +3840,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -4029,7 +3911,7 @@ TEXT ·QuantizeMinvalUint8F16AVX2(SB), $608-72
 	// per call: Y15 Narrow16, Y14 NarrowU8
 	// per group: Y13 recip, Y12 minval
 	// loaded at each use: scale, hi, least, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4056,8 +3938,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMINPS       Y0, Y1, Y0
@@ -4066,8 +3947,7 @@ grouploop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
 	VMINPS       Y2, Y3, Y2
@@ -4078,8 +3958,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
 	VMINPS       Y3, Y4, Y3
@@ -4088,8 +3967,7 @@ grouploop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VMINPS       Y5, Y6, Y5
@@ -4105,25 +3983,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -4195,8 +4072,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMINPS       Y0, Y1, Y0
@@ -4205,8 +4081,7 @@ piece6:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    48(SP), Y2
 	VSUBPS       Y12, Y2, Y2
 	VBROADCASTSS (R8), Y3
 	VMINPS       Y2, Y3, Y2
@@ -4217,8 +4092,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    64(SP), Y3
 	VSUBPS       Y12, Y3, Y3
 	VBROADCASTSS (R8), Y4
 	VMINPS       Y3, Y4, Y3
@@ -4227,8 +4101,7 @@ piece6:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    80(SP), Y5
 	VSUBPS       Y12, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VMINPS       Y5, Y6, Y5
@@ -4244,25 +4117,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -4328,8 +4200,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11
 	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VSUBPS       Y11, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMINPS       Y0, Y1, Y0
@@ -4338,8 +4209,7 @@ short2loop:
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VSUBPS       Y11, Y2, Y2
 	VBROADCASTSS (R8), Y3
 	VMINPS       Y2, Y3, Y2
@@ -4350,8 +4220,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y15, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS 4(R8), Y4
 	VMINPS       Y3, Y4, Y3
@@ -4360,8 +4229,7 @@ short2loop:
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y12, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VSUBPS       Y10, Y5, Y5
 	VBROADCASTSS 4(R8), Y6
 	VMINPS       Y5, Y6, Y5
@@ -4377,25 +4245,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -4418,8 +4285,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
@@ -4430,8 +4296,7 @@ laneloop:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      16(SI), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    16(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(BX), Y4
 	VMOVUPS      32(R8), Y5
@@ -4444,8 +4309,7 @@ laneloop:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      32(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    32(SI), Y2
 	VMOVUPS      64(DX), Y4
 	VMOVUPS      64(BX), Y5
 	VMOVUPS      64(R8), Y6
@@ -4456,8 +4320,7 @@ laneloop:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      48(SI), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    48(SI), Y4
 	VMOVUPS      96(DX), Y5
 	VMOVUPS      96(BX), Y7
 	VMOVUPS      96(R8), Y8
@@ -4475,25 +4338,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -4905,8 +4767,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
@@ -4917,8 +4778,7 @@ piece39:
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      48(SP), X1
-	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y4
 	VMOVUPS      384(SP), Y5
@@ -4931,8 +4791,7 @@ piece39:
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y15, Y3, Y3
-	VMOVUPS      64(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    64(SP), Y2
 	VMOVUPS      160(SP), Y4
 	VMOVUPS      288(SP), Y5
 	VMOVUPS      416(SP), Y6
@@ -4943,8 +4802,7 @@ piece39:
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      80(SP), X4
-	VCVTPH2PS    X4, Y4
+	VCVTPH2PS    80(SP), Y4
 	VMOVUPS      192(SP), Y5
 	VMOVUPS      320(SP), Y7
 	VMOVUPS      448(SP), Y8
@@ -4962,25 +4820,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -5034,7 +4891,7 @@ TEXT ·QuantizeAnyUint8F16AVX2(SB), $608-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowU8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5063,8 +4920,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
@@ -5073,8 +4929,7 @@ grouploop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
@@ -5085,8 +4940,7 @@ grouploop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -5095,8 +4949,7 @@ grouploop:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
@@ -5112,25 +4965,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	SUBQ    $+32, R10
@@ -5202,8 +5054,7 @@ piece5:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece6:
-	VMOVUPS      32(SP), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    32(SP), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
@@ -5212,8 +5063,7 @@ piece6:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      48(SP), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    48(SP), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
@@ -5224,8 +5074,7 @@ piece6:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y12, Y1, Y1
-	VMOVUPS      64(SP), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    64(SP), Y3
 	VBROADCASTSS (BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -5234,8 +5083,7 @@ piece6:
 	VBROADCASTSS (R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      80(SP), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    80(SP), Y5
 	VBROADCASTSS (BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS (DX), Y6
@@ -5251,25 +5099,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -5339,8 +5186,7 @@ short2loop:
 	VCVTPS2DQ    Y12, Y0
 	VPSUBD       Y0, Y15, Y0
 	VPACKSSDW    Y0, Y0, Y10
-	VMOVUPS      (SI), X0
-	VCVTPH2PS    X0, Y0
+	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (BX), Y1
 	VSUBPS       Y1, Y0, Y0
 	VBROADCASTSS (DX), Y1
@@ -5349,8 +5195,7 @@ short2loop:
 	VBROADCASTSS (R9), Y2
 	VMINPS       Y1, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      16(SI), X2
-	VCVTPH2PS    X2, Y2
+	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (BX), Y3
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS (DX), Y3
@@ -5361,8 +5206,7 @@ short2loop:
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y11, Y1, Y1
-	VMOVUPS      32(SI), X3
-	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS 4(BX), Y4
 	VSUBPS       Y4, Y3, Y3
 	VBROADCASTSS 4(DX), Y4
@@ -5371,8 +5215,7 @@ short2loop:
 	VBROADCASTSS 4(R9), Y5
 	VMINPS       Y4, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      48(SI), X5
-	VCVTPH2PS    X5, Y5
+	VCVTPH2PS    48(SI), Y5
 	VBROADCASTSS 4(BX), Y6
 	VSUBPS       Y6, Y5, Y5
 	VBROADCASTSS 4(DX), Y6
@@ -5388,25 +5231,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -5429,8 +5271,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS (SI), Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
 	VMOVUPS   (R8), Y3
@@ -5442,8 +5283,7 @@ laneloop:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   16(SI), X2
-	VCVTPH2PS X2, Y2
+	VCVTPH2PS 16(SI), Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
 	VMOVUPS   32(R8), Y6
@@ -5458,8 +5298,7 @@ laneloop:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   32(SI), X3
-	VCVTPH2PS X3, Y3
+	VCVTPH2PS 32(SI), Y3
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
 	VMOVUPS   64(R8), Y6
@@ -5471,8 +5310,7 @@ laneloop:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   48(SI), X5
-	VCVTPH2PS X5, Y5
+	VCVTPH2PS 48(SI), Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
 	VMOVUPS   96(R8), Y9
@@ -5492,25 +5330,24 @@ laneloop:
 	VPERMD    Y1, Y6, Y1
 	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -5922,8 +5759,7 @@ piece38:
 	MOVL  CX, 480(SP)(AX*1)
 
 piece39:
-	VMOVUPS   32(SP), X0
-	VCVTPH2PS X0, Y0
+	VCVTPH2PS 32(SP), Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
 	VMOVUPS   352(SP), Y3
@@ -5935,8 +5771,7 @@ piece39:
 	VCVTPS2DQ Y1, Y1
 	VCVTPS2DQ Y3, Y3
 	VPSUBD    Y3, Y15, Y3
-	VMOVUPS   48(SP), X2
-	VCVTPH2PS X2, Y2
+	VCVTPH2PS 48(SP), Y2
 	VMOVUPS   128(SP), Y4
 	VMOVUPS   256(SP), Y5
 	VMOVUPS   384(SP), Y6
@@ -5951,8 +5786,7 @@ piece39:
 	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
 	VPADDSW   Y3, Y1, Y1
-	VMOVUPS   64(SP), X3
-	VCVTPH2PS X3, Y3
+	VCVTPH2PS 64(SP), Y3
 	VMOVUPS   160(SP), Y4
 	VMOVUPS   288(SP), Y5
 	VMOVUPS   416(SP), Y6
@@ -5964,8 +5798,7 @@ piece39:
 	VCVTPS2DQ Y4, Y4
 	VCVTPS2DQ Y6, Y6
 	VPSUBD    Y6, Y15, Y6
-	VMOVUPS   80(SP), X5
-	VCVTPH2PS X5, Y5
+	VCVTPH2PS 80(SP), Y5
 	VMOVUPS   192(SP), Y7
 	VMOVUPS   320(SP), Y8
 	VMOVUPS   448(SP), Y9
@@ -5985,25 +5818,24 @@ piece39:
 	VPERMD    Y1, Y6, Y1
 	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX

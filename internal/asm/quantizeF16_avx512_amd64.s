@@ -42,16 +42,14 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMINPS       Z0, Z27, Z0
 	VMULPS       Z28, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z28, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VMINPS       Z2, Z27, Z2
 	VMULPS       Z28, Z2, Z3
 	VMOVAPS      Z2, Z4
@@ -60,16 +58,14 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z26, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VMINPS       Z3, Z27, Z3
 	VMULPS       Z28, Z3, Z4
 	VMOVAPS      Z3, Z5
 	VFNMADD231PS Z29, Z4, Z5
 	VFMADD231PS  Z28, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VMINPS       Z5, Z27, Z5
 	VMULPS       Z28, Z5, Z6
 	VMOVAPS      Z5, Z7
@@ -81,7 +77,6 @@ grouploop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -96,10 +91,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -154,7 +149,6 @@ grouptail:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -169,10 +163,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -202,16 +196,14 @@ short2loop:
 	VPACKSSDW    Z0, Z0, Z23
 	VBROADCASTSS 4(R9), Z0
 	VPACKSSDW    Z0, Z0, Z22
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMINPS       Z0, Z25, Z0
 	VMULPS       Z27, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VMINPS       Z2, Z25, Z2
 	VMULPS       Z27, Z2, Z3
 	VMOVAPS      Z2, Z4
@@ -220,16 +212,14 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z23, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VMINPS       Z3, Z24, Z3
 	VMULPS       Z26, Z3, Z4
 	VMOVAPS      Z3, Z5
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z26, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VMINPS       Z5, Z24, Z5
 	VMULPS       Z26, Z5, Z6
 	VMOVAPS      Z5, Z7
@@ -241,7 +231,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -256,10 +245,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -299,16 +288,14 @@ short4loop:
 	VBROADCASTSS 8(R9), Z0
 	VBROADCASTSS 12(R9), Z1
 	VPACKSSDW    Z1, Z0, Z16
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMINPS       Z0, Z21, Z0
 	VMULPS       Z25, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z25, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VMINPS       Z2, Z20, Z2
 	VMULPS       Z24, Z2, Z3
 	VMOVAPS      Z2, Z4
@@ -317,16 +304,14 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z17, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VMINPS       Z3, Z19, Z3
 	VMULPS       Z23, Z3, Z4
 	VMOVAPS      Z3, Z5
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z23, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VMINPS       Z5, Z18, Z5
 	VMULPS       Z22, Z5, Z6
 	VMOVAPS      Z5, Z7
@@ -338,7 +323,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -353,10 +337,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -379,8 +363,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -390,8 +373,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VCVTPH2PS    Y1, Z1
+	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z5
 	VMOVUPS      64(R8), Z6
@@ -404,8 +386,7 @@ laneloop:
 	VPACKSSDW    Z6, Z3, Z3
 	VPACKSSDW    Z7, Z4, Z4
 	VPADDSW      Z4, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
 	VMOVUPS      128(R8), Z6
@@ -415,8 +396,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VCVTPH2PS    Y4, Z4
+	VCVTPH2PS    96(SI), Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z8
 	VMOVUPS      192(R8), Z9
@@ -432,7 +412,6 @@ laneloop:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXSB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -447,10 +426,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -535,7 +514,6 @@ lanetail:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXSB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -550,10 +528,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -596,8 +574,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z25, Z0, Z0
 	VMINPS       Z0, Z26, Z0
 	VMULPS       Z27, Z0, Z1
@@ -605,8 +582,7 @@ grouploop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z25, Z2, Z2
 	VMINPS       Z2, Z26, Z2
 	VMULPS       Z27, Z2, Z3
@@ -616,8 +592,7 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z25, Z3, Z3
 	VMINPS       Z3, Z26, Z3
 	VMULPS       Z27, Z3, Z4
@@ -625,8 +600,7 @@ grouploop:
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z27, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z25, Z5, Z5
 	VMINPS       Z5, Z26, Z5
 	VMULPS       Z27, Z5, Z6
@@ -639,7 +613,6 @@ grouploop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -654,10 +627,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -716,7 +689,6 @@ grouptail:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -731,10 +703,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -762,8 +734,7 @@ short2loop:
 	VBROADCASTSS 4(R8), Z23
 	VBROADCASTSS (R9), Z22
 	VBROADCASTSS 4(R9), Z21
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z22, Z0, Z0
 	VMINPS       Z0, Z24, Z0
 	VMULPS       Z26, Z0, Z1
@@ -771,8 +742,7 @@ short2loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z22, Z2, Z2
 	VMINPS       Z2, Z24, Z2
 	VMULPS       Z26, Z2, Z3
@@ -782,8 +752,7 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z21, Z3, Z3
 	VMINPS       Z3, Z23, Z3
 	VMULPS       Z25, Z3, Z4
@@ -791,8 +760,7 @@ short2loop:
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z25, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z21, Z5, Z5
 	VMINPS       Z5, Z23, Z5
 	VMULPS       Z25, Z5, Z6
@@ -805,7 +773,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -820,10 +787,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -861,8 +828,7 @@ short4loop:
 	VBROADCASTSS 4(R9), Z15
 	VBROADCASTSS 8(R9), Z14
 	VBROADCASTSS 12(R9), Z13
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z16, Z0, Z0
 	VMINPS       Z0, Z20, Z0
 	VMULPS       Z24, Z0, Z1
@@ -870,8 +836,7 @@ short4loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z24, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z15, Z2, Z2
 	VMINPS       Z2, Z19, Z2
 	VMULPS       Z23, Z2, Z3
@@ -881,8 +846,7 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z14, Z3, Z3
 	VMINPS       Z3, Z18, Z3
 	VMULPS       Z22, Z3, Z4
@@ -890,8 +854,7 @@ short4loop:
 	VFNMADD231PS Z26, Z4, Z5
 	VFMADD231PS  Z22, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z13, Z5, Z5
 	VMINPS       Z5, Z17, Z5
 	VMULPS       Z21, Z5, Z6
@@ -904,7 +867,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -919,10 +881,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -945,8 +907,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -957,8 +918,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VCVTPH2PS    Y1, Z1
+	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z4
 	VMOVUPS      64(R8), Z5
@@ -971,8 +931,7 @@ laneloop:
 	VCVTPS2DQ    Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z31, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
 	VMOVUPS      128(R8), Z6
@@ -983,8 +942,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VCVTPH2PS    Y4, Z4
+	VCVTPH2PS    96(SI), Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z7
 	VMOVUPS      192(R8), Z8
@@ -1000,7 +958,6 @@ laneloop:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXSB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -1015,10 +972,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -1105,7 +1062,6 @@ lanetail:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXSB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -1120,10 +1076,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -1169,15 +1125,13 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  (SI), Z0
 	VSUBPS     Z27, Z0, Z0
 	VDIVPS     Z28, Z0, Z0
 	VMAXPS     Z0, Z26, Z1
 	VMINPS     Z1, Z25, Z1
 	VCVTPS2DQ  Z1, Z1
-	VMOVUPS    32(SI), Y2
-	VCVTPH2PS  Y2, Z2
+	VCVTPH2PS  32(SI), Z2
 	VSUBPS     Z27, Z2, Z2
 	VDIVPS     Z28, Z2, Z2
 	VMAXPS     Z2, Z26, Z3
@@ -1185,15 +1139,13 @@ grouploop:
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z1, Z1
 	VPADDSW    Z24, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VCVTPH2PS  Y3, Z3
+	VCVTPH2PS  64(SI), Z3
 	VSUBPS     Z27, Z3, Z3
 	VDIVPS     Z28, Z3, Z3
 	VMAXPS     Z3, Z26, Z4
 	VMINPS     Z4, Z25, Z4
 	VCVTPS2DQ  Z4, Z4
-	VMOVUPS    96(SI), Y5
-	VCVTPH2PS  Y5, Z5
+	VCVTPH2PS  96(SI), Z5
 	VSUBPS     Z27, Z5, Z5
 	VDIVPS     Z28, Z5, Z5
 	VMAXPS     Z5, Z26, Z6
@@ -1204,7 +1156,6 @@ grouploop:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1219,10 +1170,10 @@ grouploop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -1273,7 +1224,6 @@ grouptail:
 	VPACKSSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXSB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -1288,10 +1238,10 @@ grouptail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -1325,15 +1275,13 @@ short2loop:
 	VCVTPS2DQ    Z23, Z0
 	VPSUBD       Z0, Z31, Z0
 	VPACKSSDW    Z0, Z0, Z19
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z26, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z22, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z26, Z2, Z2
 	VDIVPS       Z28, Z2, Z2
 	VMAXPS       Z2, Z24, Z3
@@ -1341,15 +1289,13 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z20, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z25, Z3, Z3
 	VDIVPS       Z27, Z3, Z3
 	VMAXPS       Z3, Z23, Z4
 	VMINPS       Z4, Z21, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z25, Z5, Z5
 	VDIVPS       Z27, Z5, Z5
 	VMAXPS       Z5, Z23, Z6
@@ -1360,7 +1306,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1375,10 +1320,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1426,15 +1371,13 @@ short4loop:
 	VCVTPS2DQ    Z17, Z1
 	VPSUBD       Z1, Z31, Z1
 	VPACKSSDW    Z1, Z0, Z11
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z24, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z16, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z23, Z2, Z2
 	VDIVPS       Z27, Z2, Z2
 	VMAXPS       Z2, Z19, Z3
@@ -1442,15 +1385,13 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z12, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z22, Z3, Z3
 	VDIVPS       Z26, Z3, Z3
 	VMAXPS       Z3, Z18, Z4
 	VMINPS       Z4, Z14, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z21, Z5, Z5
 	VDIVPS       Z25, Z5, Z5
 	VMAXPS       Z5, Z17, Z6
@@ -1461,7 +1402,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1476,10 +1416,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -1502,8 +1442,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  (SI), Z0
 	VMOVUPS    (DX), Z1
 	VMOVUPS    (BX), Z2
 	VMOVUPS    (R8), Z3
@@ -1515,8 +1454,7 @@ laneloop:
 	VCVTPS2DQ  Z1, Z1
 	VCVTPS2DQ  Z3, Z3
 	VPSUBD     Z3, Z31, Z3
-	VMOVUPS    32(SI), Y2
-	VCVTPH2PS  Y2, Z2
+	VCVTPH2PS  32(SI), Z2
 	VMOVUPS    64(DX), Z4
 	VMOVUPS    64(BX), Z5
 	VMOVUPS    64(R8), Z6
@@ -1531,8 +1469,7 @@ laneloop:
 	VPACKSSDW  Z4, Z1, Z1
 	VPACKSSDW  Z6, Z3, Z3
 	VPADDSW    Z3, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VCVTPH2PS  Y3, Z3
+	VCVTPH2PS  64(SI), Z3
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
 	VMOVUPS    128(R8), Z6
@@ -1544,8 +1481,7 @@ laneloop:
 	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
 	VPSUBD     Z6, Z31, Z6
-	VMOVUPS    96(SI), Y5
-	VCVTPH2PS  Y5, Z5
+	VCVTPH2PS  96(SI), Z5
 	VMOVUPS    192(DX), Z7
 	VMOVUPS    192(BX), Z8
 	VMOVUPS    192(R8), Z9
@@ -1563,7 +1499,6 @@ laneloop:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1578,10 +1513,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered5:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -1674,7 +1609,6 @@ lanetail:
 	VPACKSSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXSB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -1689,10 +1623,10 @@ lanetail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered6:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -1736,16 +1670,14 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMINPS       Z0, Z27, Z0
 	VMULPS       Z28, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z28, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VMINPS       Z2, Z27, Z2
 	VMULPS       Z28, Z2, Z3
 	VMOVAPS      Z2, Z4
@@ -1754,16 +1686,14 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z26, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VMINPS       Z3, Z27, Z3
 	VMULPS       Z28, Z3, Z4
 	VMOVAPS      Z3, Z5
 	VFNMADD231PS Z29, Z4, Z5
 	VFMADD231PS  Z28, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VMINPS       Z5, Z27, Z5
 	VMULPS       Z28, Z5, Z6
 	VMOVAPS      Z5, Z7
@@ -1775,7 +1705,6 @@ grouploop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1790,10 +1719,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -1848,7 +1777,6 @@ grouptail:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1863,10 +1791,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -1896,16 +1824,14 @@ short2loop:
 	VPACKSSDW    Z0, Z0, Z23
 	VBROADCASTSS 4(R9), Z0
 	VPACKSSDW    Z0, Z0, Z22
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMINPS       Z0, Z25, Z0
 	VMULPS       Z27, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VMINPS       Z2, Z25, Z2
 	VMULPS       Z27, Z2, Z3
 	VMOVAPS      Z2, Z4
@@ -1914,16 +1840,14 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z23, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VMINPS       Z3, Z24, Z3
 	VMULPS       Z26, Z3, Z4
 	VMOVAPS      Z3, Z5
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z26, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VMINPS       Z5, Z24, Z5
 	VMULPS       Z26, Z5, Z6
 	VMOVAPS      Z5, Z7
@@ -1935,7 +1859,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1950,10 +1873,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1993,16 +1916,14 @@ short4loop:
 	VBROADCASTSS 8(R9), Z0
 	VBROADCASTSS 12(R9), Z1
 	VPACKSSDW    Z1, Z0, Z16
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMINPS       Z0, Z21, Z0
 	VMULPS       Z25, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z29, Z1, Z2
 	VFMADD231PS  Z25, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VMINPS       Z2, Z20, Z2
 	VMULPS       Z24, Z2, Z3
 	VMOVAPS      Z2, Z4
@@ -2011,16 +1932,14 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z17, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VMINPS       Z3, Z19, Z3
 	VMULPS       Z23, Z3, Z4
 	VMOVAPS      Z3, Z5
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z23, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VMINPS       Z5, Z18, Z5
 	VMULPS       Z22, Z5, Z6
 	VMOVAPS      Z5, Z7
@@ -2032,7 +1951,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2047,10 +1965,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -2073,8 +1991,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -2084,8 +2001,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VCVTPH2PS    Y1, Z1
+	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z5
 	VMOVUPS      64(R8), Z6
@@ -2098,8 +2014,7 @@ laneloop:
 	VPACKSSDW    Z6, Z3, Z3
 	VPACKSSDW    Z7, Z4, Z4
 	VPADDSW      Z4, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
 	VMOVUPS      128(R8), Z6
@@ -2109,8 +2024,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VCVTPH2PS    Y4, Z4
+	VCVTPH2PS    96(SI), Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z8
 	VMOVUPS      192(R8), Z9
@@ -2126,7 +2040,6 @@ laneloop:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXUB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2141,10 +2054,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -2229,7 +2142,6 @@ lanetail:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXUB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2244,10 +2156,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -2290,8 +2202,7 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z25, Z0, Z0
 	VMINPS       Z0, Z26, Z0
 	VMULPS       Z27, Z0, Z1
@@ -2299,8 +2210,7 @@ grouploop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z27, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z25, Z2, Z2
 	VMINPS       Z2, Z26, Z2
 	VMULPS       Z27, Z2, Z3
@@ -2310,8 +2220,7 @@ grouploop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z25, Z3, Z3
 	VMINPS       Z3, Z26, Z3
 	VMULPS       Z27, Z3, Z4
@@ -2319,8 +2228,7 @@ grouploop:
 	VFNMADD231PS Z28, Z4, Z5
 	VFMADD231PS  Z27, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z25, Z5, Z5
 	VMINPS       Z5, Z26, Z5
 	VMULPS       Z27, Z5, Z6
@@ -2333,7 +2241,6 @@ grouploop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2348,10 +2255,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -2410,7 +2317,6 @@ grouptail:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2425,10 +2331,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -2456,8 +2362,7 @@ short2loop:
 	VBROADCASTSS 4(R8), Z23
 	VBROADCASTSS (R9), Z22
 	VBROADCASTSS 4(R9), Z21
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z22, Z0, Z0
 	VMINPS       Z0, Z24, Z0
 	VMULPS       Z26, Z0, Z1
@@ -2465,8 +2370,7 @@ short2loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z22, Z2, Z2
 	VMINPS       Z2, Z24, Z2
 	VMULPS       Z26, Z2, Z3
@@ -2476,8 +2380,7 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z21, Z3, Z3
 	VMINPS       Z3, Z23, Z3
 	VMULPS       Z25, Z3, Z4
@@ -2485,8 +2388,7 @@ short2loop:
 	VFNMADD231PS Z27, Z4, Z5
 	VFMADD231PS  Z25, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z21, Z5, Z5
 	VMINPS       Z5, Z23, Z5
 	VMULPS       Z25, Z5, Z6
@@ -2499,7 +2401,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2514,10 +2415,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -2555,8 +2456,7 @@ short4loop:
 	VBROADCASTSS 4(R9), Z15
 	VBROADCASTSS 8(R9), Z14
 	VBROADCASTSS 12(R9), Z13
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z16, Z0, Z0
 	VMINPS       Z0, Z20, Z0
 	VMULPS       Z24, Z0, Z1
@@ -2564,8 +2464,7 @@ short4loop:
 	VFNMADD231PS Z28, Z1, Z2
 	VFMADD231PS  Z24, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z15, Z2, Z2
 	VMINPS       Z2, Z19, Z2
 	VMULPS       Z23, Z2, Z3
@@ -2575,8 +2474,7 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z14, Z3, Z3
 	VMINPS       Z3, Z18, Z3
 	VMULPS       Z22, Z3, Z4
@@ -2584,8 +2482,7 @@ short4loop:
 	VFNMADD231PS Z26, Z4, Z5
 	VFMADD231PS  Z22, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z13, Z5, Z5
 	VMINPS       Z5, Z17, Z5
 	VMULPS       Z21, Z5, Z6
@@ -2598,7 +2495,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2613,10 +2509,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -2639,8 +2535,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -2651,8 +2546,7 @@ laneloop:
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      32(SI), Y1
-	VCVTPH2PS    Y1, Z1
+	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z2
 	VMOVUPS      64(BX), Z4
 	VMOVUPS      64(R8), Z5
@@ -2665,8 +2559,7 @@ laneloop:
 	VCVTPS2DQ    Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z31, Z3, Z3
-	VMOVUPS      64(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z4
 	VMOVUPS      128(BX), Z5
 	VMOVUPS      128(R8), Z6
@@ -2677,8 +2570,7 @@ laneloop:
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      96(SI), Y4
-	VCVTPH2PS    Y4, Z4
+	VCVTPH2PS    96(SI), Z4
 	VMOVUPS      192(DX), Z5
 	VMOVUPS      192(BX), Z7
 	VMOVUPS      192(R8), Z8
@@ -2694,7 +2586,6 @@ laneloop:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXUB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2709,10 +2600,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -2799,7 +2690,6 @@ lanetail:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXUB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2814,10 +2704,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -2863,15 +2753,13 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  (SI), Z0
 	VSUBPS     Z27, Z0, Z0
 	VDIVPS     Z28, Z0, Z0
 	VMAXPS     Z0, Z26, Z1
 	VMINPS     Z1, Z25, Z1
 	VCVTPS2DQ  Z1, Z1
-	VMOVUPS    32(SI), Y2
-	VCVTPH2PS  Y2, Z2
+	VCVTPH2PS  32(SI), Z2
 	VSUBPS     Z27, Z2, Z2
 	VDIVPS     Z28, Z2, Z2
 	VMAXPS     Z2, Z26, Z3
@@ -2879,15 +2767,13 @@ grouploop:
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z1, Z1
 	VPADDSW    Z24, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VCVTPH2PS  Y3, Z3
+	VCVTPH2PS  64(SI), Z3
 	VSUBPS     Z27, Z3, Z3
 	VDIVPS     Z28, Z3, Z3
 	VMAXPS     Z3, Z26, Z4
 	VMINPS     Z4, Z25, Z4
 	VCVTPS2DQ  Z4, Z4
-	VMOVUPS    96(SI), Y5
-	VCVTPH2PS  Y5, Z5
+	VCVTPH2PS  96(SI), Z5
 	VSUBPS     Z27, Z5, Z5
 	VDIVPS     Z28, Z5, Z5
 	VMAXPS     Z5, Z26, Z6
@@ -2898,7 +2784,6 @@ grouploop:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -2913,10 +2798,10 @@ grouploop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	SUBQ    $+64, R10
@@ -2967,7 +2852,6 @@ grouptail:
 	VPACKUSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXUB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -2982,10 +2866,10 @@ grouptail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*2), SI
 
@@ -3019,15 +2903,13 @@ short2loop:
 	VCVTPS2DQ    Z23, Z0
 	VPSUBD       Z0, Z31, Z0
 	VPACKSSDW    Z0, Z0, Z19
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z26, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z24, Z1
 	VMINPS       Z1, Z22, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z26, Z2, Z2
 	VDIVPS       Z28, Z2, Z2
 	VMAXPS       Z2, Z24, Z3
@@ -3035,15 +2917,13 @@ short2loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z20, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z25, Z3, Z3
 	VDIVPS       Z27, Z3, Z3
 	VMAXPS       Z3, Z23, Z4
 	VMINPS       Z4, Z21, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z25, Z5, Z5
 	VDIVPS       Z27, Z5, Z5
 	VMAXPS       Z5, Z23, Z6
@@ -3054,7 +2934,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -3069,10 +2948,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -3120,15 +2999,13 @@ short4loop:
 	VCVTPS2DQ    Z17, Z1
 	VPSUBD       Z1, Z31, Z1
 	VPACKSSDW    Z1, Z0, Z11
-	VMOVUPS      (SI), Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z24, Z0, Z0
 	VDIVPS       Z28, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z16, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      32(SI), Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(SI), Z2
 	VSUBPS       Z23, Z2, Z2
 	VDIVPS       Z27, Z2, Z2
 	VMAXPS       Z2, Z19, Z3
@@ -3136,15 +3013,13 @@ short4loop:
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z12, Z1, Z1
-	VMOVUPS      64(SI), Y3
-	VCVTPH2PS    Y3, Z3
+	VCVTPH2PS    64(SI), Z3
 	VSUBPS       Z22, Z3, Z3
 	VDIVPS       Z26, Z3, Z3
 	VMAXPS       Z3, Z18, Z4
 	VMINPS       Z4, Z14, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      96(SI), Y5
-	VCVTPH2PS    Y5, Z5
+	VCVTPH2PS    96(SI), Z5
 	VSUBPS       Z21, Z5, Z5
 	VDIVPS       Z25, Z5, Z5
 	VMAXPS       Z5, Z17, Z6
@@ -3155,7 +3030,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -3170,10 +3044,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -3196,8 +3070,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Y0
-	VCVTPH2PS  Y0, Z0
+	VCVTPH2PS  (SI), Z0
 	VMOVUPS    (DX), Z1
 	VMOVUPS    (BX), Z2
 	VMOVUPS    (R8), Z3
@@ -3209,8 +3082,7 @@ laneloop:
 	VCVTPS2DQ  Z1, Z1
 	VCVTPS2DQ  Z3, Z3
 	VPSUBD     Z3, Z31, Z3
-	VMOVUPS    32(SI), Y2
-	VCVTPH2PS  Y2, Z2
+	VCVTPH2PS  32(SI), Z2
 	VMOVUPS    64(DX), Z4
 	VMOVUPS    64(BX), Z5
 	VMOVUPS    64(R8), Z6
@@ -3225,8 +3097,7 @@ laneloop:
 	VPACKSSDW  Z4, Z1, Z1
 	VPACKSSDW  Z6, Z3, Z3
 	VPADDSW    Z3, Z1, Z1
-	VMOVUPS    64(SI), Y3
-	VCVTPH2PS  Y3, Z3
+	VCVTPH2PS  64(SI), Z3
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
 	VMOVUPS    128(R8), Z6
@@ -3238,8 +3109,7 @@ laneloop:
 	VCVTPS2DQ  Z4, Z4
 	VCVTPS2DQ  Z6, Z6
 	VPSUBD     Z6, Z31, Z6
-	VMOVUPS    96(SI), Y5
-	VCVTPH2PS  Y5, Z5
+	VCVTPH2PS  96(SI), Z5
 	VMOVUPS    192(DX), Z7
 	VMOVUPS    192(BX), Z8
 	VMOVUPS    192(R8), Z9
@@ -3257,7 +3127,6 @@ laneloop:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -3272,10 +3141,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered5:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -3368,7 +3237,6 @@ lanetail:
 	VPACKUSWB   Z4, Z1, Z1
 	VPERMD      Z1, Z30, Z1
 	VPMAXUB     Z29, Z1, Z1
-	VMOVDQA64   Z1, Z4
 	VCMPPS      $0x03, Z0, Z2, K1
 	VCMPPS      $0x03, Z3, Z5, K2
 	KORTESTW    K1, K2
@@ -3383,10 +3251,10 @@ lanetail:
 	KSHIFTLQ    $0x10, K1, K1
 	VCMPPS      $0x07, Z0, Z0, K2
 	KORQ        K1, K2, K1
-	VMOVDQU8.Z  Z4, K1, Z4
+	VMOVDQU8.Z  Z1, K1, Z1
 
 ordered6:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 
 laneend:
 	VZEROUPPER

@@ -9,9 +9,9 @@
 TEXT ·QuantizeInt8AVX2(SB), $672-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y0 Narrow16, Y15 NarrowS8
-	// per group: Y14 recip, Y13 Narrow16
-	// loaded at each use: scale, hi, zeroPoint, least, table
-	// vector registers in use at once: 15
+	// per group: Y14 recip, Y13 hi, Y12 Narrow16
+	// loaded at each use: scale, zeroPoint, least, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -32,74 +32,70 @@ TEXT ·QuantizeInt8AVX2(SB), $672-72
 
 groups:
 	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y13
+	VPACKSSDW    Y1, Y0, Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      64(SI), Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	SUBQ    $+32, R10
@@ -194,65 +190,60 @@ piece5:
 
 piece6:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      96(SP), Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      128(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -316,72 +307,69 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
+	VPACKSSDW    Y1, Y0, Y10
 	VBROADCASTSS 4(R9), Y0
 	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y11
+	VPACKSSDW    Y1, Y0, Y9
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
+	VPADDSW      Y10, Y1, Y1
 	VMOVUPS      64(SI), Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y11, Y3
 	VMULPS       Y13, Y3, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y11, Y5
 	VMULPS       Y13, Y5, Y6
 	VBROADCASTSS 4(DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y9, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -455,25 +443,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
@@ -958,25 +945,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -1030,7 +1016,7 @@ TEXT ·QuantizeMinvalInt8AVX2(SB), $672-72
 	// per call: Y15 Narrow16, Y14 NarrowS8
 	// per group: Y13 recip, Y12 minval
 	// loaded at each use: scale, hi, least, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1102,25 +1088,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	SUBQ    $+32, R10
@@ -1259,25 +1244,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -1388,25 +1372,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1482,25 +1465,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
@@ -1987,25 +1969,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXSB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -2059,7 +2040,7 @@ TEXT ·QuantizeAnyInt8AVX2(SB), $672-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2133,25 +2114,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	SUBQ    $+32, R10
@@ -2290,25 +2270,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -2423,25 +2402,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXSB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -2523,25 +2501,24 @@ laneloop:
 	VPERMD    Y1, Y6, Y1
 	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
@@ -3034,25 +3011,24 @@ piece39:
 	VPERMD    Y1, Y6, Y1
 	VPMAXSB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -3104,9 +3080,9 @@ laneend:
 TEXT ·QuantizeUint8AVX2(SB), $672-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y0 Narrow16, Y15 NarrowU8
-	// per group: Y14 recip, Y13 Narrow16
-	// loaded at each use: scale, hi, zeroPoint, least, table
-	// vector registers in use at once: 15
+	// per group: Y14 recip, Y13 hi, Y12 Narrow16
+	// loaded at each use: scale, zeroPoint, least, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3127,74 +3103,70 @@ TEXT ·QuantizeUint8AVX2(SB), $672-72
 
 groups:
 	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y13
+	VPACKSSDW    Y1, Y0, Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      64(SI), Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	SUBQ    $+32, R10
@@ -3289,65 +3261,60 @@ piece5:
 
 piece6:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y13, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y13, Y1, Y1
+	VPADDSW      Y12, Y1, Y1
 	VMOVUPS      96(SP), Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y13, Y3
 	VMULPS       Y14, Y3, Y4
 	VBROADCASTSS (DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y14, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      128(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y13, Y5
 	VMULPS       Y14, Y5, Y6
 	VBROADCASTSS (DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y14, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y13, Y4, Y4
+	VPADDSW      Y12, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -3411,72 +3378,69 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
+	VPACKSSDW    Y1, Y0, Y10
 	VBROADCASTSS 4(R9), Y0
 	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y11
+	VPACKSSDW    Y1, Y0, Y9
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y14, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y14, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y14, Y2, Y3
 	VBROADCASTSS (DX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y14, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
+	VPADDSW      Y10, Y1, Y1
 	VMOVUPS      64(SI), Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       Y3, Y11, Y3
 	VMULPS       Y13, Y3, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VMOVUPS      96(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VMINPS       Y5, Y11, Y5
 	VMULPS       Y13, Y5, Y6
 	VBROADCASTSS 4(DX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y11, Y4, Y4
+	VPADDSW      Y9, Y4, Y4
 	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y15, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -3550,25 +3514,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
@@ -4053,25 +4016,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y15, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -4125,7 +4087,7 @@ TEXT ·QuantizeMinvalUint8AVX2(SB), $672-72
 	// per call: Y15 Narrow16, Y14 NarrowU8
 	// per group: Y13 recip, Y12 minval
 	// loaded at each use: scale, hi, least, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4197,25 +4159,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	SUBQ    $+32, R10
@@ -4354,25 +4315,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -4483,25 +4443,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -4577,25 +4536,24 @@ laneloop:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
@@ -5082,25 +5040,24 @@ piece39:
 	VPERMD       Y3, Y5, Y3
 	VPMAXUB      Y14, Y3, Y3
 	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VMOVDQA      Y3, Y6
-	VCMPPS       $0x03, Y0, Y1, Y7
-	VCMPPS       $0x03, Y2, Y4, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y1, Y6
+	VCMPPS       $0x03, Y2, Y4, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered40
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y1, Y1, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VCMPPS       $0x07, Y4, Y4, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
-	VCMPPS       $0x07, Y4, Y4, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VPAND        Y6, Y3, Y3
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -5154,7 +5111,7 @@ TEXT ·QuantizeAnyUint8AVX2(SB), $672-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowU8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5228,25 +5185,24 @@ grouploop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered1:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	SUBQ    $+32, R10
@@ -5385,25 +5341,24 @@ piece6:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered7:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece8
 	MOVQ    R10, AX
@@ -5518,25 +5473,24 @@ short2loop:
 	VPERMD       Y1, Y6, Y1
 	VPMAXUB      Y14, Y1, Y1
 	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VMOVDQA      Y1, Y6
-	VCMPPS       $0x03, Y0, Y2, Y7
-	VCMPPS       $0x03, Y3, Y5, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y3, Y5, Y7
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y7
-	VCMPPS       $0x07, Y2, Y2, Y8
+	VCMPPS       $0x07, Y0, Y0, Y6
+	VCMPPS       $0x07, Y2, Y2, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x07, Y3, Y3, Y8
-	VCMPPS       $0x07, Y5, Y5, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y4, Y7
-	VPAND        Y7, Y6, Y6
+	VPACKSSWB    Y7, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y6, Y1, Y1
 
 ordered13:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -5618,25 +5572,24 @@ laneloop:
 	VPERMD    Y1, Y6, Y1
 	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered14:
-	VMOVUPS Y6, (DI)
+	VMOVUPS Y1, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
@@ -6129,25 +6082,24 @@ piece39:
 	VPERMD    Y1, Y6, Y1
 	VPMAXUB   Y14, Y1, Y1
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VMOVDQA   Y1, Y6
-	VCMPPS    $0x03, Y0, Y2, Y7
-	VCMPPS    $0x03, Y3, Y5, Y8
-	VORPS     Y7, Y8, Y7
-	VMOVMSKPS Y7, AX
+	VCMPPS    $0x03, Y0, Y2, Y6
+	VCMPPS    $0x03, Y3, Y5, Y7
+	VORPS     Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VCMPPS    $0x07, Y2, Y2, Y8
+	VCMPPS    $0x07, Y0, Y0, Y6
+	VCMPPS    $0x07, Y2, Y2, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
-	VCMPPS    $0x07, Y3, Y3, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VPACKSSDW Y9, Y8, Y8
-	VPACKSSWB Y8, Y7, Y7
-	VPERMD    Y7, Y4, Y7
-	VPAND     Y7, Y6, Y6
+	VPACKSSWB Y7, Y6, Y6
+	VPERMD    Y6, Y4, Y6
+	VPAND     Y6, Y1, Y1
 
 ordered40:
-	VMOVUPS Y6, (SP)
+	VMOVUPS Y1, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX

@@ -77,7 +77,6 @@ grouploop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -92,10 +91,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	SUBQ    $+64, R10
@@ -146,7 +145,6 @@ grouptail:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -161,10 +159,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*4), SI
 
@@ -229,7 +227,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -244,10 +241,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -322,7 +319,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXSB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -337,10 +333,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -412,7 +408,6 @@ laneloop:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXSB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -427,10 +422,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	ADDQ    $+256, DX
@@ -511,7 +506,6 @@ lanetail:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXSB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -526,10 +520,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -611,7 +605,6 @@ grouploop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -626,10 +619,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	SUBQ    $+64, R10
@@ -684,7 +677,6 @@ grouptail:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -699,10 +691,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*4), SI
 
@@ -769,7 +761,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -784,10 +775,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -864,7 +855,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -879,10 +869,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -956,7 +946,6 @@ laneloop:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXSB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -971,10 +960,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	ADDQ    $+256, DX
@@ -1057,7 +1046,6 @@ lanetail:
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXSB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -1072,10 +1060,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -1152,7 +1140,6 @@ grouploop:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1167,10 +1154,10 @@ grouploop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	SUBQ    $+64, R10
@@ -1217,7 +1204,6 @@ grouptail:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1232,10 +1218,10 @@ grouptail:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*4), SI
 
@@ -1300,7 +1286,6 @@ short2loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1315,10 +1300,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1397,7 +1382,6 @@ short4loop:
 	VPACKSSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1412,10 +1396,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -1495,7 +1479,6 @@ laneloop:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1510,10 +1493,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered5:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	ADDQ    $+256, DX
@@ -1602,7 +1585,6 @@ lanetail:
 	VPACKSSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXSB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -1617,10 +1599,10 @@ lanetail:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered6:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -1699,7 +1681,6 @@ grouploop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1714,10 +1695,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	SUBQ    $+64, R10
@@ -1768,7 +1749,6 @@ grouptail:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1783,10 +1763,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*4), SI
 
@@ -1851,7 +1831,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1866,10 +1845,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -1944,7 +1923,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z31, Z1
 	VPMAXUB      Z30, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -1959,10 +1937,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -2034,7 +2012,6 @@ laneloop:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXUB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2049,10 +2026,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	ADDQ    $+256, DX
@@ -2133,7 +2110,6 @@ lanetail:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXUB      Z30, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2148,10 +2124,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -2233,7 +2209,6 @@ grouploop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2248,10 +2223,10 @@ grouploop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	SUBQ    $+64, R10
@@ -2306,7 +2281,6 @@ grouptail:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2321,10 +2295,10 @@ grouptail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*4), SI
 
@@ -2391,7 +2365,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2406,10 +2379,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -2486,7 +2459,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2501,10 +2473,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -2578,7 +2550,6 @@ laneloop:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXUB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2593,10 +2564,10 @@ laneloop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z5, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	ADDQ    $+256, DX
@@ -2679,7 +2650,6 @@ lanetail:
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXUB      Z29, Z3, Z3
-	VMOVDQA64    Z3, Z5
 	VCMPPS       $0x03, Z0, Z1, K1
 	VCMPPS       $0x03, Z2, Z4, K2
 	KORTESTW     K1, K2
@@ -2694,10 +2664,10 @@ lanetail:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z5, K1, Z5
+	VMOVDQU8.Z   Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z5, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -2774,7 +2744,6 @@ grouploop:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -2789,10 +2758,10 @@ grouploop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered1:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	SUBQ    $+64, R10
@@ -2839,7 +2808,6 @@ grouptail:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -2854,10 +2822,10 @@ grouptail:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered2:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 	LEAQ     (DI)(R10*1), DI
 	LEAQ     (SI)(R10*4), SI
 
@@ -2922,7 +2890,6 @@ short2loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -2937,10 +2904,10 @@ short2loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered3:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+8, DX
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
@@ -3019,7 +2986,6 @@ short4loop:
 	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VMOVDQA64    Z1, Z4
 	VCMPPS       $0x03, Z0, Z2, K1
 	VCMPPS       $0x03, Z3, Z5, K2
 	KORTESTW     K1, K2
@@ -3034,10 +3000,10 @@ short4loop:
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
 	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z4, K1, Z4
+	VMOVDQU8.Z   Z1, K1, Z1
 
 ordered4:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+16, DX
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
@@ -3117,7 +3083,6 @@ laneloop:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -3132,10 +3097,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered5:
-	VMOVUPS Z4, (DI)
+	VMOVUPS Z1, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+256, SI
 	ADDQ    $+256, DX
@@ -3224,7 +3189,6 @@ lanetail:
 	VPACKUSWB  Z4, Z1, Z1
 	VPERMD     Z1, Z30, Z1
 	VPMAXUB    Z29, Z1, Z1
-	VMOVDQA64  Z1, Z4
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z3, Z5, K2
 	KORTESTW   K1, K2
@@ -3239,10 +3203,10 @@ lanetail:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z4, K1, Z4
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered6:
-	VMOVDQU8 Z4, K7, (DI)
+	VMOVDQU8 Z1, K7, (DI)
 
 laneend:
 	VZEROUPPER

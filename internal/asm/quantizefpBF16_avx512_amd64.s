@@ -8,9 +8,10 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x7f, Z24 0x80, Z23 table
-	// per group: Z22 scale, Z21 recip, Z20 hi, Z19 Xor
-	// vector registers in use at once: 32
+	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x0, Z24 0x80
+	// per group: Z23 recip, Z22 hi, Z21 Xor
+	// loaded at each use: scale, 0x7f7f7f7f, table
+	// vector registers in use at once: 30
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -22,9 +23,8 @@ TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z28
 	VBROADCASTSS constantsAVX512<>+16(SB), Z27
 	VBROADCASTSS constantsAVX512<>+20(SB), Z26
-	VBROADCASTSS constantsAVX512<>+24(SB), Z25
-	VBROADCASTSS constantsAVX512<>+28(SB), Z24
-	VMOVUPS      constantsAVX512<>+32(SB), Z23
+	VPXORD       Z25, Z25, Z25
+	VBROADCASTSS constantsAVX512<>+24(SB), Z24
 	MOVQ         groups+40(FP), R10
 	MOVQ         length+48(FP), R11
 	CMPQ         R11, $+1
@@ -35,109 +35,124 @@ TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS (R8), Z20
-	VPXORD       Z31, Z20, Z19
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS (R8), Z22
+	VPXORD       Z31, Z22, Z21
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z22, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z23, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z21, Z6
+	VMINPS       Z6, Z22, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z23, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
+	VPMAXSD      Z25, Z6, Z6
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          grouploop
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered1
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered1:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     grouploop
 
 grouptail:
 	TESTQ        R9, R9
@@ -148,97 +163,117 @@ grouptail:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z22, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z23, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z21, Z6
+	VMINPS       Z6, Z22, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z23, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
+	VPMAXSD      Z25, Z6, Z6
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVDQU8     Z4, K7, (DI)
-	LEAQ         (DI)(R9*1), DI
-	LEAQ         (SI)(R9*2), SI
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered2
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered2:
+	VMOVDQU8 Z1, K7, (DI)
+	LEAQ     (DI)(R9*1), DI
+	LEAQ     (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -255,111 +290,125 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS (R8), Z18
-	VBROADCASTSS 4(R8), Z17
-	VPXORD       Z31, Z18, Z16
-	VPXORD       Z31, Z17, Z15
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VPXORD       Z31, Z21, Z19
+	VPXORD       Z31, Z20, Z18
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z21, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z19, Z3
+	VMINPS       Z3, Z21, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z18, Z3
+	VMINPS       Z3, Z20, Z3
+	VMULPS       Z22, Z3, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z22, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z18, Z6
+	VMINPS       Z6, Z20, Z6
+	VMULPS       Z22, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z22, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
+	VPMAXSD      Z25, Z6, Z6
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered3:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -372,119 +421,131 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VBROADCASTSS (R8), Z14
-	VBROADCASTSS 4(R8), Z13
-	VBROADCASTSS 8(R8), Z12
-	VBROADCASTSS 12(R8), Z11
-	VPXORD       Z31, Z14, Z10
-	VPXORD       Z31, Z13, Z9
-	VPXORD       Z31, Z12, Z8
-	VPXORD       Z31, Z11, Z7
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS 8(BX), Z21
+	VBROADCASTSS 12(BX), Z20
+	VBROADCASTSS (R8), Z19
+	VBROADCASTSS 4(R8), Z18
+	VBROADCASTSS 8(R8), Z17
+	VBROADCASTSS 12(R8), Z16
+	VPXORD       Z31, Z19, Z15
+	VPXORD       Z31, Z18, Z14
+	VPXORD       Z31, Z17, Z13
+	VPXORD       Z31, Z16, Z12
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z14, Z1
-	VMULPS       Z18, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z18, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z19, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z13, Z1
-	VMULPS       Z17, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z17, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z14, Z3
+	VMINPS       Z3, Z18, Z3
+	VMULPS       Z22, Z3, Z4
+	VBROADCASTSS 4(DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z22, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z8, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z16, Z1, Z2
-	VFNMADD231PS Z20, Z2, Z1
-	VFMADD231PS  Z16, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMAXPS       Z0, Z13, Z3
+	VMINPS       Z3, Z17, Z3
+	VMULPS       Z21, Z3, Z5
+	VBROADCASTSS 8(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z21, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z11, Z1
-	VMULPS       Z15, Z1, Z2
-	VFNMADD231PS Z19, Z2, Z1
-	VFMADD231PS  Z15, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z12, Z6
+	VMINPS       Z6, Z16, Z6
+	VMULPS       Z20, Z6, Z7
+	VBROADCASTSS 12(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z20, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
+	VPMAXSD      Z25, Z6, Z6
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4loop
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered4:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JGE     short4loop
 
 short4end:
 	TESTQ R10, R10
@@ -498,8 +559,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
@@ -510,107 +570,120 @@ laneloop:
 	VMULPS       Z2, Z4, Z3
 	VFNMADD231PS Z1, Z3, Z4
 	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z4, Z4
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      64(R8), Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z7
+	VADDPS       Z7, Z2, Z2
+	VPSUBD       Z7, Z2, Z2
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z4
+	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(R8), Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z28, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z4, Z4
+	VPSUBD       Z9, Z4, Z4
+	VPSRLD       $0x14, Z7, Z7
+	VPADDD       Z7, Z4, Z4
 	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
+	VPMAXSD      Z25, Z4, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z3
-	VPXORD       Z31, Z3, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z3, Z6
-	VMULPS       Z2, Z6, Z3
-	VFNMADD231PS Z1, Z3, Z6
-	VFMADD231PS  Z2, Z6, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z6
-	VPSUBD       Z2, Z6, Z6
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          laneloop
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered5
+	VCMPPS       $0x03, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z2
+	VPORD        Z2, Z1, Z1
+
+ordered5:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	ADDQ    $+256, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     laneloop
 
 lanetail:
 	TESTQ        R9, R9
@@ -630,111 +703,127 @@ lanetail:
 	VMULPS       Z2, Z4, Z3
 	VFNMADD231PS Z1, Z3, Z4
 	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(DX), K6, Z2
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(BX), K6, Z4
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMOVUPS.Z    64(R8), K6, Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(DX), K6, Z2
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(BX), K6, Z4
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
+	VMOVUPS.Z    128(R8), K6, Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z7
+	VADDPS       Z7, Z2, Z2
+	VPSUBD       Z7, Z2, Z2
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(DX), K6, Z4
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(BX), K6, Z7
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z3
-	VPXORD       Z31, Z3, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z3, Z6
-	VMULPS       Z2, Z6, Z3
-	VFNMADD231PS Z1, Z3, Z6
-	VFMADD231PS  Z2, Z6, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z6
-	VPSUBD       Z2, Z6, Z6
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
+	VMOVUPS.Z    192(R8), K6, Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z28, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z4, Z4
+	VPSUBD       Z9, Z4, Z4
+	VPSRLD       $0x14, Z7, Z7
+	VPADDD       Z7, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVDQU8     Z4, K7, (DI)
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered6
+	VCMPPS       $0x03, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z2
+	VPORD        Z2, Z1, Z1
+
+ordered6:
+	VMOVDQU8 Z1, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -744,9 +833,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeFpAnyE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3c800000, Z27 0x7f800000, Z26 0xa000000, Z25 0x3c8, Z24 0x7f, Z23 0x80, Z22 table
-	// per group: Z21 scale
-	// vector registers in use at once: 21
+	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3c800000, Z27 0x7f800000, Z26 0xa000000, Z25 0x3c8, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
+	// per group: Z20 scale
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -758,2741 +847,10 @@ TEXT ·QuantizeFpAnyE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+12(SB), Z27
 	VBROADCASTSS constantsAVX512<>+16(SB), Z26
 	VBROADCASTSS constantsAVX512<>+20(SB), Z25
-	VBROADCASTSS constantsAVX512<>+24(SB), Z24
-	VBROADCASTSS constantsAVX512<>+28(SB), Z23
-	VMOVUPS      constantsAVX512<>+32(SB), Z22
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z21
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z4
-	VPSUBD     Z3, Z4, Z4
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z24, K1, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPACKSSDW  Z5, Z4, Z4
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z6
-	VPSUBD     Z3, Z6, Z6
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z6, Z24, K1, Z6
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKUSWB  Z5, Z4, Z4
-	VPERMD     Z4, Z22, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        grouploop
-
-grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z4
-	VPSUBD      Z3, Z4, Z4
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z24, K1, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	VPACKSSDW   Z5, Z4, Z4
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z6
-	VPSUBD      Z3, Z6, Z6
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z6, Z24, K1, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z4, Z4
-	VPERMD      Z4, Z22, Z4
-	VMOVDQU8    Z4, K7, (DI)
-	LEAQ        (DI)(BX*1), DI
-	LEAQ        (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z24, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z6, Z6
-	VPSUBD       Z25, Z6, Z6
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z6, Z24, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z22, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS 8(DX), Z19
-	VBROADCASTSS 12(DX), Z18
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z24, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z6, Z6
-	VPSUBD       Z25, Z6, Z6
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z6, Z24, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z22, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z4
-	VPSUBD     Z3, Z4, Z4
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z24, K1, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPACKSSDW  Z5, Z4, Z4
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z6
-	VPSUBD     Z3, Z6, Z6
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z6, Z24, K1, Z6
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKUSWB  Z5, Z4, Z4
-	VPERMD     Z4, Z22, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z4
-	VPSUBD      Z3, Z4, Z4
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z24, K1, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	VPACKSSDW   Z5, Z4, Z4
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z6
-	VPSUBD      Z3, Z6, Z6
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z6, Z24, K1, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z4, Z4
-	VPERMD      Z4, Z22, Z4
-	VMOVDQU8    Z4, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x7f, Z24 0x80, Z23 table
-	// per group: Z22 scale, Z21 recip, Z20 hi, Z19 Xor
-	// vector registers in use at once: 32
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+96(SB), Z29
-	VBROADCASTSS constantsAVX512<>+12(SB), Z28
-	VBROADCASTSS constantsAVX512<>+100(SB), Z27
-	VBROADCASTSS constantsAVX512<>+104(SB), Z26
-	VBROADCASTSS constantsAVX512<>+24(SB), Z25
-	VBROADCASTSS constantsAVX512<>+28(SB), Z24
-	VMOVUPS      constantsAVX512<>+32(SB), Z23
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS (R8), Z20
-	VPXORD       Z31, Z20, Z19
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          grouploop
-
-grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVDQU8     Z4, K7, (DI)
-	LEAQ         (DI)(R9*1), DI
-	LEAQ         (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS (R8), Z18
-	VBROADCASTSS 4(R8), Z17
-	VPXORD       Z31, Z18, Z16
-	VPXORD       Z31, Z17, Z15
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R10, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VBROADCASTSS (R8), Z14
-	VBROADCASTSS 4(R8), Z13
-	VBROADCASTSS 8(R8), Z12
-	VBROADCASTSS 12(R8), Z11
-	VPXORD       Z31, Z14, Z10
-	VPXORD       Z31, Z13, Z9
-	VPXORD       Z31, Z12, Z8
-	VPXORD       Z31, Z11, Z7
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z14, Z1
-	VMULPS       Z18, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z18, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z13, Z1
-	VMULPS       Z17, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z17, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z8, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z16, Z1, Z2
-	VFNMADD231PS Z20, Z2, Z1
-	VFMADD231PS  Z16, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z11, Z1
-	VMULPS       Z15, Z1, Z2
-	VFNMADD231PS Z19, Z2, Z1
-	VFMADD231PS  Z15, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z3
-	VPXORD       Z31, Z3, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z3, Z6
-	VMULPS       Z2, Z6, Z3
-	VFNMADD231PS Z1, Z3, Z6
-	VFMADD231PS  Z2, Z6, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z6
-	VPSUBD       Z2, Z6, Z6
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z3
-	VPXORD       Z31, Z3, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z3, Z6
-	VMULPS       Z2, Z6, Z3
-	VFNMADD231PS Z1, Z3, Z6
-	VFMADD231PS  Z2, Z6, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z6
-	VPSUBD       Z2, Z6, Z6
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z23, Z4
-	VMOVDQU8     Z4, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpAnyE5M2BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x38800000, Z27 0x7f800000, Z26 0xa800000, Z25 0x1c4, Z24 0x7f, Z23 0x80, Z22 table
-	// per group: Z21 scale
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Z31
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z29
-	VBROADCASTSS constantsAVX512<>+96(SB), Z28
-	VBROADCASTSS constantsAVX512<>+12(SB), Z27
-	VBROADCASTSS constantsAVX512<>+100(SB), Z26
-	VBROADCASTSS constantsAVX512<>+104(SB), Z25
-	VBROADCASTSS constantsAVX512<>+24(SB), Z24
-	VBROADCASTSS constantsAVX512<>+28(SB), Z23
-	VMOVUPS      constantsAVX512<>+32(SB), Z22
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z21
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z4
-	VPSUBD     Z3, Z4, Z4
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z24, K1, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPACKSSDW  Z5, Z4, Z4
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z6
-	VPSUBD     Z3, Z6, Z6
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z6, Z24, K1, Z6
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKUSWB  Z5, Z4, Z4
-	VPERMD     Z4, Z22, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        grouploop
-
-grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z4
-	VPSUBD      Z3, Z4, Z4
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z24, K1, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	VPACKSSDW   Z5, Z4, Z4
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z6
-	VPSUBD      Z3, Z6, Z6
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z6, Z24, K1, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z4, Z4
-	VPERMD      Z4, Z22, Z4
-	VMOVDQU8    Z4, K7, (DI)
-	LEAQ        (DI)(BX*1), DI
-	LEAQ        (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z24, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z6, Z6
-	VPSUBD       Z25, Z6, Z6
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z6, Z24, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z22, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS 8(DX), Z19
-	VBROADCASTSS 12(DX), Z18
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z24, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z6, Z6
-	VPSUBD       Z25, Z6, Z6
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z6, Z24, K1, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z22, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z4
-	VPSUBD     Z3, Z4, Z4
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z24, K1, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPACKSSDW  Z5, Z4, Z4
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z6
-	VPSUBD     Z3, Z6, Z6
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z6, Z24, K1, Z6
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKUSWB  Z5, Z4, Z4
-	VPERMD     Z4, Z22, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z4
-	VPSUBD      Z3, Z4, Z4
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z24, K1, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	VPACKSSDW   Z5, Z4, Z4
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z5
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z6
-	VPSUBD      Z3, Z6, Z6
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z6, Z24, K1, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z4, Z4
-	VPERMD      Z4, Z22, Z4
-	VMOVDQU8    Z4, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x7f, Z23 0x80, Z22 table
-	// per group: Z21 scale, Z20 recip, Z19 hi, Z18 Xor
-	// vector registers in use at once: 31
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+108(SB), Z29
-	VBROADCASTSS constantsAVX512<>+112(SB), Z28
-	VBROADCASTSS constantsAVX512<>+12(SB), Z27
-	VBROADCASTSS constantsAVX512<>+116(SB), Z26
-	VPXORD       Z25, Z25, Z25
-	VBROADCASTSS constantsAVX512<>+24(SB), Z24
-	VBROADCASTSS constantsAVX512<>+28(SB), Z23
-	VMOVUPS      constantsAVX512<>+32(SB), Z22
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS (R8), Z19
-	VPXORD       Z31, Z19, Z18
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z27, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPSRLD       $0x14, Z2, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z24, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z1
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z2
-	VMINPS       Z2, Z19, Z2
-	VMULPS       Z20, Z2, Z3
-	VFNMADD231PS Z21, Z3, Z2
-	VFMADD231PS  Z20, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z2
-	VMINPS       Z2, Z19, Z2
-	VMULPS       Z20, Z2, Z3
-	VFNMADD231PS Z21, Z3, Z2
-	VFMADD231PS  Z20, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z3
-	VMINPS       Z3, Z19, Z3
-	VMULPS       Z20, Z3, Z4
-	VFNMADD231PS Z21, Z4, Z3
-	VFMADD231PS  Z20, Z3, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPSRLD       $0x14, Z4, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z3, Z24, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z22, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          grouploop
-
-grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z27, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPSRLD       $0x14, Z2, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z24, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z2
-	VMINPS       Z2, Z19, Z2
-	VMULPS       Z20, Z2, Z3
-	VFNMADD231PS Z21, Z3, Z2
-	VFMADD231PS  Z20, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z2
-	VMINPS       Z2, Z19, Z2
-	VMULPS       Z20, Z2, Z3
-	VFNMADD231PS Z21, Z3, Z2
-	VFMADD231PS  Z20, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z3
-	VMINPS       Z3, Z19, Z3
-	VMULPS       Z20, Z3, Z4
-	VFNMADD231PS Z21, Z4, Z3
-	VFMADD231PS  Z20, Z3, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPSRLD       $0x14, Z4, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z3, Z24, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z22, Z1
-	VMOVDQU8     Z1, K7, (DI)
-	LEAQ         (DI)(R9*1), DI
-	LEAQ         (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS (BX), Z19
-	VBROADCASTSS 4(BX), Z18
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS 4(R8), Z16
-	VPXORD       Z31, Z17, Z15
-	VPXORD       Z31, Z16, Z14
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z27, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPSRLD       $0x14, Z2, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z24, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z1
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z17, Z2
-	VMULPS       Z19, Z2, Z3
-	VFNMADD231PS Z21, Z3, Z2
-	VFMADD231PS  Z19, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z14, Z2
-	VMINPS       Z2, Z16, Z2
-	VMULPS       Z18, Z2, Z3
-	VFNMADD231PS Z20, Z3, Z2
-	VFMADD231PS  Z18, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z14, Z3
-	VMINPS       Z3, Z16, Z3
-	VMULPS       Z18, Z3, Z4
-	VFNMADD231PS Z20, Z4, Z3
-	VFMADD231PS  Z18, Z3, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPSRLD       $0x14, Z4, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z3, Z24, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z22, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R10, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS 8(DX), Z19
-	VBROADCASTSS 12(DX), Z18
-	VBROADCASTSS (BX), Z17
-	VBROADCASTSS 4(BX), Z16
-	VBROADCASTSS 8(BX), Z15
-	VBROADCASTSS 12(BX), Z14
-	VBROADCASTSS (R8), Z13
-	VBROADCASTSS 4(R8), Z12
-	VBROADCASTSS 8(R8), Z11
-	VBROADCASTSS 12(R8), Z10
-	VPXORD       Z31, Z13, Z9
-	VPXORD       Z31, Z12, Z8
-	VPXORD       Z31, Z11, Z7
-	VPXORD       Z31, Z10, Z6
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z13, Z1
-	VMULPS       Z17, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z17, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z27, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPSRLD       $0x14, Z2, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z24, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z1
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z8, Z2
-	VMINPS       Z2, Z12, Z2
-	VMULPS       Z16, Z2, Z3
-	VFNMADD231PS Z20, Z3, Z2
-	VFMADD231PS  Z16, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z7, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z15, Z2, Z3
-	VFNMADD231PS Z19, Z3, Z2
-	VFMADD231PS  Z15, Z2, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPSRLD       $0x14, Z3, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z6, Z3
-	VMINPS       Z3, Z10, Z3
-	VMULPS       Z14, Z3, Z4
-	VFNMADD231PS Z18, Z4, Z3
-	VFMADD231PS  Z14, Z3, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPSRLD       $0x14, Z4, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z3, Z24, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z22, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z3, Z3
-	VSUBPS       Z1, Z3, Z3
-	VPSRLD       $0x14, Z3, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z1, Z24, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z1
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z3
-	VMOVUPS      64(R8), Z4
-	VPXORD       Z31, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z3, Z5, Z4
-	VFNMADD231PS Z2, Z4, Z5
-	VFMADD231PS  Z3, Z5, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z4, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPSRLD       $0x14, Z4, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z3
-	VMOVUPS      128(R8), Z4
-	VPXORD       Z31, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z3, Z5, Z4
-	VFNMADD231PS Z2, Z4, Z5
-	VFMADD231PS  Z3, Z5, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z4, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPSRLD       $0x14, Z4, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z3, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z5
-	VPANDD       Z27, Z5, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z5, Z5
-	VSUBPS       Z3, Z5, Z5
-	VPSRLD       $0x14, Z5, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBLENDMPS    Z3, Z24, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z22, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z27, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z3, Z3
-	VSUBPS       Z1, Z3, Z3
-	VPSRLD       $0x14, Z3, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z1, Z24, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(BX), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z4
-	VPXORD       Z31, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z3, Z5, Z4
-	VFNMADD231PS Z2, Z4, Z5
-	VFMADD231PS  Z3, Z5, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z4, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPSRLD       $0x14, Z4, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z4
-	VPXORD       Z31, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z3, Z5, Z4
-	VFNMADD231PS Z2, Z4, Z5
-	VFMADD231PS  Z3, Z5, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z27, Z4, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z4, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPSRLD       $0x14, Z4, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z2, Z24, K1, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z3, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z5
-	VPANDD       Z27, Z5, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z5, Z5
-	VSUBPS       Z3, Z5, Z5
-	VPSRLD       $0x14, Z5, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBLENDMPS    Z3, Z24, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z22, Z1
-	VMOVDQU8     Z1, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpAnyE2M1BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0xb000000, Z26 0x7f800000, Z25 0x3c0, Z24 0x0, Z23 0x7f, Z22 0x80, Z21 table
-	// per group: Z20 scale
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Z31
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z29
-	VBROADCASTSS constantsAVX512<>+108(SB), Z28
-	VBROADCASTSS constantsAVX512<>+112(SB), Z27
-	VBROADCASTSS constantsAVX512<>+12(SB), Z26
-	VBROADCASTSS constantsAVX512<>+116(SB), Z25
 	VPXORD       Z24, Z24, Z24
 	VBROADCASTSS constantsAVX512<>+24(SB), Z23
-	VBROADCASTSS constantsAVX512<>+28(SB), Z22
-	VMOVUPS      constantsAVX512<>+32(SB), Z21
+	VBROADCASTSS constantsAVX512<>+92(SB), Z22
+	VMOVUPS      constantsAVX512<>+28(SB), Z21
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -3509,92 +867,102 @@ groups:
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VDIVPS     Z20, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z27, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z2
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x14, Z3, Z3
+	VPADDD     Z3, Z2, Z2
 	VPSUBD     Z25, Z2, Z2
 	VPMAXSD    Z24, Z2, Z2
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z2, Z23, K1, Z2
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z2
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z27, Z3, Z3
-	VADDPS     Z3, Z1, Z1
-	VSUBPS     Z3, Z1, Z1
-	VPSRLD     $0x14, Z1, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPMAXSD    Z24, Z3, Z3
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z3, Z23, K1, Z3
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z27, Z3, Z3
-	VADDPS     Z3, Z1, Z1
-	VSUBPS     Z3, Z1, Z1
-	VPSRLD     $0x14, Z1, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPMAXSD    Z24, Z3, Z3
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z3, Z23, K1, Z3
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z3
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z4
-	VPMAXUD    Z28, Z4, Z4
-	VPADDD     Z27, Z4, Z4
-	VADDPS     Z4, Z1, Z1
-	VSUBPS     Z4, Z1, Z1
-	VPSRLD     $0x14, Z1, Z4
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z26, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z25, Z4, Z4
 	VPMAXSD    Z24, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z23, K1, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z4
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z26, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x14, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z25, Z5, Z5
+	VPMAXSD    Z24, Z5, Z5
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z27, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z26, Z8, Z9
+	VADDPS     Z9, Z7, Z7
+	VPSUBD     Z9, Z7, Z7
+	VPSRLD     $0x14, Z8, Z8
+	VPADDD     Z8, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
+	VPMAXSD    Z24, Z7, Z7
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
 	VPERMD     Z2, Z21, Z2
-	VMOVUPS    Z2, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        grouploop
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered1
+	VCMPPS     $0x03, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z22, K1, Z0
+	VPORD      Z0, Z2, Z2
+
+ordered1:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, BX
+	CMPQ    BX, $+64
+	JGE     grouploop
 
 grouptail:
 	TESTQ       BX, BX
@@ -3608,86 +976,100 @@ grouptail:
 	VDIVPS      Z20, Z0, Z0
 	VMAXPS      Z0, Z30, Z1
 	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z27, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z2
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z26, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x14, Z3, Z3
+	VPADDD      Z3, Z2, Z2
 	VPSUBD      Z25, Z2, Z2
 	VPMAXSD     Z24, Z2, Z2
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z2, Z23, K1, Z2
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z2
+	VPTERNLOGD  $0xf8, Z23, Z0, Z2
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z27, Z3, Z3
-	VADDPS      Z3, Z1, Z1
-	VSUBPS      Z3, Z1, Z1
-	VPSRLD      $0x14, Z1, Z3
-	VPSUBD      Z25, Z3, Z3
-	VPMAXSD     Z24, Z3, Z3
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z3, Z23, K1, Z3
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z26, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z25, Z4, Z4
+	VPMAXSD     Z24, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z3
-	VPACKSSDW   Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z23, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z27, Z3, Z3
-	VADDPS      Z3, Z1, Z1
-	VSUBPS      Z3, Z1, Z1
-	VPSRLD      $0x14, Z1, Z3
-	VPSUBD      Z25, Z3, Z3
-	VPMAXSD     Z24, Z3, Z3
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z3, Z23, K1, Z3
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z26, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x14, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z25, Z5, Z5
+	VPMAXSD     Z24, Z5, Z5
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z3
+	VPTERNLOGD  $0xf8, Z23, Z0, Z5
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z4
-	VPMAXUD     Z28, Z4, Z4
-	VPADDD      Z27, Z4, Z4
-	VADDPS      Z4, Z1, Z1
-	VSUBPS      Z4, Z1, Z1
-	VPSRLD      $0x14, Z1, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPMAXSD     Z24, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z23, K1, Z4
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z27, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z26, Z8, Z9
+	VADDPS      Z9, Z7, Z7
+	VPSUBD      Z9, Z7, Z7
+	VPSRLD      $0x14, Z8, Z8
+	VPADDD      Z8, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
+	VPMAXSD     Z24, Z7, Z7
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z4
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z23, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
 	VPERMD      Z2, Z21, Z2
-	VMOVDQU8    Z2, K7, (DI)
-	LEAQ        (DI)(BX*1), DI
-	LEAQ        (SI)(BX*2), SI
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered2
+	VCMPPS      $0x03, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z22, K1, Z0
+	VPORD       Z0, Z2, Z2
+
+ordered2:
+	VMOVDQU8 Z2, K7, (DI)
+	LEAQ     (DI)(BX*1), DI
+	LEAQ     (SI)(BX*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -3704,93 +1086,103 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z20
 	VBROADCASTSS 4(DX), Z19
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
 	VMAXPS       Z0, Z30, Z1
 	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z27, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z2
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
 	VPSUBD       Z25, Z2, Z2
 	VPMAXSD      Z24, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z23, K1, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z2
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z27, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPSRLD       $0x14, Z1, Z3
-	VPSUBD       Z25, Z3, Z3
-	VPMAXSD      Z24, Z3, Z3
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z3, Z23, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z27, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPSRLD       $0x14, Z1, Z3
-	VPSUBD       Z25, Z3, Z3
-	VPMAXSD      Z24, Z3, Z3
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z3, Z23, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z3
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z4
-	VPMAXUD      Z28, Z4, Z4
-	VPADDD       Z27, Z4, Z4
-	VADDPS       Z4, Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VPSRLD       $0x14, Z1, Z4
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z26, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
 	VPSUBD       Z25, Z4, Z4
 	VPMAXSD      Z24, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z23, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z23, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z26, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z25, Z5, Z5
+	VPMAXSD      Z24, Z5, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z27, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z26, Z8, Z9
+	VADDPS       Z9, Z7, Z7
+	VPSUBD       Z9, Z7, Z7
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
+	VPMAXSD      Z24, Z7, Z7
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
 	VPERMD       Z2, Z21, Z2
-	VMOVUPS      Z2, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x03, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z22, K1, Z0
+	VPORD        Z0, Z2, Z2
+
+ordered3:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R8
+	CMPQ    R8, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -3807,93 +1199,103 @@ short4loop:
 	VBROADCASTSS 4(DX), Z19
 	VBROADCASTSS 8(DX), Z18
 	VBROADCASTSS 12(DX), Z17
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
 	VMAXPS       Z0, Z30, Z1
 	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z27, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z2
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
 	VPSUBD       Z25, Z2, Z2
 	VPMAXSD      Z24, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z23, K1, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z2
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z27, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPSRLD       $0x14, Z1, Z3
-	VPSUBD       Z25, Z3, Z3
-	VPMAXSD      Z24, Z3, Z3
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z3, Z23, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z27, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPSRLD       $0x14, Z1, Z3
-	VPSUBD       Z25, Z3, Z3
-	VPMAXSD      Z24, Z3, Z3
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z3, Z23, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z3
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z17, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z26, Z1, Z4
-	VPMAXUD      Z28, Z4, Z4
-	VPADDD       Z27, Z4, Z4
-	VADDPS       Z4, Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VPSRLD       $0x14, Z1, Z4
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z26, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
 	VPSUBD       Z25, Z4, Z4
 	VPMAXSD      Z24, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z23, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z22, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z23, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z18, Z0, Z0
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z26, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z25, Z5, Z5
+	VPMAXSD      Z24, Z5, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z17, Z0, Z0
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z27, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z26, Z8, Z9
+	VADDPS       Z9, Z7, Z7
+	VPSUBD       Z9, Z7, Z7
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
+	VPMAXSD      Z24, Z7, Z7
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
 	VPERMD       Z2, Z21, Z2
-	VMOVUPS      Z2, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x03, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z22, K1, Z0
+	VPORD        Z0, Z2, Z2
+
+ordered4:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R8
+	CMPQ    R8, $+4
+	JGE     short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -3907,97 +1309,107 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VMOVUPS    (DX), Z1
 	VDIVPS     Z1, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z27, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z2
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x14, Z3, Z3
+	VPADDD     Z3, Z2, Z2
 	VPSUBD     Z25, Z2, Z2
 	VPMAXSD    Z24, Z2, Z2
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z2, Z23, K1, Z2
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z2
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z27, Z3, Z3
-	VADDPS     Z3, Z1, Z1
-	VSUBPS     Z3, Z1, Z1
-	VPSRLD     $0x14, Z1, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPMAXSD    Z24, Z3, Z3
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z3, Z23, K1, Z3
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z27, Z3, Z3
-	VADDPS     Z3, Z1, Z1
-	VSUBPS     Z3, Z1, Z1
-	VPSRLD     $0x14, Z1, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPMAXSD    Z24, Z3, Z3
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z3, Z23, K1, Z3
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z3
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z26, Z1, Z4
-	VPMAXUD    Z28, Z4, Z4
-	VPADDD     Z27, Z4, Z4
-	VADDPS     Z4, Z1, Z1
-	VSUBPS     Z4, Z1, Z1
-	VPSRLD     $0x14, Z1, Z4
+	VMOVUPS    64(DX), Z3
+	VDIVPS     Z3, Z0, Z0
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z26, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z25, Z4, Z4
 	VPMAXSD    Z24, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z23, K1, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z22, Z0, Z4
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    128(DX), Z4
+	VDIVPS     Z4, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z26, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x14, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z25, Z5, Z5
+	VPMAXSD    Z24, Z5, Z5
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    192(DX), Z6
+	VDIVPS     Z6, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z27, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z26, Z8, Z9
+	VADDPS     Z9, Z7, Z7
+	VPSUBD     Z9, Z7, Z7
+	VPSRLD     $0x14, Z8, Z8
+	VPADDD     Z8, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
+	VPMAXSD    Z24, Z7, Z7
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
 	VPERMD     Z2, Z21, Z2
-	VMOVUPS    Z2, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered5
+	VCMPPS     $0x03, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z22, K1, Z0
+	VPORD      Z0, Z2, Z2
+
+ordered5:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	SUBQ    $+64, BX
+	CMPQ    BX, $+64
+	JGE     laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -4012,90 +1424,3102 @@ lanetail:
 	VDIVPS      Z1, Z0, Z0
 	VMAXPS      Z0, Z30, Z1
 	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z27, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z2
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z26, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x14, Z3, Z3
+	VPADDD      Z3, Z2, Z2
 	VPSUBD      Z25, Z2, Z2
 	VPMAXSD     Z24, Z2, Z2
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z2, Z23, K1, Z2
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z2
+	VPTERNLOGD  $0xf8, Z23, Z0, Z2
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z27, Z3, Z3
-	VADDPS      Z3, Z1, Z1
-	VSUBPS      Z3, Z1, Z1
-	VPSRLD      $0x14, Z1, Z3
-	VPSUBD      Z25, Z3, Z3
-	VPMAXSD     Z24, Z3, Z3
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z3, Z23, K1, Z3
+	VMOVUPS.Z   64(DX), K6, Z3
+	VDIVPS      Z3, Z0, Z0
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z26, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z25, Z4, Z4
+	VPMAXSD     Z24, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z3
-	VPACKSSDW   Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z23, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z27, Z3, Z3
-	VADDPS      Z3, Z1, Z1
-	VSUBPS      Z3, Z1, Z1
-	VPSRLD      $0x14, Z1, Z3
-	VPSUBD      Z25, Z3, Z3
-	VPMAXSD     Z24, Z3, Z3
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z3, Z23, K1, Z3
+	VMOVUPS.Z   128(DX), K6, Z4
+	VDIVPS      Z4, Z0, Z0
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z26, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x14, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z25, Z5, Z5
+	VPMAXSD     Z24, Z5, Z5
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z3
+	VPTERNLOGD  $0xf8, Z23, Z0, Z5
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(DX), K6, Z6
+	VDIVPS      Z6, Z0, Z0
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z27, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z26, Z8, Z9
+	VADDPS      Z9, Z7, Z7
+	VPSUBD      Z9, Z7, Z7
+	VPSRLD      $0x14, Z8, Z8
+	VPADDD      Z8, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
+	VPMAXSD     Z24, Z7, Z7
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
+	VPERMD      Z2, Z21, Z2
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered6
+	VCMPPS      $0x03, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z22, K1, Z0
+	VPORD       Z0, Z2, Z2
+
+ordered6:
+	VMOVDQU8 Z2, K7, (DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
+// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x0, Z24 0x80
+	// per group: Z23 recip, Z22 hi, Z21 Xor
+	// loaded at each use: scale, 0x7f7f7f7f, table
+	// vector registers in use at once: 30
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         hi+32(FP), R8
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VBROADCASTSS constantsAVX512<>+4(SB), Z30
+	VBROADCASTSS constantsAVX512<>+96(SB), Z29
+	VBROADCASTSS constantsAVX512<>+12(SB), Z28
+	VBROADCASTSS constantsAVX512<>+100(SB), Z27
+	VBROADCASTSS constantsAVX512<>+104(SB), Z26
+	VPXORD       Z25, Z25, Z25
+	VBROADCASTSS constantsAVX512<>+24(SB), Z24
+	MOVQ         groups+40(FP), R10
+	MOVQ         length+48(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS (R8), Z22
+	VPXORD       Z31, Z22, Z21
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z22, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z23, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z6
+	VMINPS       Z6, Z22, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z23, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered1
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered1:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     grouploop
+
+grouptail:
+	TESTQ        R9, R9
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z22, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z23, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z6
+	VMINPS       Z6, Z22, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z23, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered2
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered2:
+	VMOVDQU8 Z1, K7, (DI)
+	LEAQ     (DI)(R9*1), DI
+	LEAQ     (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VPXORD       Z31, Z21, Z19
+	VPXORD       Z31, Z20, Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z21, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z19, Z3
+	VMINPS       Z3, Z21, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z18, Z3
+	VMINPS       Z3, Z20, Z3
+	VMULPS       Z22, Z3, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z22, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z18, Z6
+	VMINPS       Z6, Z20, Z6
+	VMULPS       Z22, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z22, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered3:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R10, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS 8(BX), Z21
+	VBROADCASTSS 12(BX), Z20
+	VBROADCASTSS (R8), Z19
+	VBROADCASTSS 4(R8), Z18
+	VBROADCASTSS 8(R8), Z17
+	VBROADCASTSS 12(R8), Z16
+	VPXORD       Z31, Z19, Z15
+	VPXORD       Z31, Z18, Z14
+	VPXORD       Z31, Z17, Z13
+	VPXORD       Z31, Z16, Z12
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z19, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z14, Z3
+	VMINPS       Z3, Z18, Z3
+	VMULPS       Z22, Z3, Z4
+	VBROADCASTSS 4(DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z22, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z13, Z3
+	VMINPS       Z3, Z17, Z3
+	VMULPS       Z21, Z3, Z5
+	VBROADCASTSS 8(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z21, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z12, Z6
+	VMINPS       Z6, Z16, Z6
+	VMULPS       Z20, Z6, Z7
+	VBROADCASTSS 12(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z20, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered4:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JGE     short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VPXORD       Z31, Z3, Z4
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VMULPS       Z2, Z4, Z3
+	VFNMADD231PS Z1, Z3, Z4
+	VFMADD231PS  Z2, Z4, Z3
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      64(R8), Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z7
+	VADDPS       Z7, Z2, Z2
+	VPSUBD       Z7, Z2, Z2
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z4
+	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(R8), Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z28, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z4, Z4
+	VPSUBD       Z9, Z4, Z4
+	VPSRLD       $0x15, Z7, Z7
+	VPADDD       Z7, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered5
+	VCMPPS       $0x03, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z2
+	VPORD        Z2, Z1, Z1
+
+ordered5:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	ADDQ    $+256, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VPXORD       Z31, Z3, Z4
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VMULPS       Z2, Z4, Z3
+	VFNMADD231PS Z1, Z3, Z4
+	VFMADD231PS  Z2, Z4, Z3
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(BX), K6, Z4
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(R8), K6, Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(BX), K6, Z4
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(R8), K6, Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z7
+	VADDPS       Z7, Z2, Z2
+	VPSUBD       Z7, Z2, Z2
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(BX), K6, Z7
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(R8), K6, Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z28, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z4, Z4
+	VPSUBD       Z9, Z4, Z4
+	VPSRLD       $0x15, Z7, Z7
+	VPADDD       Z7, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered6
+	VCMPPS       $0x03, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z2
+	VPORD        Z2, Z1, Z1
+
+ordered6:
+	VMOVDQU8 Z1, K7, (DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
+// func QuantizeFpAnyE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·QuantizeFpAnyE5M2BF16AVX512(SB), NOSPLIT, $0-48
+	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x38800000, Z27 0x7f800000, Z26 0xa800000, Z25 0x1c4, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
+	// per group: Z20 scale
+	// vector registers in use at once: 25
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS most+24(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VPXORD       Z0, Z31, Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+96(SB), Z28
+	VBROADCASTSS constantsAVX512<>+12(SB), Z27
+	VBROADCASTSS constantsAVX512<>+100(SB), Z26
+	VBROADCASTSS constantsAVX512<>+104(SB), Z25
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS constantsAVX512<>+24(SB), Z23
+	VBROADCASTSS constantsAVX512<>+92(SB), Z22
+	VMOVUPS      constantsAVX512<>+28(SB), Z21
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z20
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z1
+	VMINPS     Z1, Z31, Z1
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPMAXSD    Z24, Z2, Z2
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z26, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z25, Z4, Z4
+	VPMAXSD    Z24, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z26, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x15, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z25, Z5, Z5
+	VPMAXSD    Z24, Z5, Z5
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z27, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z26, Z8, Z9
+	VADDPS     Z9, Z7, Z7
+	VPSUBD     Z9, Z7, Z7
+	VPSRLD     $0x15, Z8, Z8
+	VPADDD     Z8, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
+	VPMAXSD    Z24, Z7, Z7
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
+	VPERMD     Z2, Z21, Z2
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered1
+	VCMPPS     $0x03, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z22, K1, Z0
+	VPORD      Z0, Z2, Z2
+
+ordered1:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, BX
+	CMPQ    BX, $+64
+	JGE     grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z1
+	VMINPS      Z1, Z31, Z1
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z26, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x15, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z25, Z2, Z2
+	VPMAXSD     Z24, Z2, Z2
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z2
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z26, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z25, Z4, Z4
+	VPMAXSD     Z24, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z26, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x15, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z25, Z5, Z5
+	VPMAXSD     Z24, Z5, Z5
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z5
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z27, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z26, Z8, Z9
+	VADDPS      Z9, Z7, Z7
+	VPSUBD      Z9, Z7, Z7
+	VPSRLD      $0x15, Z8, Z8
+	VPADDD      Z8, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
+	VPMAXSD     Z24, Z7, Z7
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
+	VPERMD      Z2, Z21, Z2
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered2
+	VCMPPS      $0x03, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z22, K1, Z0
+	VPORD       Z0, Z2, Z2
+
+ordered2:
+	VMOVDQU8 Z2, K7, (DI)
+	LEAQ     (DI)(BX*1), DI
+	LEAQ     (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z20
+	VBROADCASTSS 4(DX), Z19
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z1
+	VMINPS       Z1, Z31, Z1
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
+	VPMAXSD      Z24, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z26, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z25, Z4, Z4
+	VPMAXSD      Z24, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z26, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z25, Z5, Z5
+	VPMAXSD      Z24, Z5, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z27, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z26, Z8, Z9
+	VADDPS       Z9, Z7, Z7
+	VPSUBD       Z9, Z7, Z7
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
+	VPMAXSD      Z24, Z7, Z7
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
+	VPERMD       Z2, Z21, Z2
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x03, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z22, K1, Z0
+	VPORD        Z0, Z2, Z2
+
+ordered3:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R8
+	CMPQ    R8, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z20
+	VBROADCASTSS 4(DX), Z19
+	VBROADCASTSS 8(DX), Z18
+	VBROADCASTSS 12(DX), Z17
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z1
+	VMINPS       Z1, Z31, Z1
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
+	VPMAXSD      Z24, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z26, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z25, Z4, Z4
+	VPMAXSD      Z24, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z18, Z0, Z0
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z26, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z25, Z5, Z5
+	VPMAXSD      Z24, Z5, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z17, Z0, Z0
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z27, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z26, Z8, Z9
+	VADDPS       Z9, Z7, Z7
+	VPSUBD       Z9, Z7, Z7
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
+	VPMAXSD      Z24, Z7, Z7
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
+	VPERMD       Z2, Z21, Z2
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x03, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z22, K1, Z0
+	VPORD        Z0, Z2, Z2
+
+ordered4:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R8
+	CMPQ    R8, $+4
+	JGE     short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VDIVPS     Z1, Z0, Z0
+	VMAXPS     Z0, Z30, Z1
+	VMINPS     Z1, Z31, Z1
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPMAXSD    Z24, Z2, Z2
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    64(DX), Z3
+	VDIVPS     Z3, Z0, Z0
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z26, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z25, Z4, Z4
+	VPMAXSD    Z24, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    128(DX), Z4
+	VDIVPS     Z4, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z26, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x15, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z25, Z5, Z5
+	VPMAXSD    Z24, Z5, Z5
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    192(DX), Z6
+	VDIVPS     Z6, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z27, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z26, Z8, Z9
+	VADDPS     Z9, Z7, Z7
+	VPSUBD     Z9, Z7, Z7
+	VPSRLD     $0x15, Z8, Z8
+	VPADDD     Z8, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
+	VPMAXSD    Z24, Z7, Z7
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
+	VPERMD     Z2, Z21, Z2
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered5
+	VCMPPS     $0x03, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z22, K1, Z0
+	VPORD      Z0, Z2, Z2
+
+ordered5:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	SUBQ    $+64, BX
+	CMPQ    BX, $+64
+	JGE     laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VMAXPS      Z0, Z30, Z1
 	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z26, Z1, Z4
-	VPMAXUD     Z28, Z4, Z4
-	VPADDD      Z27, Z4, Z4
-	VADDPS      Z4, Z1, Z1
-	VSUBPS      Z4, Z1, Z1
-	VPSRLD      $0x14, Z1, Z4
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z26, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x15, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z25, Z2, Z2
+	VPMAXSD     Z24, Z2, Z2
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z2
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z3
+	VDIVPS      Z3, Z0, Z0
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z26, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
 	VPSUBD      Z25, Z4, Z4
 	VPMAXSD     Z24, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z23, K1, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z22, Z0, Z4
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z3, Z2, Z2
+	VPTERNLOGD  $0xf8, Z23, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z4
+	VDIVPS      Z4, Z0, Z0
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z26, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x15, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z25, Z5, Z5
+	VPMAXSD     Z24, Z5, Z5
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z5
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z6
+	VDIVPS      Z6, Z0, Z0
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z27, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z26, Z8, Z9
+	VADDPS      Z9, Z7, Z7
+	VPSUBD      Z9, Z7, Z7
+	VPSRLD      $0x15, Z8, Z8
+	VPADDD      Z8, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
+	VPMAXSD     Z24, Z7, Z7
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
 	VPERMD      Z2, Z21, Z2
-	VMOVDQU8    Z2, K7, (DI)
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered6
+	VCMPPS      $0x03, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z22, K1, Z0
+	VPORD       Z0, Z2, Z2
+
+ordered6:
+	VMOVDQU8 Z2, K7, (DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
+// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x80
+	// per group: Z23 recip, Z22 hi, Z21 Xor
+	// loaded at each use: scale, 0x7f7f7f7f, table
+	// vector registers in use at once: 29
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         hi+32(FP), R8
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VBROADCASTSS constantsAVX512<>+4(SB), Z30
+	VBROADCASTSS constantsAVX512<>+108(SB), Z29
+	VBROADCASTSS constantsAVX512<>+112(SB), Z28
+	VBROADCASTSS constantsAVX512<>+12(SB), Z27
+	VBROADCASTSS constantsAVX512<>+116(SB), Z26
+	VPXORD       Z25, Z25, Z25
+	VBROADCASTSS constantsAVX512<>+24(SB), Z24
+	MOVQ         groups+40(FP), R10
+	MOVQ         length+48(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS (R8), Z22
+	VPXORD       Z31, Z22, Z21
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z22, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z27, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z27, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z23, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z27, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z28, Z6, Z6
+	VADDPS       Z6, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z6
+	VMINPS       Z6, Z22, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z23, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z27, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z6, Z6
+	VSUBPS       Z8, Z6, Z6
+	VPSRLD       $0x14, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered1
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered1:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     grouploop
+
+grouptail:
+	TESTQ        R9, R9
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z22, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z27, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z27, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z23, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z23, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z27, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z28, Z6, Z6
+	VADDPS       Z6, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z21, Z6
+	VMINPS       Z6, Z22, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z23, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z27, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z6, Z6
+	VSUBPS       Z8, Z6, Z6
+	VPSRLD       $0x14, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered2
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered2:
+	VMOVDQU8 Z1, K7, (DI)
+	LEAQ     (DI)(R9*1), DI
+	LEAQ     (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VPXORD       Z31, Z21, Z19
+	VPXORD       Z31, Z20, Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z21, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z27, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z19, Z3
+	VMINPS       Z3, Z21, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z27, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z18, Z3
+	VMINPS       Z3, Z20, Z3
+	VMULPS       Z22, Z3, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z22, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z27, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z28, Z6, Z6
+	VADDPS       Z6, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z18, Z6
+	VMINPS       Z6, Z20, Z6
+	VMULPS       Z22, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z22, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z27, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z6, Z6
+	VSUBPS       Z8, Z6, Z6
+	VPSRLD       $0x14, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered3:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R10, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS 8(BX), Z21
+	VBROADCASTSS 12(BX), Z20
+	VBROADCASTSS (R8), Z19
+	VBROADCASTSS 4(R8), Z18
+	VBROADCASTSS 8(R8), Z17
+	VBROADCASTSS 12(R8), Z16
+	VPXORD       Z31, Z19, Z15
+	VPXORD       Z31, Z18, Z14
+	VPXORD       Z31, Z17, Z13
+	VPXORD       Z31, Z16, Z12
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z19, Z1
+	VMULPS       Z23, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z23, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z27, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z14, Z3
+	VMINPS       Z3, Z18, Z3
+	VMULPS       Z22, Z3, Z4
+	VBROADCASTSS 4(DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z22, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z27, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z13, Z3
+	VMINPS       Z3, Z17, Z3
+	VMULPS       Z21, Z3, Z5
+	VBROADCASTSS 8(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z21, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z27, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z28, Z6, Z6
+	VADDPS       Z6, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMAXPS       Z0, Z12, Z6
+	VMINPS       Z6, Z16, Z6
+	VMULPS       Z20, Z6, Z7
+	VBROADCASTSS 12(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z20, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z27, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z6, Z6
+	VSUBPS       Z8, Z6, Z6
+	VPSRLD       $0x14, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x03, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z3
+	VPORD        Z3, Z1, Z1
+
+ordered4:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JGE     short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VPXORD       Z31, Z3, Z4
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VMULPS       Z2, Z4, Z3
+	VFNMADD231PS Z1, Z3, Z4
+	VFMADD231PS  Z2, Z4, Z3
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      64(R8), Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z27, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z27, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z4
+	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(R8), Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z27, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z28, Z7, Z7
+	VADDPS       Z7, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered5
+	VCMPPS       $0x03, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z2
+	VPORD        Z2, Z1, Z1
+
+ordered5:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	ADDQ    $+256, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VPXORD       Z31, Z3, Z4
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VMULPS       Z2, Z4, Z3
+	VFNMADD231PS Z1, Z3, Z4
+	VFMADD231PS  Z2, Z4, Z3
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(BX), K6, Z4
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(R8), K6, Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z27, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(BX), K6, Z4
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(R8), K6, Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z27, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(BX), K6, Z7
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(R8), K6, Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z27, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z28, Z7, Z7
+	VADDPS       Z7, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered6
+	VCMPPS       $0x03, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z0, K1, Z2
+	VPORD        Z2, Z1, Z1
+
+ordered6:
+	VMOVDQU8 Z1, K7, (DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
+// func QuantizeFpAnyE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·QuantizeFpAnyE2M1BF16AVX512(SB), NOSPLIT, $0-48
+	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0xb000000, Z26 0x7f800000, Z25 0x3c0, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
+	// per group: Z20 scale
+	// vector registers in use at once: 24
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS most+24(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VPXORD       Z0, Z31, Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+108(SB), Z28
+	VBROADCASTSS constantsAVX512<>+112(SB), Z27
+	VBROADCASTSS constantsAVX512<>+12(SB), Z26
+	VBROADCASTSS constantsAVX512<>+116(SB), Z25
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS constantsAVX512<>+24(SB), Z23
+	VBROADCASTSS constantsAVX512<>+92(SB), Z22
+	VMOVUPS      constantsAVX512<>+28(SB), Z21
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z20
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z1
+	VMINPS     Z1, Z31, Z1
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z27, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPSRLD     $0x14, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPMAXSD    Z24, Z2, Z2
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z26, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z27, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z25, Z4, Z4
+	VPMAXSD    Z24, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z26, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z27, Z6, Z6
+	VADDPS     Z6, Z5, Z5
+	VSUBPS     Z6, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
+	VPSUBD     Z25, Z5, Z5
+	VPMAXSD    Z24, Z5, Z5
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z20, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z26, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z27, Z8, Z8
+	VADDPS     Z8, Z7, Z7
+	VSUBPS     Z8, Z7, Z7
+	VPSRLD     $0x14, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
+	VPMAXSD    Z24, Z7, Z7
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
+	VPERMD     Z2, Z21, Z2
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered1
+	VCMPPS     $0x03, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z22, K1, Z0
+	VPORD      Z0, Z2, Z2
+
+ordered1:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, BX
+	CMPQ    BX, $+64
+	JGE     grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z1
+	VMINPS      Z1, Z31, Z1
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z27, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z25, Z2, Z2
+	VPMAXSD     Z24, Z2, Z2
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z2
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z27, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z25, Z4, Z4
+	VPMAXSD     Z24, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z26, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z27, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPSRLD      $0x14, Z5, Z5
+	VPSUBD      Z25, Z5, Z5
+	VPMAXSD     Z24, Z5, Z5
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z5
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z20, Z0, Z0
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z26, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z27, Z8, Z8
+	VADDPS      Z8, Z7, Z7
+	VSUBPS      Z8, Z7, Z7
+	VPSRLD      $0x14, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
+	VPMAXSD     Z24, Z7, Z7
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
+	VPERMD      Z2, Z21, Z2
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered2
+	VCMPPS      $0x03, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z22, K1, Z0
+	VPORD       Z0, Z2, Z2
+
+ordered2:
+	VMOVDQU8 Z2, K7, (DI)
+	LEAQ     (DI)(BX*1), DI
+	LEAQ     (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z20
+	VBROADCASTSS 4(DX), Z19
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z1
+	VMINPS       Z1, Z31, Z1
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z27, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
+	VPMAXSD      Z24, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z26, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z27, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z25, Z4, Z4
+	VPMAXSD      Z24, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z26, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z27, Z6, Z6
+	VADDPS       Z6, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z25, Z5, Z5
+	VPMAXSD      Z24, Z5, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z26, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z27, Z8, Z8
+	VADDPS       Z8, Z7, Z7
+	VSUBPS       Z8, Z7, Z7
+	VPSRLD       $0x14, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
+	VPMAXSD      Z24, Z7, Z7
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
+	VPERMD       Z2, Z21, Z2
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x03, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z22, K1, Z0
+	VPORD        Z0, Z2, Z2
+
+ordered3:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R8
+	CMPQ    R8, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z20
+	VBROADCASTSS 4(DX), Z19
+	VBROADCASTSS 8(DX), Z18
+	VBROADCASTSS 12(DX), Z17
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z1
+	VMINPS       Z1, Z31, Z1
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z26, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z27, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
+	VPMAXSD      Z24, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z19, Z0, Z0
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z26, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z27, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z25, Z4, Z4
+	VPMAXSD      Z24, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z18, Z0, Z0
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z26, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z27, Z6, Z6
+	VADDPS       Z6, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z25, Z5, Z5
+	VPMAXSD      Z24, Z5, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z17, Z0, Z0
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z26, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z27, Z8, Z8
+	VADDPS       Z8, Z7, Z7
+	VSUBPS       Z8, Z7, Z7
+	VPSRLD       $0x14, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
+	VPMAXSD      Z24, Z7, Z7
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
+	VPERMD       Z2, Z21, Z2
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x03, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x03, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z22, K1, Z0
+	VPORD        Z0, Z2, Z2
+
+ordered4:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R8
+	CMPQ    R8, $+4
+	JGE     short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VDIVPS     Z1, Z0, Z0
+	VMAXPS     Z0, Z30, Z1
+	VMINPS     Z1, Z31, Z1
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z26, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z27, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPSRLD     $0x14, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPMAXSD    Z24, Z2, Z2
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    64(DX), Z3
+	VDIVPS     Z3, Z0, Z0
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z26, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z27, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z25, Z4, Z4
+	VPMAXSD    Z24, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    128(DX), Z4
+	VDIVPS     Z4, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z26, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z27, Z6, Z6
+	VADDPS     Z6, Z5, Z5
+	VSUBPS     Z6, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
+	VPSUBD     Z25, Z5, Z5
+	VPMAXSD    Z24, Z5, Z5
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    192(DX), Z6
+	VDIVPS     Z6, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z26, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z27, Z8, Z8
+	VADDPS     Z8, Z7, Z7
+	VSUBPS     Z8, Z7, Z7
+	VPSRLD     $0x14, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
+	VPMAXSD    Z24, Z7, Z7
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z23, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
+	VPERMD     Z2, Z21, Z2
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered5
+	VCMPPS     $0x03, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x03, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z22, K1, Z0
+	VPORD      Z0, Z2, Z2
+
+ordered5:
+	VMOVUPS Z2, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	SUBQ    $+64, BX
+	CMPQ    BX, $+64
+	JGE     laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VDIVPS      Z1, Z0, Z0
+	VMAXPS      Z0, Z30, Z1
+	VMINPS      Z1, Z31, Z1
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z26, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z27, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z25, Z2, Z2
+	VPMAXSD     Z24, Z2, Z2
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z2
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z3
+	VDIVPS      Z3, Z0, Z0
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z27, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z25, Z4, Z4
+	VPMAXSD     Z24, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z4
+	VDIVPS      Z4, Z0, Z0
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z26, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z27, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPSRLD      $0x14, Z5, Z5
+	VPSUBD      Z25, Z5, Z5
+	VPMAXSD     Z24, Z5, Z5
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z5
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z6
+	VDIVPS      Z6, Z0, Z0
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z26, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z27, Z8, Z8
+	VADDPS      Z8, Z7, Z7
+	VSUBPS      Z8, Z7, Z7
+	VPSRLD      $0x14, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
+	VPMAXSD     Z24, Z7, Z7
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z23, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
+	VPERMD      Z2, Z21, Z2
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered6
+	VCMPPS      $0x03, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x03, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z22, K1, Z0
+	VPORD       Z0, Z2, Z2
+
+ordered6:
+	VMOVDQU8 Z2, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -4105,10 +4529,10 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x0, Z24 0x8, Z23 0x10011001
-	// per group: Z22 scale, Z21 recip, Z20 hi, Z19 Xor
-	// loaded at each use: table
-	// vector registers in use at once: 32
+	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8
+	// per group: Z24 recip, Z23 hi, Z22 Xor
+	// loaded at each use: scale, table, 0x10011001
+	// vector registers in use at once: 29
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4120,9 +4544,7 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z28
 	VBROADCASTSS constantsAVX512<>+112(SB), Z27
 	VBROADCASTSS constantsAVX512<>+120(SB), Z26
-	VPXORD       Z25, Z25, Z25
-	VBROADCASTSS constantsAVX512<>+124(SB), Z24
-	VBROADCASTSS constantsAVX512<>+128(SB), Z23
+	VBROADCASTSS constantsAVX512<>+124(SB), Z25
 	MOVQ         groups+40(FP), R10
 	MOVQ         length+48(FP), R11
 	CMPQ         R11, $+1
@@ -4133,111 +4555,116 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS (R8), Z20
-	VPXORD       Z31, Z20, Z19
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS (R8), Z23
+	VPXORD       Z31, Z23, Z22
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z22, Z1
+	VMINPS       Z1, Z23, Z1
+	VMULPS       Z24, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z24, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z22, Z3
+	VMINPS       Z3, Z23, Z3
+	VMULPS       Z24, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z24, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z22, Z3
+	VMINPS       Z3, Z23, Z3
+	VMULPS       Z24, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z24, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x16, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z22, Z6
+	VMINPS       Z6, Z23, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z24, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VMOVAPS.Z    Z24, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      constantsAVX512<>+32(SB), Z0
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z0, Z4
-	VPMADDUBSW   Z23, Z4, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VPTERNLOGD   $0xf8, Z25, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered1
+	VCMPPS       $0x07, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered1:
+	VBROADCASTSS constantsAVX512<>+128(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -4253,108 +4680,118 @@ grouptail:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z22, Z1
+	VMINPS       Z1, Z23, Z1
+	VMULPS       Z24, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z24, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z22, Z3
+	VMINPS       Z3, Z23, Z3
+	VMULPS       Z24, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z24, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z22, Z3
+	VMINPS       Z3, Z23, Z3
+	VMULPS       Z24, Z3, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z24, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x16, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z22, Z6
+	VMINPS       Z6, Z23, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z24, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VMOVAPS.Z    Z24, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      constantsAVX512<>+32(SB), Z0
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z0, Z4
-	VMOVDQU8.Z   Z4, K7, Z0
-	VPMADDUBSW   Z23, Z0, Z0
-	VPMOVWB      Z0, Y0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered2
+	VCMPPS       $0x07, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered2:
+	VBROADCASTSS constantsAVX512<>+128(SB), Z0
+	VMOVDQU8.Z   Z1, K7, Z2
+	VPMADDUBSW   Z0, Z2, Z2
+	VPMOVWB      Z2, Y2
 	LEAQ         1(R9), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K6
-	VMOVDQU8     Y0, K6, (DI)
+	VMOVDQU8     Y2, K6, (DI)
 	MOVQ         R9, AX
 	SHRQ         $0x01, AX
 	ADDQ         AX, DI
@@ -4375,110 +4812,114 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS (R8), Z18
-	VBROADCASTSS 4(R8), Z17
-	VPXORD       Z31, Z18, Z16
-	VPXORD       Z31, Z17, Z15
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS (R8), Z22
+	VBROADCASTSS 4(R8), Z21
+	VPXORD       Z31, Z22, Z20
+	VPXORD       Z31, Z21, Z19
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z20, Z1
+	VMINPS       Z1, Z22, Z1
+	VMULPS       Z24, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z24, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z20, Z3
+	VMINPS       Z3, Z22, Z3
+	VMULPS       Z24, Z3, Z4
+	VBROADCASTSS (DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z24, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z19, Z3
+	VMINPS       Z3, Z21, Z3
+	VMULPS       Z23, Z3, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z23, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x16, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z19, Z6
+	VMINPS       Z6, Z21, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z23, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VMOVAPS.Z    Z24, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      constantsAVX512<>+32(SB), Z0
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z0, Z4
-	VPMADDUBSW   Z23, Z4, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VPTERNLOGD   $0xf8, Z25, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x07, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered3:
+	VBROADCASTSS constantsAVX512<>+128(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
@@ -4499,118 +4940,120 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VBROADCASTSS (R8), Z14
-	VBROADCASTSS 4(R8), Z13
-	VBROADCASTSS 8(R8), Z12
-	VBROADCASTSS 12(R8), Z11
-	VPXORD       Z31, Z14, Z10
-	VPXORD       Z31, Z13, Z9
-	VPXORD       Z31, Z12, Z8
-	VPXORD       Z31, Z11, Z7
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VPXORD       Z31, Z20, Z16
+	VPXORD       Z31, Z19, Z15
+	VPXORD       Z31, Z18, Z14
+	VPXORD       Z31, Z17, Z13
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z14, Z1
-	VMULPS       Z18, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z18, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z16, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z24, Z1, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z1
+	VFMADD231PS  Z24, Z1, Z2
+	VPANDD       Z30, Z2, Z1
+	VPANDD       Z28, Z1, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z13, Z1
-	VMULPS       Z17, Z1, Z2
-	VFNMADD231PS Z21, Z2, Z1
-	VFMADD231PS  Z17, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z19, Z3
+	VMULPS       Z23, Z3, Z4
+	VBROADCASTSS 4(DX), Z5
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z23, Z3, Z4
+	VPANDD       Z30, Z4, Z3
+	VPANDD       Z28, Z3, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z8, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z16, Z1, Z2
-	VFNMADD231PS Z20, Z2, Z1
-	VFMADD231PS  Z16, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMAXPS       Z0, Z14, Z3
+	VMINPS       Z3, Z18, Z3
+	VMULPS       Z22, Z3, Z5
+	VBROADCASTSS 8(DX), Z6
+	VFNMADD231PS Z6, Z5, Z3
+	VFMADD231PS  Z22, Z3, Z5
+	VPANDD       Z30, Z5, Z3
+	VPANDD       Z28, Z3, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z3, Z3
+	VPSUBD       Z7, Z3, Z3
+	VPSRLD       $0x16, Z6, Z6
+	VPADDD       Z6, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z11, Z1
-	VMULPS       Z15, Z1, Z2
-	VFNMADD231PS Z19, Z2, Z1
-	VFMADD231PS  Z15, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z6, Z6
+	VMAXPS       Z0, Z13, Z6
+	VMINPS       Z6, Z17, Z6
+	VMULPS       Z21, Z6, Z7
+	VBROADCASTSS 12(DX), Z8
+	VFNMADD231PS Z8, Z7, Z6
+	VFMADD231PS  Z21, Z6, Z7
+	VPANDD       Z30, Z7, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z6, Z6
+	VPSUBD       Z9, Z6, Z6
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VMOVAPS.Z    Z24, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      constantsAVX512<>+32(SB), Z0
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z0, Z4
-	VPMADDUBSW   Z23, Z4, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VPTERNLOGD   $0xf8, Z25, Z0, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VCMPPS       $0x03, Z2, Z4, K1
+	VCMPPS       $0x03, Z5, Z7, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x07, Z7, Z7, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered4:
+	VBROADCASTSS constantsAVX512<>+128(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+16, R8
@@ -4632,8 +5075,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
@@ -4644,106 +5086,109 @@ laneloop:
 	VMULPS       Z2, Z4, Z3
 	VFNMADD231PS Z1, Z3, Z4
 	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VMOVAPS.Z    Z24, K1, Z1
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z3
-	VPXORD       Z31, Z3, Z6
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      64(R8), Z5
+	VPXORD       Z31, Z5, Z6
 	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z3, Z6
-	VMULPS       Z2, Z6, Z3
-	VFNMADD231PS Z1, Z3, Z6
-	VFMADD231PS  Z2, Z6, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z6
-	VPSUBD       Z2, Z6, Z6
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VMOVAPS.Z    Z24, K1, Z1
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      constantsAVX512<>+32(SB), Z0
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z0, Z4
-	VPMADDUBSW   Z23, Z4, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z7
+	VADDPS       Z7, Z2, Z2
+	VPSUBD       Z7, Z2, Z2
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z4
+	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(R8), Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z28, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z4, Z4
+	VPSUBD       Z9, Z4, Z4
+	VPSRLD       $0x16, Z7, Z7
+	VPADDD       Z7, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered5
+	VCMPPS       $0x07, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered5:
+	VBROADCASTSS constantsAVX512<>+128(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	ADDQ         $+256, DX
@@ -4771,124 +5216,130 @@ lanetail:
 	VMULPS       Z2, Z4, Z3
 	VFNMADD231PS Z1, Z3, Z4
 	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z4, Z25, K1, Z4
-	VMOVAPS.Z    Z24, K1, Z1
+	VPANDD       Z30, Z3, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z4
+	VADDPS       Z4, Z1, Z1
+	VPSUBD       Z4, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(DX), K6, Z2
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(BX), K6, Z4
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMOVUPS.Z    64(R8), K6, Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z4, Z6, Z5
+	VFNMADD231PS Z2, Z5, Z6
+	VFMADD231PS  Z4, Z6, Z5
+	VPANDD       Z30, Z5, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(DX), K6, Z2
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(BX), K6, Z4
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z3
-	VPXORD       Z31, Z3, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z3, Z5
-	VMULPS       Z2, Z5, Z3
-	VFNMADD231PS Z1, Z3, Z5
-	VFMADD231PS  Z2, Z5, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z5, Z25, K1, Z5
-	VMOVAPS.Z    Z24, K1, Z1
+	VMOVUPS.Z    128(R8), K6, Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z4, Z7, Z6
+	VFNMADD231PS Z2, Z6, Z7
+	VFMADD231PS  Z4, Z7, Z6
+	VPANDD       Z30, Z6, Z2
+	VPANDD       Z28, Z2, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z7
+	VADDPS       Z7, Z2, Z2
+	VPSUBD       Z7, Z2, Z2
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(DX), K6, Z4
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(BX), K6, Z7
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z3
-	VPXORD       Z31, Z3, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z3, Z6
-	VMULPS       Z2, Z6, Z3
-	VFNMADD231PS Z1, Z3, Z6
-	VFMADD231PS  Z2, Z6, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z6
-	VPSUBD       Z2, Z6, Z6
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z6, Z25, K1, Z6
-	VMOVAPS.Z    Z24, K1, Z1
+	VMOVUPS.Z    192(R8), K6, Z8
+	VPXORD       Z31, Z8, Z9
+	VMAXPS       Z0, Z9, Z9
+	VMINPS       Z9, Z8, Z9
+	VMULPS       Z7, Z9, Z8
+	VFNMADD231PS Z4, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VPANDD       Z30, Z8, Z4
+	VPANDD       Z28, Z4, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z4, Z4
+	VPSUBD       Z9, Z4, Z4
+	VPSRLD       $0x16, Z7, Z7
+	VPADDD       Z7, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      constantsAVX512<>+32(SB), Z0
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z0, Z4
-	VMOVDQU8.Z   Z4, K7, Z0
-	VPMADDUBSW   Z23, Z0, Z0
-	VPMOVWB      Z0, Y0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VCMPPS       $0x03, Z3, Z5, K1
+	VCMPPS       $0x03, Z6, Z8, K2
+	KORTESTW     K1, K2
+	JEQ          ordered6
+	VCMPPS       $0x07, Z8, Z8, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z6, Z6, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z5, Z5, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered6:
+	VBROADCASTSS constantsAVX512<>+128(SB), Z0
+	VMOVDQU8.Z   Z1, K7, Z2
+	VPMADDUBSW   Z0, Z2, Z2
+	VPMOVWB      Z2, Y2
 	LEAQ         1(R9), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K6
-	VMOVDQU8     Y0, K6, (DI)
+	VMOVDQU8     Y2, K6, (DI)
 
 laneend:
 	VZEROUPPER
@@ -4898,9 +5349,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeFpAnyE2M1PackedBF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0x7f800000, Z26 0xb000000, Z25 0xfe, Z24 0x0, Z23 0x8, Z22 table, Z21 0x10011001
-	// per group: Z20 scale
-	// vector registers in use at once: 22
+	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0x7f800000, Z26 0xb000000, Z25 0xfe, Z24 0x8, Z23 table, Z22 0x10011001
+	// per group: Z21 scale
+	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4912,10 +5363,9 @@ TEXT ·QuantizeFpAnyE2M1PackedBF16AVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+12(SB), Z27
 	VBROADCASTSS constantsAVX512<>+112(SB), Z26
 	VBROADCASTSS constantsAVX512<>+120(SB), Z25
-	VPXORD       Z24, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+124(SB), Z23
-	VMOVUPS      constantsAVX512<>+32(SB), Z22
-	VBROADCASTSS constantsAVX512<>+128(SB), Z21
+	VBROADCASTSS constantsAVX512<>+124(SB), Z24
+	VMOVUPS      constantsAVX512<>+28(SB), Z23
+	VBROADCASTSS constantsAVX512<>+128(SB), Z22
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -4926,97 +5376,98 @@ TEXT ·QuantizeFpAnyE2M1PackedBF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z20
+	VBROADCASTSS (DX), Z21
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
 
 grouploop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
+	VDIVPS     Z21, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z4
-	VPSUBD     Z3, Z4, Z4
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z4, Z4
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VDIVPS     Z21, Z0, Z0
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z26, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z25, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z24, K1, Z4
-	VMOVAPS.Z  Z23, K1, Z1
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z4
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z5, Z5
+	VDIVPS     Z21, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z26, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x16, Z6, Z6
+	VPADDD     Z6, Z5, Z5
 	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VMOVAPS.Z  Z23, K1, Z1
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z5
-	VPACKSSDW  Z5, Z4, Z4
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VMOVAPS.Z  Z23, K1, Z1
+	VDIVPS     Z21, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z27, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z26, Z8, Z9
+	VADDPS     Z9, Z7, Z7
+	VPSUBD     Z9, Z7, Z7
+	VPSRLD     $0x16, Z8, Z8
+	VPADDD     Z8, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z5
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z6
-	VPSUBD     Z3, Z6, Z6
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z6, Z24, K1, Z6
-	VMOVAPS.Z  Z23, K1, Z1
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKUSWB  Z5, Z4, Z4
-	VPERMD     Z4, Z22, Z4
-	VPMADDUBSW Z21, Z4, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
+	VPERMD     Z2, Z23, Z2
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered1
+	VCMPPS     $0x07, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z2, K1, Z2
+
+ordered1:
+	VPMADDUBSW Z22, Z2, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	ADDQ       $+32, DI
@@ -5034,103 +5485,108 @@ grouptail:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
+	VDIVPS      Z21, Z0, Z0
 	VMAXPS      Z0, Z30, Z1
 	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z4
-	VPSUBD      Z3, Z4, Z4
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z24, K1, Z4
-	VMOVAPS.Z   Z23, K1, Z1
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z26, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z25, Z2, Z2
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z4
+	VPTERNLOGD  $0xf8, Z24, Z0, Z2
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VMOVAPS.Z   Z23, K1, Z1
+	VDIVPS      Z21, Z0, Z0
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z26, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z25, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z5
-	VPACKSSDW   Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z5, Z5
+	VDIVPS      Z21, Z0, Z0
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z26, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x16, Z6, Z6
+	VPADDD      Z6, Z5, Z5
 	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VMOVAPS.Z   Z23, K1, Z1
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z5
+	VPTERNLOGD  $0xf8, Z24, Z0, Z5
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z6
-	VPSUBD      Z3, Z6, Z6
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z6, Z24, K1, Z6
-	VMOVAPS.Z   Z23, K1, Z1
+	VDIVPS      Z21, Z0, Z0
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z27, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z26, Z8, Z9
+	VADDPS      Z9, Z7, Z7
+	VPSUBD      Z9, Z7, Z7
+	VPSRLD      $0x16, Z8, Z8
+	VPADDD      Z8, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z4, Z4
-	VPERMD      Z4, Z22, Z4
-	VMOVDQU8.Z  Z4, K7, Z0
-	VPMADDUBSW  Z21, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VMOVDQU8    Y0, K6, (DI)
-	MOVQ        BX, AX
-	SHRQ        $0x01, AX
-	ADDQ        AX, DI
-	LEAQ        (SI)(BX*2), SI
+	VPTERNLOGD  $0xf8, Z24, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
+	VPERMD      Z2, Z23, Z2
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered2
+	VCMPPS      $0x07, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x07, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x07, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x07, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z2, K1, Z2
+
+ordered2:
+	VMOVDQU8.Z Z2, K7, Z0
+	VPMADDUBSW Z22, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+	MOVQ       BX, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, DI
+	LEAQ       (SI)(BX*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -5145,101 +5601,102 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (DX), Z21
+	VBROADCASTSS 4(DX), Z20
+	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
+	VDIVPS       Z21, Z0, Z0
 	VMAXPS       Z0, Z30, Z1
 	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z4, Z4
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z21, Z0, Z0
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z26, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z4, Z4
 	VPSUBD       Z25, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z24, K1, Z4
-	VMOVAPS.Z    Z23, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z5, Z5
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z26, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x16, Z6, Z6
+	VPADDD       Z6, Z5, Z5
 	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VMOVAPS.Z    Z23, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VMOVAPS.Z    Z23, K1, Z1
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z27, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z26, Z8, Z9
+	VADDPS       Z9, Z7, Z7
+	VPSUBD       Z9, Z7, Z7
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z6, Z6
-	VPSUBD       Z25, Z6, Z6
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z6, Z24, K1, Z6
-	VMOVAPS.Z    Z23, K1, Z1
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z22, Z4
-	VPMADDUBSW   Z21, Z4, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPTERNLOGD   $0xf8, Z24, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
+	VPERMD       Z2, Z23, Z2
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x07, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z2, K1, Z2
+
+ordered3:
+	VPMADDUBSW Z22, Z2, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	ADDQ       $+8, DX
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+2, R8
+	CMPQ       R8, $+2
+	JGE        short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -5252,103 +5709,104 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
-	VBROADCASTSS 8(DX), Z18
-	VBROADCASTSS 12(DX), Z17
-	VMOVUPS      (SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VBROADCASTSS (DX), Z21
+	VBROADCASTSS 4(DX), Z20
+	VBROADCASTSS 8(DX), Z19
+	VBROADCASTSS 12(DX), Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z21, Z0, Z0
+	VMAXPS       Z0, Z30, Z1
+	VMINPS       Z1, Z31, Z1
+	VPANDD       Z29, Z1, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z4
-	VPSUBD       Z3, Z4, Z4
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z4, Z4
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z28, Z5, Z5
+	VPADDD       Z26, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z4, Z4
 	VPSUBD       Z25, Z4, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z4, Z24, K1, Z4
-	VMOVAPS.Z    Z23, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z4
-	VMOVUPS      32(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z5, Z5
+	VMAXPS       Z0, Z30, Z4
+	VMINPS       Z4, Z31, Z4
+	VPANDD       Z29, Z4, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z28, Z6, Z6
+	VPADDD       Z26, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x16, Z6, Z6
+	VPADDD       Z6, Z5, Z5
 	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VMOVAPS.Z    Z23, K1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VMOVUPS      64(SI), Y0
-	VPMOVZXWD    Y0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z5
-	VPSUBD       Z3, Z5, Z5
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z5, Z24, K1, Z5
-	VMOVAPS.Z    Z23, K1, Z1
+	VMAXPS       Z0, Z30, Z6
+	VMINPS       Z6, Z31, Z6
+	VPANDD       Z29, Z6, Z7
+	VPANDD       Z27, Z7, Z8
+	VPMAXUD      Z28, Z8, Z8
+	VPADDD       Z26, Z8, Z9
+	VADDPS       Z9, Z7, Z7
+	VPSUBD       Z9, Z7, Z7
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	VPSUBD       Z25, Z7, Z7
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VMOVUPS      96(SI), Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z17, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
-	VADDPS       Z3, Z1, Z6
-	VPSUBD       Z3, Z6, Z6
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z6, Z6
-	VPSUBD       Z25, Z6, Z6
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z6, Z24, K1, Z6
-	VMOVAPS.Z    Z23, K1, Z1
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z1, Z0, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z4, Z4
-	VPERMD       Z4, Z22, Z4
-	VPMADDUBSW   Z21, Z4, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPTERNLOGD   $0xf8, Z24, Z0, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VPACKUSWB    Z5, Z2, Z2
+	VPERMD       Z2, Z23, Z2
+	VCMPPS       $0x03, Z1, Z3, K1
+	VCMPPS       $0x03, Z4, Z6, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x07, Z6, Z6, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z4, Z4, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z2, K1, Z2
+
+ordered4:
+	VPMADDUBSW Z22, Z2, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	ADDQ       $+16, DX
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+4, R8
+	CMPQ       R8, $+4
+	JGE        short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -5362,95 +5820,96 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VMOVUPS    (DX), Z1
 	VDIVPS     Z1, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z4
-	VPSUBD     Z3, Z4, Z4
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z4, Z4
+	VPANDD     Z29, Z1, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    64(DX), Z3
+	VDIVPS     Z3, Z0, Z0
+	VMAXPS     Z0, Z30, Z3
+	VMINPS     Z3, Z31, Z3
+	VPANDD     Z29, Z3, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z28, Z5, Z5
+	VPADDD     Z26, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z25, Z4, Z4
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z4, Z24, K1, Z4
-	VMOVAPS.Z  Z23, K1, Z1
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z4
-	VMOVUPS    32(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z4
+	VPACKSSDW  Z4, Z2, Z2
+	VPMOVZXWD  64(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z5, Z5
+	VMOVUPS    128(DX), Z4
+	VDIVPS     Z4, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z28, Z6, Z6
+	VPADDD     Z26, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x16, Z6, Z6
+	VPADDD     Z6, Z5, Z5
 	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VMOVAPS.Z  Z23, K1, Z1
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z5
-	VPACKSSDW  Z5, Z4, Z4
-	VMOVUPS    64(SI), Y0
-	VPMOVZXWD  Y0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z5
+	VPMOVZXWD  96(SI), Z0
 	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z5
-	VPSUBD     Z3, Z5, Z5
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z5, Z24, K1, Z5
-	VMOVAPS.Z  Z23, K1, Z1
+	VMOVUPS    192(DX), Z6
+	VDIVPS     Z6, Z0, Z0
+	VMAXPS     Z0, Z30, Z6
+	VMINPS     Z6, Z31, Z6
+	VPANDD     Z29, Z6, Z7
+	VPANDD     Z27, Z7, Z8
+	VPMAXUD    Z28, Z8, Z8
+	VPADDD     Z26, Z8, Z9
+	VADDPS     Z9, Z7, Z7
+	VPSUBD     Z9, Z7, Z7
+	VPSRLD     $0x16, Z8, Z8
+	VPADDD     Z8, Z7, Z7
+	VPSUBD     Z25, Z7, Z7
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z5
-	VMOVUPS    96(SI), Y0
-	VPMOVZXWD  Y0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z6
-	VPSUBD     Z3, Z6, Z6
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z6, Z24, K1, Z6
-	VMOVAPS.Z  Z23, K1, Z1
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z1, Z0, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKUSWB  Z5, Z4, Z4
-	VPERMD     Z4, Z22, Z4
-	VPMADDUBSW Z21, Z4, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z7
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z2, Z2
+	VPERMD     Z2, Z23, Z2
+	VCMPPS     $0x03, Z1, Z3, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered5
+	VCMPPS     $0x07, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z2, K1, Z2
+
+ordered5:
+	VPMADDUBSW Z22, Z2, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	ADDQ       $+32, DI
@@ -5473,102 +5932,107 @@ lanetail:
 	VDIVPS      Z1, Z0, Z0
 	VMAXPS      Z0, Z30, Z1
 	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z4
-	VPSUBD      Z3, Z4, Z4
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z4, Z24, K1, Z4
-	VMOVAPS.Z   Z23, K1, Z1
+	VPANDD      Z29, Z1, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z28, Z3, Z3
+	VPADDD      Z26, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z25, Z2, Z2
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z4
+	VPTERNLOGD  $0xf8, Z24, Z0, Z2
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z5, Z5
-	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VMOVAPS.Z   Z23, K1, Z1
+	VMOVUPS.Z   64(DX), K6, Z3
+	VDIVPS      Z3, Z0, Z0
+	VMAXPS      Z0, Z30, Z3
+	VMINPS      Z3, Z31, Z3
+	VPANDD      Z29, Z3, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z28, Z5, Z5
+	VPADDD      Z26, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z25, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z5
-	VPACKSSDW   Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	VPACKSSDW   Z4, Z2, Z2
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z5
-	VPSUBD      Z3, Z5, Z5
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z5, Z5
+	VMOVUPS.Z   128(DX), K6, Z4
+	VDIVPS      Z4, Z0, Z0
+	VMAXPS      Z0, Z30, Z4
+	VMINPS      Z4, Z31, Z4
+	VPANDD      Z29, Z4, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z28, Z6, Z6
+	VPADDD      Z26, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x16, Z6, Z6
+	VPADDD      Z6, Z5, Z5
 	VPSUBD      Z25, Z5, Z5
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z5, Z24, K1, Z5
-	VMOVAPS.Z   Z23, K1, Z1
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z5
+	VPTERNLOGD  $0xf8, Z24, Z0, Z5
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z6
-	VPSUBD      Z3, Z6, Z6
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z6, Z24, K1, Z6
-	VMOVAPS.Z   Z23, K1, Z1
+	VMOVUPS.Z   192(DX), K6, Z6
+	VDIVPS      Z6, Z0, Z0
+	VMAXPS      Z0, Z30, Z6
+	VMINPS      Z6, Z31, Z6
+	VPANDD      Z29, Z6, Z7
+	VPANDD      Z27, Z7, Z8
+	VPMAXUD     Z28, Z8, Z8
+	VPADDD      Z26, Z8, Z9
+	VADDPS      Z9, Z7, Z7
+	VPSUBD      Z9, Z7, Z7
+	VPSRLD      $0x16, Z8, Z8
+	VPADDD      Z8, Z7, Z7
+	VPSUBD      Z25, Z7, Z7
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z1, Z0, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z4, Z4
-	VPERMD      Z4, Z22, Z4
-	VMOVDQU8.Z  Z4, K7, Z0
-	VPMADDUBSW  Z21, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VMOVDQU8    Y0, K6, (DI)
+	VPTERNLOGD  $0xf8, Z24, Z0, Z7
+	VPACKSSDW   Z7, Z5, Z5
+	VPACKUSWB   Z5, Z2, Z2
+	VPERMD      Z2, Z23, Z2
+	VCMPPS      $0x03, Z1, Z3, K1
+	VCMPPS      $0x03, Z4, Z6, K2
+	KORTESTW    K1, K2
+	JEQ         ordered6
+	VCMPPS      $0x07, Z6, Z6, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x07, Z4, Z4, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x07, Z3, Z3, K2
+	KORQ        K1, K2, K1
+	KSHIFTLQ    $0x10, K1, K1
+	VCMPPS      $0x07, Z1, Z1, K2
+	KORQ        K1, K2, K1
+	VMOVDQU8.Z  Z2, K1, Z2
+
+ordered6:
+	VMOVDQU8.Z Z2, K7, Z0
+	VPMADDUBSW Z22, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
 
 laneend:
 	VZEROUPPER
@@ -5580,24 +6044,24 @@ DATA constantsAVX512<>+8(SB)/4, $0x3c800000
 DATA constantsAVX512<>+12(SB)/4, $0x7f800000
 DATA constantsAVX512<>+16(SB)/4, $0x0a000000
 DATA constantsAVX512<>+20(SB)/4, $0x000003c8
-DATA constantsAVX512<>+24(SB)/4, $0x0000007f
-DATA constantsAVX512<>+28(SB)/4, $0x00000080
-DATA constantsAVX512<>+32(SB)/4, $0x00000000
-DATA constantsAVX512<>+36(SB)/4, $0x00000004
-DATA constantsAVX512<>+40(SB)/4, $0x00000008
-DATA constantsAVX512<>+44(SB)/4, $0x0000000c
-DATA constantsAVX512<>+48(SB)/4, $0x00000001
-DATA constantsAVX512<>+52(SB)/4, $0x00000005
-DATA constantsAVX512<>+56(SB)/4, $0x00000009
-DATA constantsAVX512<>+60(SB)/4, $0x0000000d
-DATA constantsAVX512<>+64(SB)/4, $0x00000002
-DATA constantsAVX512<>+68(SB)/4, $0x00000006
-DATA constantsAVX512<>+72(SB)/4, $0x0000000a
-DATA constantsAVX512<>+76(SB)/4, $0x0000000e
-DATA constantsAVX512<>+80(SB)/4, $0x00000003
-DATA constantsAVX512<>+84(SB)/4, $0x00000007
-DATA constantsAVX512<>+88(SB)/4, $0x0000000b
-DATA constantsAVX512<>+92(SB)/4, $0x0000000f
+DATA constantsAVX512<>+24(SB)/4, $0x00000080
+DATA constantsAVX512<>+28(SB)/4, $0x00000000
+DATA constantsAVX512<>+32(SB)/4, $0x00000004
+DATA constantsAVX512<>+36(SB)/4, $0x00000008
+DATA constantsAVX512<>+40(SB)/4, $0x0000000c
+DATA constantsAVX512<>+44(SB)/4, $0x00000001
+DATA constantsAVX512<>+48(SB)/4, $0x00000005
+DATA constantsAVX512<>+52(SB)/4, $0x00000009
+DATA constantsAVX512<>+56(SB)/4, $0x0000000d
+DATA constantsAVX512<>+60(SB)/4, $0x00000002
+DATA constantsAVX512<>+64(SB)/4, $0x00000006
+DATA constantsAVX512<>+68(SB)/4, $0x0000000a
+DATA constantsAVX512<>+72(SB)/4, $0x0000000e
+DATA constantsAVX512<>+76(SB)/4, $0x00000003
+DATA constantsAVX512<>+80(SB)/4, $0x00000007
+DATA constantsAVX512<>+84(SB)/4, $0x0000000b
+DATA constantsAVX512<>+88(SB)/4, $0x0000000f
+DATA constantsAVX512<>+92(SB)/4, $0x7f7f7f7f
 DATA constantsAVX512<>+96(SB)/4, $0x38800000
 DATA constantsAVX512<>+100(SB)/4, $0x0a800000
 DATA constantsAVX512<>+104(SB)/4, $0x000001c4

@@ -8,146 +8,171 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE4M3AVX2(SB), $544-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 0x3c8, Y14 0x7f, Y13 0x80
-	// per group: Y12 recip, Y11 hi, Y10 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, table
+	// per call: nothing
+	// per group: Y15 recip, Y14 hi, Y13 Xor
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x3c8, 0x0, 0x80, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
+	MOVQ q+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ scale+16(FP), DX
+	MOVQ recip+24(FP), BX
+	MOVQ hi+32(FP), R8
+	MOVQ groups+40(FP), R10
+	MOVQ length+48(FP), R11
+	CMPQ R11, $+1
+	JEQ  lanes
+	CMPQ R11, $+16
+	JEQ  short2
 
 groups:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y11, Y10
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y14, Y13
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y12, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VPADDD       Y5, Y1, Y5
-	VADDPS       Y5, Y4, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y14, Y4
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          grouploop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
+
+ordered1:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     grouploop
 
 grouptail:
 	TESTQ R9, R9
@@ -170,7 +195,7 @@ grouptail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -191,9 +216,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, R9
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -206,9 +231,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, R9
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -217,173 +242,201 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, R9
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, R9
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      32(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      64(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y12, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VPADDD       Y5, Y1, Y5
-	VADDPS       Y5, Y4, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y14, Y4
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece6
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
 
-piece6:
+ordered7:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece8
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
 	TESTQ $0x00000008, R9
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000004, R9
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000002, R9
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000001, R9
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	LEAQ (DI)(R9*1), DI
 	LEAQ (SI)(R9*4), SI
 
@@ -402,128 +455,156 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y10, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y9, Y7
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y13, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y12, Y10
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y11, Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y11, Y3
+	VMINPS       Y3, Y13, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y10, Y3
+	VMINPS       Y3, Y12, Y3
+	VMULPS       Y14, Y3, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y11, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VPADDD       Y5, Y1, Y5
-	VADDPS       Y5, Y4, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y14, Y4
+	VMAXPS       Y0, Y10, Y6
+	VMINPS       Y6, Y12, Y6
+	VMULPS       Y14, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y14, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
+
+ordered13:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -541,132 +622,160 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y14, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y2, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPSUBD       Y2, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VPMAXSD      Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      32(R8), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y5, Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y6, Y14, Y5
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y4, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      Y3, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          laneloop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y4, Y7
+	VADDPS       Y7, Y2, Y2
+	VPSUBD       Y7, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      96(R8), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y7, Y9
+	VADDPS       Y9, Y4, Y4
+	VPSUBD       Y9, Y4, Y4
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y2
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y4, Y7, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x03, Y3, Y3, Y4
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y4, Y4
+	VPERMD       Y4, Y2, Y4
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
+
+ordered14:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	ADDQ    $+128, DX
+	ADDQ    $+128, BX
+	ADDQ    $+128, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     laneloop
 
 lanetail:
 	TESTQ R9, R9
@@ -689,7 +798,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece15
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -710,9 +819,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece15:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -725,9 +834,9 @@ piece11:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -736,25 +845,25 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece15:
+piece19:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -773,7 +882,7 @@ piece15:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -794,9 +903,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece16:
+piece20:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -809,9 +918,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -820,25 +929,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece20:
+piece24:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -857,7 +966,7 @@ piece20:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -878,9 +987,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece21:
+piece25:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -893,9 +1002,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece22:
+piece26:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -904,25 +1013,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece27:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece24:
+piece28:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece25:
+piece29:
 	XORL  AX, AX
 	MOVQ  AX, 416(SP)
 	MOVQ  AX, 424(SP)
@@ -941,7 +1050,7 @@ piece25:
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -962,9 +1071,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 472(SP)(AX*1)
 
-piece26:
+piece30:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -977,9 +1086,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
 
-piece27:
+piece31:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -988,189 +1097,217 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece28:
+piece32:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
-piece29:
+piece33:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 416(SP)(AX*1)
 
-piece30:
+piece34:
 	VMOVUPS      32(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
 	VMOVUPS      416(SP), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y14, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y2, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPSUBD       Y2, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VPMAXSD      Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      320(SP), Y4
+	VMOVUPS      448(SP), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y5, Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y6, Y14, Y5
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y4, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      Y3, (SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece31
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      352(SP), Y4
+	VMOVUPS      480(SP), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y4, Y7
+	VADDPS       Y7, Y2, Y2
+	VPSUBD       Y7, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y4
+	VMOVUPS      384(SP), Y7
+	VMOVUPS      512(SP), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y7, Y9
+	VADDPS       Y9, Y4, Y4
+	VPSUBD       Y9, Y4, Y4
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y2
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y4, Y7, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered35
+	VCMPPS       $0x03, Y3, Y3, Y4
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y4, Y4
+	VPERMD       Y4, Y2, Y4
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 
-piece31:
+ordered35:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece36
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece32:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece33:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece34:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece40:
 laneend:
 	VZEROUPPER
 	RET
@@ -1179,23 +1316,20 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE4M3AVX2(SB), $288-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3c800000, Y11 0x7f800000, Y10 0xa000000, Y9 0x3c8, Y8 0x7f, Y7 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0xa000000, Y12 0x3c8, Y11 0x0, Y10 0x80
 	// per group: nothing
-	// loaded at each use: scale, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
 	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12
+	VXORPS       Y11, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1214,88 +1348,116 @@ grouploop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
-	VADDPS       Y5, Y3, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y8, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered1:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -1318,7 +1480,7 @@ grouptail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1339,9 +1501,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, BX
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1354,9 +1516,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, BX
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1365,149 +1527,177 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, BX
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, BX
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      32(SP), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      128(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
-	VADDPS       Y5, Y3, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y8, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
 
-piece6:
+ordered7:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece8
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
 	TESTQ $0x00000008, BX
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000004, BX
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000002, BX
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000001, BX
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	LEAQ (DI)(BX*1), DI
 	LEAQ (SI)(BX*4), SI
 
@@ -1529,89 +1719,117 @@ short2loop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
-	VADDPS       Y5, Y3, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y8, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VBROADCASTSS 4(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VBROADCASTSS 4(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered13:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R8
+	CMPQ    R8, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1625,94 +1843,122 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   32(SI), Y0
-	VMOVUPS   32(DX), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   64(SI), Y0
-	VMOVUPS   64(DX), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   96(SI), Y0
-	VMOVUPS   96(DX), Y3
-	VDIVPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x14, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered14:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	ADDQ    $+128, DX
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -1735,7 +1981,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece11
+	JEQ   piece15
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1756,9 +2002,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece15:
 	TESTQ $0x00000008, BX
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1771,9 +2017,9 @@ piece11:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000004, BX
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1782,25 +2028,25 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000002, BX
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000001, BX
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece15:
+piece19:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -1819,7 +2065,7 @@ piece15:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1840,9 +2086,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece16:
+piece20:
 	TESTQ $0x00000008, BX
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1855,9 +2101,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000004, BX
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1866,149 +2112,177 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000002, BX
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000001, BX
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece20:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   192(SP), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   96(SP), Y0
-	VMOVUPS   224(SP), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   128(SP), Y0
-	VMOVUPS   256(SP), Y3
-	VDIVPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x14, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
+piece24:
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      192(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      224(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered25
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
 
-piece21:
+ordered25:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece26
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece26:
 	TESTQ $0x00000008, BX
-	JEQ   piece22
+	JEQ   piece27
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece22:
+piece27:
 	TESTQ $0x00000004, BX
-	JEQ   piece23
+	JEQ   piece28
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece23:
+piece28:
 	TESTQ $0x00000002, BX
-	JEQ   piece24
+	JEQ   piece29
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece24:
+piece29:
 	TESTQ $0x00000001, BX
-	JEQ   piece25
+	JEQ   piece30
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece25:
+piece30:
 laneend:
 	VZEROUPPER
 	RET
@@ -2017,146 +2291,171 @@ laneend:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE5M2AVX2(SB), $544-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 0x1c4, Y14 0x7f, Y13 0x80
-	// per group: Y12 recip, Y11 hi, Y10 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, table
+	// per call: nothing
+	// per group: Y15 recip, Y14 hi, Y13 Xor
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x1c4, 0x0, 0x80, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
+	MOVQ q+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ scale+16(FP), DX
+	MOVQ recip+24(FP), BX
+	MOVQ hi+32(FP), R8
+	MOVQ groups+40(FP), R10
+	MOVQ length+48(FP), R11
+	CMPQ R11, $+1
+	JEQ  lanes
+	CMPQ R11, $+16
+	JEQ  short2
 
 groups:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y11, Y10
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y14, Y13
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y2
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y12, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPADDD       Y5, Y1, Y5
-	VADDPS       Y5, Y4, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y14, Y4
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          grouploop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
+
+ordered1:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     grouploop
 
 grouptail:
 	TESTQ R9, R9
@@ -2179,7 +2478,7 @@ grouptail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2200,9 +2499,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, R9
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2215,9 +2514,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, R9
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2226,173 +2525,201 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, R9
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, R9
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      32(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y2
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      64(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y12, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPADDD       Y5, Y1, Y5
-	VADDPS       Y5, Y4, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y14, Y4
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece6
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
 
-piece6:
+ordered7:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece8
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
 	TESTQ $0x00000008, R9
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000004, R9
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000002, R9
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000001, R9
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	LEAQ (DI)(R9*1), DI
 	LEAQ (SI)(R9*4), SI
 
@@ -2411,128 +2738,156 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y10, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y9, Y7
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y13, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y12, Y10
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y11, Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y2
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y12, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y12, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y11, Y3
+	VMINPS       Y3, Y13, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPADDD       Y4, Y1, Y4
-	VADDPS       Y4, Y3, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y3
+	VMAXPS       Y0, Y10, Y3
+	VMINPS       Y3, Y12, Y3
+	VMULPS       Y14, Y3, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y11, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPADDD       Y5, Y1, Y5
-	VADDPS       Y5, Y4, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y14, Y4
+	VMAXPS       Y0, Y10, Y6
+	VMINPS       Y6, Y12, Y6
+	VMULPS       Y14, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y14, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
+
+ordered13:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -2550,132 +2905,160 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y2, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y14, Y3
+	VPSUBD       Y2, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VPMAXSD      Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      32(R8), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y5, Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y6, Y14, Y5
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y4, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      Y3, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          laneloop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y4, Y7
+	VADDPS       Y7, Y2, Y2
+	VPSUBD       Y7, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      96(R8), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y7, Y9
+	VADDPS       Y9, Y4, Y4
+	VPSUBD       Y9, Y4, Y4
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y2
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y4, Y7, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x03, Y3, Y3, Y4
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y4, Y4
+	VPERMD       Y4, Y2, Y4
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
+
+ordered14:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	ADDQ    $+128, DX
+	ADDQ    $+128, BX
+	ADDQ    $+128, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     laneloop
 
 lanetail:
 	TESTQ R9, R9
@@ -2698,7 +3081,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece15
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2719,9 +3102,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece15:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2734,9 +3117,9 @@ piece11:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2745,25 +3128,25 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece15:
+piece19:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -2782,7 +3165,7 @@ piece15:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2803,9 +3186,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece16:
+piece20:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2818,9 +3201,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2829,25 +3212,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece20:
+piece24:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -2866,7 +3249,7 @@ piece20:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2887,9 +3270,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece21:
+piece25:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2902,9 +3285,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece22:
+piece26:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2913,25 +3296,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece27:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece24:
+piece28:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece25:
+piece29:
 	XORL  AX, AX
 	MOVQ  AX, 416(SP)
 	MOVQ  AX, 424(SP)
@@ -2950,7 +3333,7 @@ piece25:
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2971,9 +3354,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 472(SP)(AX*1)
 
-piece26:
+piece30:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2986,9 +3369,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
 
-piece27:
+piece31:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2997,189 +3380,217 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece28:
+piece32:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
-piece29:
+piece33:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 416(SP)(AX*1)
 
-piece30:
+piece34:
 	VMOVUPS      32(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
 	VMOVUPS      416(SP), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y2, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y14, Y3
+	VPSUBD       Y2, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VPMAXSD      Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y14, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      320(SP), Y4
+	VMOVUPS      448(SP), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y5, Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y6, Y14, Y5
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y4, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      Y3, (SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece31
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      352(SP), Y4
+	VMOVUPS      480(SP), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y4, Y7
+	VADDPS       Y7, Y2, Y2
+	VPSUBD       Y7, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y4
+	VMOVUPS      384(SP), Y7
+	VMOVUPS      512(SP), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y7, Y9
+	VADDPS       Y9, Y4, Y4
+	VPSUBD       Y9, Y4, Y4
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y2
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y4, Y7, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered35
+	VCMPPS       $0x03, Y3, Y3, Y4
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y4, Y4
+	VPERMD       Y4, Y2, Y4
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 
-piece31:
+ordered35:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece36
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece32:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece33:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece34:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece40:
 laneend:
 	VZEROUPPER
 	RET
@@ -3188,23 +3599,20 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE5M2AVX2(SB), $288-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x38800000, Y11 0x7f800000, Y10 0xa800000, Y9 0x1c4, Y8 0x7f, Y7 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0xa800000, Y12 0x1c4, Y11 0x0, Y10 0x80
 	// per group: nothing
-	// loaded at each use: scale, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y10
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12
+	VXORPS       Y11, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -3223,88 +3631,116 @@ grouploop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
-	VADDPS       Y5, Y3, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y8, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered1:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -3327,7 +3763,7 @@ grouptail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3348,9 +3784,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, BX
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3363,9 +3799,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, BX
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3374,149 +3810,177 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, BX
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, BX
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      32(SP), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      128(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
-	VADDPS       Y5, Y3, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y8, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
 
-piece6:
+ordered7:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece8
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
 	TESTQ $0x00000008, BX
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000004, BX
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000002, BX
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000001, BX
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	LEAQ (DI)(BX*1), DI
 	LEAQ (SI)(BX*4), SI
 
@@ -3538,89 +4002,117 @@ short2loop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y5
-	VPSUBD       Y4, Y5, Y5
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y8, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
-	VADDPS       Y5, Y3, Y6
-	VPSUBD       Y5, Y6, Y6
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y8, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VBROADCASTSS 4(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VBROADCASTSS 4(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered13:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R8
+	CMPQ    R8, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -3634,94 +4126,122 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   32(SI), Y0
-	VMOVUPS   32(DX), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   64(SI), Y0
-	VMOVUPS   64(DX), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   96(SI), Y0
-	VMOVUPS   96(DX), Y3
-	VDIVPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x15, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered14:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	ADDQ    $+128, DX
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -3744,7 +4264,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece11
+	JEQ   piece15
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3765,9 +4285,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece15:
 	TESTQ $0x00000008, BX
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3780,9 +4300,9 @@ piece11:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000004, BX
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3791,25 +4311,25 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000002, BX
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000001, BX
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece15:
+piece19:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -3828,7 +4348,7 @@ piece15:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3849,9 +4369,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece16:
+piece20:
 	TESTQ $0x00000008, BX
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3864,9 +4384,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000004, BX
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3875,149 +4395,177 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000002, BX
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000001, BX
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece20:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y4
-	VPSUBD    Y3, Y4, Y4
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y8, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   192(SP), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   96(SP), Y0
-	VMOVUPS   224(SP), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y5
-	VPSUBD    Y4, Y5, Y5
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y5, Y5
-	VPSUBD    Y9, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y5, Y8, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   128(SP), Y0
-	VMOVUPS   256(SP), Y3
-	VDIVPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y6
-	VPSUBD    Y5, Y6, Y6
-	VPSRLD    $0x15, Y4, Y4
-	VPADDD    Y4, Y6, Y6
-	VPSUBD    Y9, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y6, Y8, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y7, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
+piece24:
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y13, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      192(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y13, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      224(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y13, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y13, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered25
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
 
-piece21:
+ordered25:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece26
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece26:
 	TESTQ $0x00000008, BX
-	JEQ   piece22
+	JEQ   piece27
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece22:
+piece27:
 	TESTQ $0x00000004, BX
-	JEQ   piece23
+	JEQ   piece28
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece23:
+piece28:
 	TESTQ $0x00000002, BX
-	JEQ   piece24
+	JEQ   piece29
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece24:
+piece29:
 	TESTQ $0x00000001, BX
-	JEQ   piece25
+	JEQ   piece30
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece25:
+piece30:
 laneend:
 	VZEROUPPER
 	RET
@@ -4026,147 +4574,167 @@ laneend:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE2M1AVX2(SB), $544-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 0x3c0, Y14 0x0, Y13 0x7f, Y12 0x80
-	// per group: Y11 recip, Y10 hi, Y9 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f800000, table
+	// per call: nothing
+	// per group: Y15 recip, Y14 hi, Y13 Xor
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f800000, 0x3c0, 0x0, 0x80, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
+	MOVQ q+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ scale+16(FP), DX
+	MOVQ recip+24(FP), BX
+	MOVQ hi+32(FP), R8
+	MOVQ groups+40(FP), R10
+	MOVQ length+48(FP), R11
+	CMPQ R11, $+1
+	JEQ  lanes
+	CMPQ R11, $+16
+	JEQ  short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y10, Y9
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y14, Y13
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPSRLD       $0x14, Y2, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y13, Y2
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VSUBPS       Y6, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y11, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPSRLD       $0x14, Y4, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y13, Y4
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          grouploop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
+
+ordered1:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     grouploop
 
 grouptail:
 	TESTQ R9, R9
@@ -4189,7 +4757,7 @@ grouptail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4210,9 +4778,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, R9
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4225,9 +4793,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, R9
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4236,173 +4804,197 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, R9
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, R9
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      32(SP), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPSRLD       $0x14, Y2, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y13, Y2
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      64(SP), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VSUBPS       Y6, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y11, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPSRLD       $0x14, Y4, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y13, Y4
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece6
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
 
-piece6:
+ordered7:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece8
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
 	TESTQ $0x00000008, R9
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000004, R9
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000002, R9
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000001, R9
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	LEAQ (DI)(R9*1), DI
 	LEAQ (SI)(R9*4), SI
 
@@ -4421,128 +5013,152 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y9, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y8, Y6
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y13, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y12, Y10
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y2
+	VMAXPS       Y0, Y11, Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPSRLD       $0x14, Y2, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y13, Y2
+	VPSUBD       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VPMAXSD      Y3, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VMAXPS       Y0, Y11, Y3
+	VMINPS       Y3, Y13, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPSUBD       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VPMAXSD      Y5, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y6, Y1
-	VMINPS       Y1, Y8, Y1
-	VMULPS       Y10, Y1, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y10, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VMAXPS       Y0, Y10, Y3
+	VMINPS       Y3, Y12, Y3
+	VMULPS       Y14, Y3, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VSUBPS       Y6, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPSUBD       Y6, Y3, Y3
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y3, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y6, Y1
-	VMINPS       Y1, Y8, Y1
-	VMULPS       Y10, Y1, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y10, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPADDD       Y5, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPSRLD       $0x14, Y4, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y13, Y4
+	VMAXPS       Y0, Y10, Y6
+	VMINPS       Y6, Y12, Y6
+	VMULPS       Y14, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y14, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y3
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x03, Y2, Y2, Y6
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y1, Y1
+
+ordered13:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -4560,132 +5176,156 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VPSUBD       Y2, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VPMAXSD      Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPSRLD       $0x14, Y4, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y13, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPSRLD       $0x14, Y4, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y13, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      32(R8), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPSRLD       $0x14, Y5, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y13, Y5
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      Y3, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          laneloop
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      96(R8), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y7, Y7
+	VADDPS       Y7, Y4, Y4
+	VSUBPS       Y7, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y2
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y4, Y7, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x03, Y3, Y3, Y4
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y4, Y4
+	VPERMD       Y4, Y2, Y4
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
+
+ordered14:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	ADDQ    $+128, DX
+	ADDQ    $+128, BX
+	ADDQ    $+128, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     laneloop
 
 lanetail:
 	TESTQ R9, R9
@@ -4708,7 +5348,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece15
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4729,9 +5369,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece15:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4744,9 +5384,9 @@ piece11:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4755,25 +5395,25 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece15:
+piece19:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -4792,7 +5432,7 @@ piece15:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4813,9 +5453,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece16:
+piece20:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4828,9 +5468,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4839,25 +5479,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece20:
+piece24:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -4876,7 +5516,7 @@ piece20:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4897,9 +5537,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece21:
+piece25:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4912,9 +5552,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece22:
+piece26:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4923,25 +5563,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece27:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece24:
+piece28:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece25:
+piece29:
 	XORL  AX, AX
 	MOVQ  AX, 416(SP)
 	MOVQ  AX, 424(SP)
@@ -4960,7 +5600,7 @@ piece25:
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4981,9 +5621,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 472(SP)(AX*1)
 
-piece26:
+piece30:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4996,9 +5636,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
 
-piece27:
+piece31:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5007,189 +5647,213 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece28:
+piece32:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
-piece29:
+piece33:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 416(SP)(AX*1)
 
-piece30:
+piece34:
 	VMOVUPS      32(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
 	VMOVUPS      416(SP), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPSRLD       $0x14, Y3, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y13, Y3
+	VPSUBD       Y2, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VPMAXSD      Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPSRLD       $0x14, Y4, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y13, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPSRLD       $0x14, Y4, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y13, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      320(SP), Y4
+	VMOVUPS      448(SP), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPSRLD       $0x14, Y5, Y1
-	VPSUBD       Y15, Y1, Y1
-	VPMAXSD      Y14, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y13, Y5
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      Y3, (SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece31
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      352(SP), Y4
+	VMOVUPS      480(SP), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VPMAXSD      Y4, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y4
+	VMOVUPS      384(SP), Y7
+	VMOVUPS      512(SP), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y7, Y7
+	VADDPS       Y7, Y4, Y4
+	VSUBPS       Y7, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y2
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y4, Y7, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered35
+	VCMPPS       $0x03, Y3, Y3, Y4
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y4, Y4
+	VPERMD       Y4, Y2, Y4
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 
-piece31:
+ordered35:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece36
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece32:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece33:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece34:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece40:
 laneend:
 	VZEROUPPER
 	RET
@@ -5198,24 +5862,20 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE2M1AVX2(SB), $288-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3f800000, Y11 0xb000000, Y10 0x7f800000, Y9 0x3c0, Y8 0x0, Y7 0x7f, Y6 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0x3c0, Y11 0x0, Y10 0x80
 	// per group: nothing
-	// loaded at each use: scale, table
-	// vector registers in use at once: 15
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f7f7f7f, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+80(SB), Y12
-	VBROADCASTSS constantsAVX2<>+84(SB), Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VXORPS       Y8, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+84(SB), Y12
+	VXORPS       Y11, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -5234,88 +5894,112 @@ grouploop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPMAXSD      Y8, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPMAXSD      Y8, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPMAXSD      Y8, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y10, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPMAXSD      Y8, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y7, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	VSUBPS       Y8, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered1:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -5338,7 +6022,7 @@ grouptail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -5359,9 +6043,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, BX
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -5374,9 +6058,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, BX
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5385,149 +6069,173 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, BX
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, BX
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      32(SP), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPMAXSD      Y8, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPMAXSD      Y8, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPMAXSD      Y8, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      128(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y10, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPMAXSD      Y8, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y7, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	VSUBPS       Y8, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
 
-piece6:
+ordered7:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece8
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
 	TESTQ $0x00000008, BX
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000004, BX
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000002, BX
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000001, BX
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	LEAQ (DI)(BX*1), DI
 	LEAQ (SI)(BX*4), SI
 
@@ -5549,89 +6257,113 @@ short2loop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPMAXSD      Y8, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPMAXSD      Y8, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPMAXSD      Y8, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y10, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPMAXSD      Y8, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y7, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VBROADCASTSS 4(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VBROADCASTSS 4(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	VSUBPS       Y8, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered13:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R8
+	CMPQ    R8, $+2
+	JGE     short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -5645,94 +6377,118 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y10, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y2
-	VPSUBD    Y9, Y2, Y2
-	VPMAXSD   Y8, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y7, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   32(SI), Y0
-	VMOVUPS   32(DX), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPSRLD    $0x14, Y2, Y3
-	VPSUBD    Y9, Y3, Y3
-	VPMAXSD   Y8, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y7, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   64(SI), Y0
-	VMOVUPS   64(DX), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPSRLD    $0x14, Y2, Y3
-	VPSUBD    Y9, Y3, Y3
-	VPMAXSD   Y8, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y7, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   96(SI), Y0
-	VMOVUPS   96(DX), Y3
-	VDIVPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y10, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPSRLD    $0x14, Y3, Y4
-	VPSUBD    Y9, Y4, Y4
-	VPMAXSD   Y8, Y4, Y4
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y4, Y7, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	VSUBPS       Y8, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
+
+ordered14:
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+128, SI
+	ADDQ    $+128, DX
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -5755,7 +6511,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece11
+	JEQ   piece15
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -5776,9 +6532,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece15:
 	TESTQ $0x00000008, BX
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -5791,9 +6547,9 @@ piece11:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000004, BX
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5802,25 +6558,25 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000002, BX
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000001, BX
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece15:
+piece19:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -5839,7 +6595,7 @@ piece15:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -5860,9 +6616,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece16:
+piece20:
 	TESTQ $0x00000008, BX
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -5875,9 +6631,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000004, BX
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5886,149 +6642,173 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000002, BX
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000001, BX
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece20:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y10, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y2
-	VPSUBD    Y9, Y2, Y2
-	VPMAXSD   Y8, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y7, Y1
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   192(SP), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPSRLD    $0x14, Y2, Y3
-	VPSUBD    Y9, Y3, Y3
-	VPMAXSD   Y8, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y7, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   96(SP), Y0
-	VMOVUPS   224(SP), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPSRLD    $0x14, Y2, Y3
-	VPSUBD    Y9, Y3, Y3
-	VPMAXSD   Y8, Y3, Y3
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y7, Y2
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMOVUPS   128(SP), Y0
-	VMOVUPS   256(SP), Y3
-	VDIVPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y10, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPSRLD    $0x14, Y3, Y4
-	VPSUBD    Y9, Y4, Y4
-	VPMAXSD   Y8, Y4, Y4
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y4, Y7, Y3
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y6, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
+piece24:
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      192(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      224(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	VSUBPS       Y8, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+28(SB), Y5
+	VCMPPS       $0x03, Y1, Y3, Y7
+	VCMPPS       $0x03, Y4, Y6, Y8
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, AX
+	TESTL        AX, AX
+	JEQ          ordered25
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y3, Y3, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VCMPPS       $0x03, Y4, Y4, Y8
+	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKSSWB    Y8, Y7, Y7
+	VPERMD       Y7, Y5, Y7
+	VPAND        Y0, Y7, Y7
+	VPOR         Y7, Y2, Y2
 
-piece21:
+ordered25:
+	VMOVUPS Y2, (SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece26
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece26:
 	TESTQ $0x00000008, BX
-	JEQ   piece22
+	JEQ   piece27
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece22:
+piece27:
 	TESTQ $0x00000004, BX
-	JEQ   piece23
+	JEQ   piece28
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece23:
+piece28:
 	TESTQ $0x00000002, BX
-	JEQ   piece24
+	JEQ   piece29
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece24:
+piece29:
 	TESTQ $0x00000001, BX
-	JEQ   piece25
+	JEQ   piece30
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece25:
+piece30:
 laneend:
 	VZEROUPPER
 	RET
@@ -6037,149 +6817,160 @@ laneend:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE2M1PackedAVX2(SB), $528-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 0xfe, Y14 0x0, Y13 0x8
-	// per group: Y12 recip, Y11 hi, Y10 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, 0xb000000, table, 0x10011001
+	// per call: nothing
+	// per group: Y15 recip, Y14 hi, Y13 Xor
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, 0xb000000, 0xfe, 0x8, table, 0x10011001
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+88(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+92(SB), Y13
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
+	MOVQ q+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ scale+16(FP), DX
+	MOVQ recip+24(FP), BX
+	MOVQ hi+32(FP), R8
+	MOVQ groups+40(FP), R10
+	MOVQ length+48(FP), R11
+	CMPQ R11, $+1
+	JEQ  lanes
+	CMPQ R11, $+16
+	JEQ  short2
 
 groups:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y11, Y10
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y14, Y13
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y4
-	VANDPS       Y13, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
+	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y14, Y5
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y14, Y5
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y14, Y6
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y8
+	VPSUBD       Y8, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VCMPPS       $0x03, Y5, Y7, Y6
+	VORPS        Y3, Y6, Y3
+	VMOVMSKPS    Y3, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPAND        Y3, Y1, Y1
+
+ordered1:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R9
@@ -6207,7 +6998,7 @@ grouptail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6228,9 +7019,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, R9
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6243,9 +7034,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, R9
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6254,190 +7045,204 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, R9
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, R9
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      16(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y4
-	VANDPS       Y13, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
+	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      48(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y14, Y5
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      80(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y14, Y5
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y14, Y3
+	VMULPS       Y15, Y3, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y3, Y3
 	VMOVUPS      112(SP), Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y12, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y14, Y6
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y13, Y6
+	VMINPS       Y6, Y14, Y6
+	VMULPS       Y15, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y8
+	VPSUBD       Y8, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VCMPPS       $0x03, Y5, Y7, Y6
+	VORPS        Y3, Y6, Y3
+	VMOVMSKPS    Y3, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPAND        Y3, Y1, Y1
+
+ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	MOVQ         R9, AX
 	SHRQ         $0x01, AX
-	JCC          even6
+	JCC          even8
 	ANDB         $0x0f, (SP)(AX*1)
 
-even6:
+even8:
 	TESTQ $0x00000010, R9
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000008, R9
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000004, R9
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000002, R9
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	TESTQ $0x00000001, R9
-	JEQ   piece11
+	JEQ   piece13
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece11:
+piece13:
 	MOVQ R9, AX
 	SHRQ $0x01, AX
 	ADDQ AX, DI
@@ -6458,128 +7263,142 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y10, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPXOR        Y0, Y9, Y7
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y13, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPXOR        Y0, Y12, Y10
 	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y12, Y1, Y2
+	VMAXPS       Y0, Y11, Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y15, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y14, Y4
-	VANDPS       Y13, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
+	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y12, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y14, Y5
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y11, Y3
+	VMINPS       Y3, Y13, Y3
+	VMULPS       Y15, Y3, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y2
-	VBROADCASTSS 4(DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y14, Y5
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y10, Y3
+	VMINPS       Y3, Y12, Y3
+	VMULPS       Y14, Y3, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD231PS Y6, Y5, Y3
+	VFMADD231PS  Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	VPSUBD       Y7, Y3, Y3
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y2
-	VBROADCASTSS 4(DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPADDD       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y14, Y6
-	VANDPS       Y13, Y2, Y2
+	VMAXPS       Y0, Y10, Y6
+	VMINPS       Y6, Y12, Y6
+	VMULPS       Y14, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD231PS Y8, Y7, Y6
+	VFMADD231PS  Y14, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VPSUBD       Y9, Y6, Y6
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y8
+	VPSUBD       Y8, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPACKSSDW    Y6, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y2, Y4, Y3
+	VCMPPS       $0x03, Y5, Y7, Y6
+	VORPS        Y3, Y6, Y3
+	VMOVMSKPS    Y3, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPAND        Y3, Y1, Y1
+
+ordered14:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
@@ -6605,132 +7424,146 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y14, Y4
-	VANDPS       Y13, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VPSUBD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y3, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y3, Y5
-	VMULPS       Y2, Y5, Y3
-	VFNMADD231PS Y1, Y3, Y5
-	VFMADD231PS  Y2, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y5
-	VANDPS       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y3, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y3, Y5
-	VMULPS       Y2, Y5, Y3
-	VFNMADD231PS Y1, Y3, Y5
-	VFMADD231PS  Y2, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y5
-	VANDPS       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPXOR        Y6, Y3, Y6
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      32(R8), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y3, Y6
-	VMULPS       Y2, Y6, Y3
-	VFNMADD231PS Y1, Y3, Y6
-	VFMADD231PS  Y2, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y14, Y6
-	VANDPS       Y13, Y3, Y3
+	VMINPS       Y6, Y5, Y6
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y4, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y4, Y7
+	VADDPS       Y7, Y2, Y2
+	VPSUBD       Y7, Y2, Y2
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x1c, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      96(R8), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y7, Y9
+	VADDPS       Y9, Y4, Y4
+	VPSUBD       Y9, Y4, Y4
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y3, Y5, Y2
+	VCMPPS       $0x03, Y6, Y8, Y4
+	VORPS        Y2, Y4, Y2
+	VMOVMSKPS    Y2, AX
+	TESTL        AX, AX
+	JEQ          ordered15
+	VCMPPS       $0x07, Y3, Y3, Y2
+	VCMPPS       $0x07, Y5, Y5, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y4
+	VCMPPS       $0x07, Y8, Y8, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPAND        Y2, Y1, Y1
+
+ordered15:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -6761,7 +7594,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6782,9 +7615,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000008, R9
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6797,9 +7630,9 @@ piece12:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000004, R9
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6808,25 +7641,25 @@ piece13:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000002, R9
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece15:
+piece19:
 	TESTQ $0x00000001, R9
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece16:
+piece20:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -6845,7 +7678,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6866,9 +7699,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6881,9 +7714,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6892,25 +7725,25 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece21
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
@@ -6929,7 +7762,7 @@ piece21:
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece22
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6950,9 +7783,9 @@ piece21:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
 
-piece22:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece23
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6965,9 +7798,9 @@ piece22:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece24
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6976,25 +7809,25 @@ piece23:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece24:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece25
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
-piece25:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece26
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
-piece26:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
@@ -7013,7 +7846,7 @@ piece26:
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece27
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7034,9 +7867,9 @@ piece26:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 456(SP)(AX*1)
 
-piece27:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece28
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7049,9 +7882,9 @@ piece27:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece28:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece29
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7060,206 +7893,220 @@ piece28:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece29:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece30
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 400(SP)(AX*1)
 
-piece30:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece31
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 400(SP)(AX*1)
 
-piece31:
+piece35:
 	VMOVUPS      16(SP), Y0
 	VMOVUPS      144(SP), Y1
 	VMOVUPS      272(SP), Y2
 	VMOVUPS      400(SP), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPXOR        Y4, Y3, Y4
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y3, Y4
 	VMULPS       Y2, Y4, Y3
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y15, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y14, Y4
-	VANDPS       Y13, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y4, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VPSUBD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y3, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y3, Y5
-	VMULPS       Y2, Y5, Y3
-	VFNMADD231PS Y1, Y3, Y5
-	VFMADD231PS  Y2, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y5
-	VANDPS       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMOVUPS      464(SP), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPXOR        Y5, Y3, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y3, Y5
-	VMULPS       Y2, Y5, Y3
-	VFNMADD231PS Y1, Y3, Y5
-	VFMADD231PS  Y2, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y15, Y5, Y5
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y5, Y14, Y5
-	VANDPS       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMOVUPS      496(SP), Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPXOR        Y6, Y3, Y6
+	VMOVUPS      176(SP), Y2
+	VMOVUPS      304(SP), Y4
+	VMOVUPS      432(SP), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y3, Y6
-	VMULPS       Y2, Y6, Y3
-	VFNMADD231PS Y1, Y3, Y6
-	VFMADD231PS  Y2, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPADDD       Y2, Y1, Y2
-	VADDPS       Y2, Y3, Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y15, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y14, Y6
-	VANDPS       Y13, Y3, Y3
+	VMINPS       Y6, Y5, Y6
+	VMULPS       Y4, Y6, Y5
+	VFNMADD231PS Y2, Y5, Y6
+	VFMADD231PS  Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y4, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      80(SP), Y0
+	VMOVUPS      208(SP), Y2
+	VMOVUPS      336(SP), Y4
+	VMOVUPS      464(SP), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y6
+	VFNMADD231PS Y2, Y6, Y7
+	VFMADD231PS  Y4, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y4, Y7
+	VADDPS       Y7, Y2, Y2
+	VPSUBD       Y7, Y2, Y2
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x1c, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      112(SP), Y0
+	VMOVUPS      240(SP), Y4
+	VMOVUPS      368(SP), Y7
+	VMOVUPS      496(SP), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPXOR        Y9, Y8, Y9
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y8
+	VFNMADD231PS Y4, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y8, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y7, Y9
+	VADDPS       Y9, Y4, Y4
+	VPSUBD       Y9, Y4, Y4
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y7
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y3, Y5, Y2
+	VCMPPS       $0x03, Y6, Y8, Y4
+	VORPS        Y2, Y4, Y2
+	VMOVMSKPS    Y2, AX
+	TESTL        AX, AX
+	JEQ          ordered36
+	VCMPPS       $0x07, Y3, Y3, Y2
+	VCMPPS       $0x07, Y5, Y5, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y4
+	VCMPPS       $0x07, Y8, Y8, Y7
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPAND        Y2, Y1, Y1
+
+ordered36:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	MOVQ         R9, AX
 	SHRQ         $0x01, AX
-	JCC          even32
+	JCC          even37
 	ANDB         $0x0f, (SP)(AX*1)
 
-even32:
+even37:
 	TESTQ $0x00000010, R9
-	JEQ   piece33
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece38:
 	TESTQ $0x00000008, R9
-	JEQ   piece34
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece39:
 	TESTQ $0x00000004, R9
-	JEQ   piece35
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece40:
 	TESTQ $0x00000002, R9
-	JEQ   piece36
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece36:
+piece41:
 	TESTQ $0x00000001, R9
-	JEQ   piece37
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece37:
+piece42:
 laneend:
 	VZEROUPPER
 	RET
@@ -7268,23 +8115,20 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE2M1PackedAVX2(SB), $272-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3f800000, Y11 0x7f800000, Y10 0xb000000, Y9 0xfe, Y8 0x0, Y7 0x8
+	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
 	// per group: nothing
-	// loaded at each use: scale, table, 0x10011001
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+80(SB), Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VXORPS       Y8, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	VBROADCASTSS constantsAVX2<>+92(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7303,88 +8147,102 @@ grouploop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y4
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y8, Y6
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VCMPPS       $0x03, Y4, Y6, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x07, Y1, Y1, Y5
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPAND        Y5, Y2, Y2
+
+ordered1:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (DI)
@@ -7415,7 +8273,7 @@ grouptail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece1
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7436,9 +8294,9 @@ grouptail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece1:
+piece2:
 	TESTQ $0x00000008, BX
-	JEQ   piece2
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7451,9 +8309,9 @@ piece1:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece2:
+piece3:
 	TESTQ $0x00000004, BX
-	JEQ   piece3
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7462,166 +8320,180 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece3:
+piece4:
 	TESTQ $0x00000002, BX
-	JEQ   piece4
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece4:
+piece5:
 	TESTQ $0x00000001, BX
-	JEQ   piece5
+	JEQ   piece6
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece5:
+piece6:
 	VMOVUPS      16(SP), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y4
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      48(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      80(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      112(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y8, Y6
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VCMPPS       $0x03, Y4, Y6, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered7
+	VCMPPS       $0x07, Y1, Y1, Y5
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPAND        Y5, Y2, Y2
+
+ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
 	MOVQ         BX, AX
 	SHRQ         $0x01, AX
-	JCC          even6
+	JCC          even8
 	ANDB         $0x0f, (SP)(AX*1)
 
-even6:
+even8:
 	TESTQ $0x00000010, BX
-	JEQ   piece7
+	JEQ   piece9
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece7:
+piece9:
 	TESTQ $0x00000008, BX
-	JEQ   piece8
+	JEQ   piece10
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece8:
+piece10:
 	TESTQ $0x00000004, BX
-	JEQ   piece9
+	JEQ   piece11
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece9:
+piece11:
 	TESTQ $0x00000002, BX
-	JEQ   piece10
+	JEQ   piece12
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece10:
+piece12:
 	TESTQ $0x00000001, BX
-	JEQ   piece11
+	JEQ   piece13
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece11:
+piece13:
 	MOVQ BX, AX
 	SHRQ $0x01, AX
 	ADDQ AX, DI
@@ -7645,88 +8517,102 @@ short2loop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y4
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS 4(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y8, Y6
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS 4(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VCMPPS       $0x03, Y4, Y6, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x07, Y1, Y1, Y5
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPAND        Y5, Y2, Y2
+
+ordered14:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (DI)
@@ -7754,88 +8640,102 @@ laneloop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y4
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VMOVUPS      32(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VMOVUPS      64(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y8, Y6
-	VANDPS       Y7, Y1, Y1
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VCMPPS       $0x03, Y4, Y6, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered15
+	VCMPPS       $0x07, Y1, Y1, Y5
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPAND        Y5, Y2, Y2
+
+ordered15:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (DI)
@@ -7867,7 +8767,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece12
+	JEQ   piece16
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7888,9 +8788,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece16:
 	TESTQ $0x00000008, BX
-	JEQ   piece13
+	JEQ   piece17
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7903,9 +8803,9 @@ piece12:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece13:
+piece17:
 	TESTQ $0x00000004, BX
-	JEQ   piece14
+	JEQ   piece18
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7914,25 +8814,25 @@ piece13:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece14:
+piece18:
 	TESTQ $0x00000002, BX
-	JEQ   piece15
+	JEQ   piece19
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece15:
+piece19:
 	TESTQ $0x00000001, BX
-	JEQ   piece16
+	JEQ   piece20
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece16:
+piece20:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -7951,7 +8851,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece17
+	JEQ   piece21
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7972,9 +8872,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece21:
 	TESTQ $0x00000008, BX
-	JEQ   piece18
+	JEQ   piece22
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7987,9 +8887,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece22:
 	TESTQ $0x00000004, BX
-	JEQ   piece19
+	JEQ   piece23
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7998,192 +8898,206 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece23:
 	TESTQ $0x00000002, BX
-	JEQ   piece20
+	JEQ   piece24
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece24:
 	TESTQ $0x00000001, BX
-	JEQ   piece21
+	JEQ   piece25
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece25:
 	VMOVUPS      16(SP), Y0
 	VMOVUPS      144(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y8, Y4
-	VANDPS       Y7, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VMOVUPS      176(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y5
-	VPSUBD       Y3, Y5, Y5
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VPSUBD       Y9, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y8, Y5
-	VANDPS       Y7, Y1, Y1
+	VMOVUPS      208(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y6
-	VPSUBD       Y3, Y6, Y6
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y8, Y6
-	VANDPS       Y7, Y1, Y1
+	VMOVUPS      240(SP), Y6
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	VPSUBD       Y9, Y7, Y7
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
-	VPACKUSWB    Y5, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VCMPPS       $0x03, Y1, Y3, Y5
+	VCMPPS       $0x03, Y4, Y6, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered26
+	VCMPPS       $0x07, Y1, Y1, Y5
+	VCMPPS       $0x07, Y3, Y3, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPAND        Y5, Y2, Y2
+
+ordered26:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
 	MOVQ         BX, AX
 	SHRQ         $0x01, AX
-	JCC          even22
+	JCC          even27
 	ANDB         $0x0f, (SP)(AX*1)
 
-even22:
+even27:
 	TESTQ $0x00000010, BX
-	JEQ   piece23
+	JEQ   piece28
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece23:
+piece28:
 	TESTQ $0x00000008, BX
-	JEQ   piece24
+	JEQ   piece29
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece24:
+piece29:
 	TESTQ $0x00000004, BX
-	JEQ   piece25
+	JEQ   piece30
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece25:
+piece30:
 	TESTQ $0x00000002, BX
-	JEQ   piece26
+	JEQ   piece31
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece26:
+piece31:
 	TESTQ $0x00000001, BX
-	JEQ   piece27
+	JEQ   piece32
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece27:
+piece32:
 laneend:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x000003c8
-DATA constantsAVX2<>+4(SB)/4, $0x0000007f
-DATA constantsAVX2<>+8(SB)/4, $0x00000080
-DATA constantsAVX2<>+12(SB)/4, $0x80000000
-DATA constantsAVX2<>+16(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+20(SB)/4, $0x7f800000
-DATA constantsAVX2<>+24(SB)/4, $0x3c800000
-DATA constantsAVX2<>+28(SB)/4, $0x0a000000
-DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000004
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000005
-DATA constantsAVX2<>+48(SB)/4, $0x00000002
-DATA constantsAVX2<>+52(SB)/4, $0x00000006
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000007
-DATA constantsAVX2<>+64(SB)/4, $0x000001c4
-DATA constantsAVX2<>+68(SB)/4, $0x38800000
-DATA constantsAVX2<>+72(SB)/4, $0x0a800000
-DATA constantsAVX2<>+76(SB)/4, $0x000003c0
-DATA constantsAVX2<>+80(SB)/4, $0x3f800000
-DATA constantsAVX2<>+84(SB)/4, $0x0b000000
+DATA constantsAVX2<>+0(SB)/4, $0x80000000
+DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+12(SB)/4, $0x3c800000
+DATA constantsAVX2<>+16(SB)/4, $0x0a000000
+DATA constantsAVX2<>+20(SB)/4, $0x000003c8
+DATA constantsAVX2<>+24(SB)/4, $0x00000080
+DATA constantsAVX2<>+28(SB)/4, $0x00000000
+DATA constantsAVX2<>+32(SB)/4, $0x00000004
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x00000005
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000006
+DATA constantsAVX2<>+52(SB)/4, $0x00000003
+DATA constantsAVX2<>+56(SB)/4, $0x00000007
+DATA constantsAVX2<>+60(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+64(SB)/4, $0x38800000
+DATA constantsAVX2<>+68(SB)/4, $0x0a800000
+DATA constantsAVX2<>+72(SB)/4, $0x000001c4
+DATA constantsAVX2<>+76(SB)/4, $0x3f800000
+DATA constantsAVX2<>+80(SB)/4, $0x0b000000
+DATA constantsAVX2<>+84(SB)/4, $0x000003c0
 DATA constantsAVX2<>+88(SB)/4, $0x000000fe
 DATA constantsAVX2<>+92(SB)/4, $0x00000008
 DATA constantsAVX2<>+96(SB)/4, $0x10011001

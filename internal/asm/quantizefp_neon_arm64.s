@@ -8,9 +8,9 @@
 
 TEXT ·QuantizeFpE4M3NEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x7f, V23 0x80
-	// per group: V22 scale, V21 recip, V20 hi, V19 Xor
-	// vector registers in use at once: 19
+	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x0, V23 0x80, V22 0x7f7f7f7f
+	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
+	// vector registers in use at once: 23
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -28,110 +28,116 @@ TEXT ·QuantizeFpE4M3NEON(SB), NOSPLIT, $280-56
 	VDUP R16, V26.S4
 	MOVD $968, R16
 	VDUP R16, V25.S4
-	MOVD $127, R16
-	VDUP R16, V24.S4
+	VMOVI $0, V24.B16
 	MOVD $128, R16
 	VDUP R16, V23.S4
+	MOVD $2139062143, R16
+	VDUP R16, V22.S4
 	MOVD groups+40(FP), R6
 	MOVD length+48(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V22.S4]
-	VLD1R (R3), [V21.S4]
-	VLD1R (R4), [V20.S4]
-	VEOR V30.B16, V20.B16, V19.B16
+	VLD1R (R2), [V21.S4]
+	VLD1R (R3), [V20.S4]
+	VLD1R (R4), [V19.S4]
+	VEOR V30.B16, V19.B16, V18.B16
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V2.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V4.B16, V2.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	VFMLS V21.S4, V2.S4, V1.S4
+	VFMLA V20.S4, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V27.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V4.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V27.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	FMOVQ 32(R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V5.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V27.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	VSUB V7.S4, V3.S4, V3.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	FMOVQ 48(R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc24 // fmul v4.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
+	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
+	VFMLS V21.S4, V7.S4, V6.S4
+	VFMLA V20.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	VSUB V9.S4, V6.S4, V6.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
 	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V6.B16, V4.B16
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
-	FMOVQ F2, (R0)
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
+	VORR V2.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R5, R5
@@ -165,92 +171,97 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V2.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V4.B16, V2.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	VFMLS V21.S4, V2.S4, V1.S4
+	VFMLA V20.S4, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V27.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V4.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V27.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	FMOVQ 64(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V5.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V27.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	VSUB V7.S4, V3.S4, V3.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	FMOVQ 80(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc24 // fmul v4.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
+	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
+	VFMLS V21.S4, V7.S4, V6.S4
+	VFMLA V20.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	VSUB V9.S4, V6.S4, V6.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
 	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V6.B16, V4.B16
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
+	VORR V2.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -293,99 +304,104 @@ laneloop:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V4.B16, V3.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F5
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
 	VEOR V30.B16, V5.B16, V6.B16
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d4a6 // fadd v6.4s, v5.4s, v2.4s
-	VSUB V2.S4, V6.S4, V6.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V6.B16, V5.B16
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	FMOVQ F3, (R0)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VSUB V7.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V27.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	VSUB V9.S4, V4.S4, V4.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
+	VORR V3.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -506,99 +522,104 @@ piece24:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V4.B16, V3.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	FMOVQ 272(RSP), F5
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
 	VEOR V30.B16, V5.B16, V6.B16
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d4a6 // fadd v6.4s, v5.4s, v2.4s
-	VSUB V2.S4, V6.S4, V6.S4
-	VUSHR $20, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V6.B16, V5.B16
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	FMOVQ F3, 16(RSP)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F4
+	FMOVQ 256(RSP), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VSUB V7.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F4
+	FMOVQ 208(RSP), F7
+	FMOVQ 272(RSP), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V27.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	VSUB V9.S4, V4.S4, V4.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
+	VORR V3.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -624,9 +645,9 @@ laneend:
 
 TEXT ·QuantizeFpAnyE4M3NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3c800000, V26 0x7f800000, V25 0xa000000, V24 0x3c8, V23 0x7f, V22 0x80
-	// per group: V21 scale
-	// vector registers in use at once: 17
+	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3c800000, V26 0x7f800000, V25 0xa000000, V24 0x3c8, V23 0x0, V22 0x80, V21 0x7f7f7f7f
+	// per group: V20 scale
+	// vector registers in use at once: 21
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -645,99 +666,105 @@ TEXT ·QuantizeFpAnyE4M3NEON(SB), NOSPLIT, $152-48
 	VDUP R16, V25.S4
 	MOVD $968, R16
 	VDUP R16, V24.S4
-	MOVD $127, R16
-	VDUP R16, V23.S4
+	VMOVI $0, V23.B16
 	MOVD $128, R16
 	VDUP R16, V22.S4
+	MOVD $2139062143, R16
+	VDUP R16, V21.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V21.S4]
+	VLD1R (R2), [V20.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $20, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R3, R3
@@ -771,84 +798,89 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $20, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -884,84 +916,89 @@ laneloop:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $20, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F3
+	FMOVQ 16(R2), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1025,84 +1062,89 @@ piece16:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $20, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F3
+	FMOVQ 112(RSP), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1128,9 +1170,9 @@ laneend:
 
 TEXT ·QuantizeFpE5M2NEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x7f, V23 0x80
-	// per group: V22 scale, V21 recip, V20 hi, V19 Xor
-	// vector registers in use at once: 19
+	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x0, V23 0x80, V22 0x7f7f7f7f
+	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
+	// vector registers in use at once: 23
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1148,110 +1190,116 @@ TEXT ·QuantizeFpE5M2NEON(SB), NOSPLIT, $280-56
 	VDUP R16, V26.S4
 	MOVD $452, R16
 	VDUP R16, V25.S4
-	MOVD $127, R16
-	VDUP R16, V24.S4
+	VMOVI $0, V24.B16
 	MOVD $128, R16
 	VDUP R16, V23.S4
+	MOVD $2139062143, R16
+	VDUP R16, V22.S4
 	MOVD groups+40(FP), R6
 	MOVD length+48(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V22.S4]
-	VLD1R (R3), [V21.S4]
-	VLD1R (R4), [V20.S4]
-	VEOR V30.B16, V20.B16, V19.B16
+	VLD1R (R2), [V21.S4]
+	VLD1R (R3), [V20.S4]
+	VLD1R (R4), [V19.S4]
+	VEOR V30.B16, V19.B16, V18.B16
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V2.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V4.B16, V2.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	VFMLS V21.S4, V2.S4, V1.S4
+	VFMLA V20.S4, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V27.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V4.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V27.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	FMOVQ 32(R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V5.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V27.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	VSUB V7.S4, V3.S4, V3.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	FMOVQ 48(R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc24 // fmul v4.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
+	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
+	VFMLS V21.S4, V7.S4, V6.S4
+	VFMLA V20.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	VSUB V9.S4, V6.S4, V6.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
 	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V6.B16, V4.B16
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
-	FMOVQ F2, (R0)
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
+	VORR V2.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R5, R5
@@ -1285,92 +1333,97 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V2.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V24.B16, V4.B16, V2.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	VFMLS V21.S4, V2.S4, V1.S4
+	VFMLA V20.S4, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V27.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V4.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V27.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	FMOVQ 64(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc23 // fmul v3.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V5.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V5.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V27.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	VSUB V7.S4, V3.S4, V3.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	FMOVQ 80(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc24 // fmul v4.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
+	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
+	VFMLS V21.S4, V7.S4, V6.S4
+	VFMLA V20.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	VSUB V9.S4, V6.S4, V6.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
 	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V6.B16, V4.B16
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
+	VORR V2.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -1413,99 +1466,104 @@ laneloop:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V4.B16, V3.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F5
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
 	VEOR V30.B16, V5.B16, V6.B16
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d4a6 // fadd v6.4s, v5.4s, v2.4s
-	VSUB V2.S4, V6.S4, V6.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V6.B16, V5.B16
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	FMOVQ F3, (R0)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VSUB V7.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V27.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	VSUB V9.S4, V4.S4, V4.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
+	VORR V3.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1626,99 +1684,104 @@ piece24:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V24.B16, V4.B16, V3.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V24.B16, V5.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	FMOVQ 272(RSP), F5
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
 	VEOR V30.B16, V5.B16, V6.B16
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d4a6 // fadd v6.4s, v5.4s, v2.4s
-	VSUB V2.S4, V6.S4, V6.S4
-	VUSHR $21, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V24.B16, V6.B16, V5.B16
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	FMOVQ F3, 16(RSP)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F4
+	FMOVQ 256(RSP), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VSUB V7.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F4
+	FMOVQ 208(RSP), F7
+	FMOVQ 272(RSP), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V27.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	VSUB V9.S4, V4.S4, V4.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
+	VORR V3.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -1744,9 +1807,9 @@ laneend:
 
 TEXT ·QuantizeFpAnyE5M2NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x38800000, V26 0x7f800000, V25 0xa800000, V24 0x1c4, V23 0x7f, V22 0x80
-	// per group: V21 scale
-	// vector registers in use at once: 17
+	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x38800000, V26 0x7f800000, V25 0xa800000, V24 0x1c4, V23 0x0, V22 0x80, V21 0x7f7f7f7f
+	// per group: V20 scale
+	// vector registers in use at once: 21
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1765,99 +1828,105 @@ TEXT ·QuantizeFpAnyE5M2NEON(SB), NOSPLIT, $152-48
 	VDUP R16, V25.S4
 	MOVD $452, R16
 	VDUP R16, V24.S4
-	MOVD $127, R16
-	VDUP R16, V23.S4
+	VMOVI $0, V23.B16
 	MOVD $128, R16
 	VDUP R16, V22.S4
+	MOVD $2139062143, R16
+	VDUP R16, V21.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V21.S4]
+	VLD1R (R2), [V20.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $21, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R3, R3
@@ -1891,84 +1960,89 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $21, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -2004,84 +2078,89 @@ laneloop:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $21, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F3
+	FMOVQ 16(R2), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -2145,84 +2224,89 @@ piece16:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $21, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V23.B16, V4.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
+	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V5.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F3
+	FMOVQ 112(RSP), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V6.B16, V3.B16
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
+	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -2248,9 +2332,9 @@ laneend:
 
 TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x7f, V22 0x80
+	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x80, V22 0x7f7f7f7f
 	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 18
+	// vector registers in use at once: 22
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2269,9 +2353,9 @@ TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $280-56
 	MOVD $960, R16
 	VDUP R16, V25.S4
 	VMOVI $0, V24.B16
-	MOVD $127, R16
-	VDUP R16, V23.S4
 	MOVD $128, R16
+	VDUP R16, V23.S4
+	MOVD $2139062143, R16
 	VDUP R16, V22.S4
 	MOVD groups+40(FP), R6
 	MOVD length+48(FP), R7
@@ -2292,87 +2376,88 @@ grouploop:
 	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
 	VFMLS V21.S4, V2.S4, V1.S4
 	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VUSHR $20, V2.S4, V1.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VUSHR $20, V1.S4, V1.S4
 	VSUB V25.S4, V1.S4, V1.S4
 	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V1.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc23 // fmul v3.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V3.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VUSHR $20, V3.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V1.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V4.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	FMOVQ 32(R1), F0
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc23 // fmul v3.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V3.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VUSHR $20, V3.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V1.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V5.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V26.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	FMOVQ 48(R1), F0
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc24 // fmul v4.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VUSHR $20, V4.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V23.B16, V1.B16, V4.B16
+	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
+	VFMLS V21.S4, V7.S4, V6.S4
+	VFMLA V20.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V26.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
-	FMOVQ F2, (R0)
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
+	VORR V2.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R5, R5
@@ -2411,87 +2496,88 @@ piece4:
 	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
 	VFMLS V21.S4, V2.S4, V1.S4
 	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VUSHR $20, V2.S4, V1.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VUSHR $20, V1.S4, V1.S4
 	VSUB V25.S4, V1.S4, V1.S4
 	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V23.B16, V1.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc23 // fmul v3.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V3.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VUSHR $20, V3.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V1.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V4.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	FMOVQ 64(RSP), F0
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc23 // fmul v3.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V3.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VUSHR $20, V3.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V1.B16, V3.B16
+	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
+	VFMLS V21.S4, V5.S4, V3.S4
+	VFMLA V20.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V26.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	FMOVQ 80(RSP), F0
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc24 // fmul v4.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VUSHR $20, V4.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V23.B16, V1.B16, V4.B16
+	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
+	VFMLS V21.S4, V7.S4, V6.S4
+	VFMLA V20.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V26.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
+	VORR V2.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -2534,99 +2620,100 @@ laneloop:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VUSHR $20, V3.S4, V1.S4
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VUSHR $20, V1.S4, V1.S4
 	VSUB V25.S4, V1.S4, V1.S4
 	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V1.B16, V3.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VUSHR $20, V4.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V23.B16, V1.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VUSHR $20, V4.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V23.B16, V1.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F5
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
 	VEOR V30.B16, V5.B16, V6.B16
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V26.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VUSHR $20, V5.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V23.B16, V1.B16, V5.B16
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	FMOVQ F3, (R0)
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
+	VORR V3.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -2747,99 +2834,100 @@ piece24:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VUSHR $20, V3.S4, V1.S4
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VUSHR $20, V1.S4, V1.S4
 	VSUB V25.S4, V1.S4, V1.S4
 	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V23.B16, V1.B16, V3.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VUSHR $20, V4.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V23.B16, V1.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VUSHR $20, V4.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V23.B16, V1.B16, V4.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	FMOVQ 272(RSP), F5
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
 	VEOR V30.B16, V5.B16, V6.B16
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V26.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VUSHR $20, V5.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V23.B16, V1.B16, V5.B16
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	FMOVQ F3, 16(RSP)
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F4
+	FMOVQ 256(RSP), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F4
+	FMOVQ 208(RSP), F7
+	FMOVQ 272(RSP), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
+	VORR V3.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -2865,9 +2953,9 @@ laneend:
 
 TEXT ·QuantizeFpAnyE2M1NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0xb000000, V25 0x7f800000, V24 0x3c0, V23 0x0, V22 0x7f, V21 0x80
+	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0xb000000, V25 0x7f800000, V24 0x3c0, V23 0x0, V22 0x80, V21 0x7f7f7f7f
 	// per group: V20 scale
-	// vector registers in use at once: 16
+	// vector registers in use at once: 20
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2887,9 +2975,9 @@ TEXT ·QuantizeFpAnyE2M1NEON(SB), NOSPLIT, $152-48
 	MOVD $960, R16
 	VDUP R16, V24.S4
 	VMOVI $0, V23.B16
-	MOVD $127, R16
-	VDUP R16, V22.S4
 	MOVD $128, R16
+	VDUP R16, V22.S4
+	MOVD $2139062143, R16
 	VDUP R16, V21.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
@@ -2905,81 +2993,82 @@ grouploop:
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VUSHR $20, V1.S4, V2.S4
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
 	VSUB V24.S4, V2.S4, V2.S4
 	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VUSHR $20, V3.S4, V4.S4
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V25.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
 	VSUB V24.S4, V4.S4, V4.S4
 	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V22.B16, V4.B16, V3.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V25.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V25.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R3, R3
@@ -3016,81 +3105,82 @@ piece4:
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VUSHR $20, V1.S4, V2.S4
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
 	VSUB V24.S4, V2.S4, V2.S4
 	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VUSHR $20, V3.S4, V4.S4
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V25.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
 	VSUB V24.S4, V4.S4, V4.S4
 	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V22.B16, V4.B16, V3.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V25.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V25.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -3126,84 +3216,85 @@ laneloop:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VUSHR $20, V1.S4, V2.S4
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
 	VSUB V24.S4, V2.S4, V2.S4
 	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F3
+	FMOVQ 16(R2), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VUSHR $20, V3.S4, V4.S4
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V25.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
 	VSUB V24.S4, V4.S4, V4.S4
 	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V22.B16, V4.B16, V3.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V25.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V25.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -3267,84 +3358,85 @@ piece16:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VUSHR $20, V1.S4, V2.S4
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V25.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
 	VSUB V24.S4, V2.S4, V2.S4
 	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	WORD $0x4eb76463 // smax v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V3.B16, V2.B16
-	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F3
+	FMOVQ 112(RSP), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VUSHR $20, V3.S4, V4.S4
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V25.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
 	VSUB V24.S4, V4.S4, V4.S4
 	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V22.B16, V4.B16, V3.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V21.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V25.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V25.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVQ F2, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -3370,9 +3462,9 @@ laneend:
 
 TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x0, V23 0x8
-	// per group: V22 scale, V21 recip, V20 hi, V19 Xor
-	// vector registers in use at once: 19
+	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
+	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
+	// vector registers in use at once: 21
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3390,116 +3482,107 @@ TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $280-56
 	VDUP R16, V26.S4
 	MOVD $254, R16
 	VDUP R16, V25.S4
-	VMOVI $0, V24.B16
 	MOVD $8, R16
-	VDUP R16, V23.S4
+	VDUP R16, V24.S4
 	MOVD groups+40(FP), R6
 	MOVD length+48(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V22.S4]
-	VLD1R (R3), [V21.S4]
-	VLD1R (R4), [V20.S4]
-	VEOR V30.B16, V20.B16, V19.B16
+	VLD1R (R2), [V23.S4]
+	VLD1R (R3), [V22.S4]
+	VLD1R (R4), [V21.S4]
+	VEOR V30.B16, V21.B16, V20.B16
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V2.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	VBSL V24.B16, V4.B16, V1.B16
-	VAND V23.B16, V2.B16, V2.B16
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V2.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V27.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V2.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
-	WORD $0x4e33f402 // fmax v2.4s, v0.4s, v19.4s
-	WORD $0x4eb4f442 // fmin v2.4s, v2.4s, v20.4s
-	WORD $0x6e35dc43 // fmul v3.4s, v2.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V2.S4
-	VFMLA V21.S4, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VMOV V3.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V3.B16, V3.B16
+	WORD $0x4e34f403 // fmax v3.4s, v0.4s, v20.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc64 // fmul v4.4s, v3.4s, v22.4s
+	VFMLS V23.S4, V4.S4, V3.S4
+	VFMLA V22.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V27.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V3.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	WORD $0x4e33f402 // fmax v2.4s, v0.4s, v19.4s
-	WORD $0x4eb4f442 // fmin v2.4s, v2.4s, v20.4s
-	WORD $0x6e35dc43 // fmul v3.4s, v2.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V2.S4
-	VFMLA V21.S4, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VMOV V3.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V3.B16, V3.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V3.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
-	WORD $0x4e33f403 // fmax v3.4s, v0.4s, v19.4s
-	WORD $0x4eb4f463 // fmin v3.4s, v3.4s, v20.4s
-	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V3.S4
-	VFMLA V21.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VMOV V4.B16, V3.B16
-	VBSL V24.B16, V6.B16, V3.B16
-	VAND V23.B16, V4.B16, V4.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V4.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	FMOVQ 32(R1), F0
+	WORD $0x4e34f403 // fmax v3.4s, v0.4s, v20.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc65 // fmul v5.4s, v3.4s, v22.4s
+	VFMLS V23.S4, V5.S4, V3.S4
+	VFMLA V22.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V27.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	VSUB V7.S4, V3.S4, V3.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	FMOVQ 48(R1), F0
+	WORD $0x4e34f406 // fmax v6.4s, v0.4s, v20.4s
+	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VFMLS V23.S4, V7.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	VSUB V9.S4, V6.S4, V6.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VAND V2.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -3537,99 +3620,91 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4e33f401 // fmax v1.4s, v0.4s, v19.4s
-	WORD $0x4eb4f421 // fmin v1.4s, v1.4s, v20.4s
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
-	VFMLS V22.S4, V2.S4, V1.S4
-	VFMLA V21.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V1.B16
-	VBSL V24.B16, V4.B16, V1.B16
-	VAND V23.B16, V2.B16, V2.B16
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V2.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V2.S4
+	VAND V29.B16, V2.B16, V1.B16
+	VAND V27.B16, V1.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V2.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x4e33f402 // fmax v2.4s, v0.4s, v19.4s
-	WORD $0x4eb4f442 // fmin v2.4s, v2.4s, v20.4s
-	WORD $0x6e35dc43 // fmul v3.4s, v2.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V2.S4
-	VFMLA V21.S4, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VMOV V3.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V3.B16, V3.B16
+	WORD $0x4e34f403 // fmax v3.4s, v0.4s, v20.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc64 // fmul v4.4s, v3.4s, v22.4s
+	VFMLS V23.S4, V4.S4, V3.S4
+	VFMLA V22.S4, V3.S4, V4.S4
+	VAND V29.B16, V4.B16, V3.B16
+	VAND V27.B16, V3.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V3.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e33f402 // fmax v2.4s, v0.4s, v19.4s
-	WORD $0x4eb4f442 // fmin v2.4s, v2.4s, v20.4s
-	WORD $0x6e35dc43 // fmul v3.4s, v2.4s, v21.4s
-	VFMLS V22.S4, V3.S4, V2.S4
-	VFMLA V21.S4, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VMOV V3.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V3.B16, V3.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V3.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e33f403 // fmax v3.4s, v0.4s, v19.4s
-	WORD $0x4eb4f463 // fmin v3.4s, v3.4s, v20.4s
-	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
-	VFMLS V22.S4, V4.S4, V3.S4
-	VFMLA V21.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VMOV V4.B16, V3.B16
-	VBSL V24.B16, V6.B16, V3.B16
-	VAND V23.B16, V4.B16, V4.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V4.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x4e34f403 // fmax v3.4s, v0.4s, v20.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc65 // fmul v5.4s, v3.4s, v22.4s
+	VFMLS V23.S4, V5.S4, V3.S4
+	VFMLA V22.S4, V3.S4, V5.S4
+	VAND V29.B16, V5.B16, V3.B16
+	VAND V27.B16, V3.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	VSUB V7.S4, V3.S4, V3.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	FMOVQ 80(RSP), F0
+	WORD $0x4e34f406 // fmax v6.4s, v0.4s, v20.4s
+	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VFMLS V23.S4, V7.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V7.S4
+	VAND V29.B16, V7.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	VSUB V9.S4, V6.S4, V6.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VAND V2.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -3683,106 +3758,98 @@ laneloop:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VMOV V3.B16, V1.B16
-	VBSL V24.B16, V4.B16, V1.B16
-	VAND V23.B16, V3.B16, V3.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V3.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e23dca4 // fmul v4.4s, v5.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V5.S4
-	VFMLA V3.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V3.S4
-	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
-	VSUB V3.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VMOV V4.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V4.B16, V4.B16
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
+	VEOR V30.B16, V5.B16, V6.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V4.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e23dca4 // fmul v4.4s, v5.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V5.S4
-	VFMLA V3.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V3.S4
-	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
-	VSUB V3.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VMOV V4.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V4.B16, V4.B16
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VSUB V7.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V4.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V3.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V4.S4
-	WORD $0x4e24d4a6 // fadd v6.4s, v5.4s, v4.4s
-	VSUB V4.S4, V6.S4, V6.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VMOV V5.B16, V3.B16
-	VBSL V24.B16, V6.B16, V3.B16
-	VAND V23.B16, V5.B16, V5.B16
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V27.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	VSUB V9.S4, V4.S4, V4.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V5.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VAND V3.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -3907,106 +3974,98 @@ piece25:
 	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V4.S4
 	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VMOV V3.B16, V1.B16
-	VBSL V24.B16, V4.B16, V1.B16
-	VAND V23.B16, V3.B16, V3.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V3.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e23dca4 // fmul v4.4s, v5.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V5.S4
-	VFMLA V3.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V3.S4
-	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
-	VSUB V3.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VMOV V4.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V4.B16, V4.B16
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	VEOR V30.B16, V5.B16, V6.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	VAND V29.B16, V5.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V4.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	FMOVQ 64(RSP), F0
 	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	FMOVQ 256(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e23dca4 // fmul v4.4s, v5.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V5.S4
-	VFMLA V3.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V3.S4
-	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
-	VSUB V3.S4, V5.S4, V5.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VMOV V4.B16, V2.B16
-	VBSL V24.B16, V5.B16, V2.B16
-	VAND V23.B16, V4.B16, V4.B16
+	FMOVQ 192(RSP), F4
+	FMOVQ 256(RSP), F6
+	VEOR V30.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V6.S4
+	VAND V29.B16, V6.B16, V2.B16
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VSUB V7.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V4.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F4
-	FMOVQ 272(RSP), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V3.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V4.S4
-	WORD $0x4e24d4a6 // fadd v6.4s, v5.4s, v4.4s
-	VSUB V4.S4, V6.S4, V6.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VMOV V5.B16, V3.B16
-	VBSL V24.B16, V6.B16, V3.B16
-	VAND V23.B16, V5.B16, V5.B16
+	FMOVQ 144(RSP), F4
+	FMOVQ 208(RSP), F7
+	FMOVQ 272(RSP), F8
+	VEOR V30.B16, V8.B16, V9.B16
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	VAND V29.B16, V8.B16, V4.B16
+	VAND V27.B16, V4.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	VSUB V9.S4, V4.S4, V4.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V5.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VAND V3.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -4043,9 +4102,9 @@ laneend:
 
 TEXT ·QuantizeFpAnyE2M1PackedNEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0x7f800000, V25 0xb000000, V24 0xfe, V23 0x0, V22 0x8
-	// per group: V21 scale
-	// vector registers in use at once: 17
+	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0x7f800000, V25 0xb000000, V24 0xfe, V23 0x8
+	// per group: V22 scale
+	// vector registers in use at once: 19
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -4064,105 +4123,96 @@ TEXT ·QuantizeFpAnyE2M1PackedNEON(SB), NOSPLIT, $152-48
 	VDUP R16, V25.S4
 	MOVD $254, R16
 	VDUP R16, V24.S4
-	VMOVI $0, V23.B16
 	MOVD $8, R16
-	VDUP R16, V22.S4
+	VDUP R16, V23.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V21.S4]
+	VLD1R (R2), [V22.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
-	VBSL V23.B16, V4.B16, V2.B16
-	VAND V22.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
+	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	FMOVQ 32(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d426 // fadd v6.4s, v1.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V4.B16
-	VBSL V23.B16, V6.B16, V4.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
 	VSLI $4, V2.B16, V0.B16
@@ -4200,91 +4250,83 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
-	VBSL V23.B16, V4.B16, V2.B16
-	VAND V22.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
+	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d426 // fadd v6.4s, v1.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V4.B16
-	VBSL V23.B16, V6.B16, V4.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
 	VSLI $4, V2.B16, V0.B16
@@ -4331,91 +4373,83 @@ laneloop:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
-	VBSL V23.B16, V4.B16, V2.B16
-	VAND V22.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
+	FMOVQ 16(R2), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
+	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d426 // fadd v6.4s, v1.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V4.B16
-	VBSL V23.B16, V6.B16, V4.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
 	VSLI $4, V2.B16, V0.B16
@@ -4483,91 +4517,83 @@ piece17:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	VSUB V3.S4, V4.S4, V4.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V2.B16
-	VBSL V23.B16, V4.B16, V2.B16
-	VAND V22.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V27.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V24.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
+	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
+	VAND V28.B16, V3.B16, V4.B16
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V27.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V24.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d425 // fadd v5.4s, v1.4s, v4.4s
-	VSUB V4.S4, V5.S4, V5.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V3.B16
-	VBSL V23.B16, V5.B16, V3.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d426 // fadd v6.4s, v1.4s, v5.4s
-	VSUB V5.S4, V6.S4, V6.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VMOV V1.B16, V4.B16
-	VBSL V23.B16, V6.B16, V4.B16
-	VAND V22.B16, V1.B16, V1.B16
-	VUSHR $28, V0.S4, V0.S4
-	VAND V1.B16, V0.B16, V0.B16
+	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
+	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
+	VAND V28.B16, V4.B16, V5.B16
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V27.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V24.S4, V5.S4, V5.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
+	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
+	VAND V28.B16, V6.B16, V7.B16
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V27.S4, V8.S4, V8.S4
+	VADD V25.S4, V8.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VSUB V9.S4, V7.S4, V7.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V7.S4, V7.S4
+	VSUB V24.S4, V7.S4, V7.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
 	VSLI $4, V2.B16, V0.B16
