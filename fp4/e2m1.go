@@ -5,12 +5,12 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // E2M1 is a number of the FP4 format of the OCP MX specification 1.0, section
-// 5.3.3: one sign bit, two exponent bits with bias 1, one mantissa bit, in the
-// low nibble of a byte. The high nibble of a code does not count; the functions
+// 5.3: one sign bit, two exponent bits with bias 1, one mantissa bit, in the low
+// nibble of a byte. The high nibble of a code does not count; the functions
 // here leave it zero. == compares codes, Equal compares values.
 type E2M1 uint8
 

@@ -4,7 +4,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // signMask is the sign bit of every format here but E8M0.

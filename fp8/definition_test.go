@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"github.com/lowbit-go/lowbit/fp8"
-	"github.com/lowbit-go/lowbit/fp8/minifloat/gridtest"
+	"github.com/lowbit-go/lowbit/internal/minifloat/gridtest"
 )
 
 // number is what the types have in common.

@@ -3,7 +3,7 @@ package fp8
 import (
 	"cmp"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // E4M3FN is the E4M3 format of the OCP FP8 specification 1.0 (torch's
@@ -38,13 +38,13 @@ var e4m3fnValues = values[E4M3FN](e4m3fnMantBits, e4m3fnMinExp)
 // the one with an even code. What is out of range becomes NaN with the sign of
 // x: infinity, and any magnitude above 464, which lies half-way from 448 to
 // the 480 that the grid would have next; 464 itself becomes 448. A NaN stays a
-// NaN with its sign. (OCP FP8 1.0 without saturation; so does
-// torch's x.to(torch.float8_e4m3fn).)
+// NaN with its sign. (Conversion without saturation of the OCP FP8 specification
+// 1.0; torch's x.to(torch.float8_e4m3fn) gives the same.)
 func E4M3FNFromFloat32(x float32) E4M3FN { return e4m3fn(x, e4m3fnTop+1) }
 
 // E4M3FNFromFloat32Sat is E4M3FNFromFloat32 with saturation: what is out of
 // range, infinity included, becomes +-E4M3FNMax. A NaN stays a NaN with its
-// sign. (OCP FP8 1.0 with saturation.)
+// sign. (Conversion with saturation of the OCP FP8 specification 1.0.)
 func E4M3FNFromFloat32Sat(x float32) E4M3FN { return e4m3fn(x, e4m3fnTop) }
 
 // E4M3FNFromFloat64 is E4M3FNFromFloat32 for a float64: x is rounded once, not

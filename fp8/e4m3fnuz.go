@@ -3,7 +3,7 @@ package fp8
 import (
 	"cmp"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // E4M3FNUZ is the 1.4.3 format of Noune et al., "8-bit Numerical Formats for
@@ -36,12 +36,12 @@ const (
 
 var e4m3fnuzValues = values[E4M3FNUZ](e4m3fnuzMantBits, e4m3fnuzMinExp)
 
-// E4M3FNUZFromFloat32 returns the E4M3FNUZ nearest to x; of two equally
-// near ones the one with an even code. What is out of range becomes NaN:
-// infinity, and any magnitude of 248 or more, which lies half-way from the
-// largest value to the 256 that the grid would have next. A NaN becomes
-// E4M3FNUZNaN, and what rounds to zero becomes +0. (So does torch's
-// x.to(torch.float8_e4m3fnuz).)
+// E4M3FNUZFromFloat32 returns the E4M3FNUZ nearest to x; of two equally near
+// ones the one with an even code. What is out of range becomes NaN: infinity,
+// and any magnitude of 248 or more, which lies half-way from the largest value
+// to the 256 that the grid would have next. A NaN becomes E4M3FNUZNaN, and what
+// rounds to zero becomes +0. (torch's x.to(torch.float8_e4m3fnuz) gives the
+// same.)
 func E4M3FNUZFromFloat32(x float32) E4M3FNUZ { return e4m3fnuz(x, e4m3fnuzTop+1) }
 
 // E4M3FNUZFromFloat32Sat is E4M3FNUZFromFloat32 with saturation: what is out
@@ -49,8 +49,8 @@ func E4M3FNUZFromFloat32(x float32) E4M3FNUZ { return e4m3fnuz(x, e4m3fnuzTop+1)
 // specification has it for its formats. A NaN becomes E4M3FNUZNaN.
 func E4M3FNUZFromFloat32Sat(x float32) E4M3FNUZ { return e4m3fnuz(x, e4m3fnuzTop) }
 
-// E4M3FNUZFromFloat64 is E4M3FNUZFromFloat32 for a float64: x is rounded once, not
-// first to float32.
+// E4M3FNUZFromFloat64 is E4M3FNUZFromFloat32 for a float64: x is rounded once,
+// not first to float32.
 func E4M3FNUZFromFloat64(x float64) E4M3FNUZ { return E4M3FNUZFromFloat32(minifloat.Narrow(x)) }
 
 // E4M3FNUZFromFloat64Sat is E4M3FNUZFromFloat32Sat for a float64: x is rounded

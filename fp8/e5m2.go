@@ -3,7 +3,7 @@ package fp8
 import (
 	"cmp"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // E5M2 is the E5M2 format of the OCP FP8 specification 1.0 (torch's
@@ -41,14 +41,14 @@ var e5m2Values = values[E5M2](e5m2MantBits, e5m2MinExp)
 // E5M2FromFloat32 returns the E5M2 nearest to x; of two equally near ones the
 // one with an even code. A magnitude of 61440 or more, half-way from 57344 to
 // the 65536 that the grid would have next, becomes infinity with the sign of x,
-// and infinity stays infinity (IEEE 754-2019, 7.4). A NaN becomes E5M2NaN with
-// its sign. (OCP FP8 1.0 without saturation; so does torch's
-// x.to(torch.float8_e5m2).)
+// and infinity stays infinity. A NaN becomes E5M2NaN with its sign. (IEEE
+// 754-2019, sections 4.3.1 and 7.4, and conversion without saturation of the OCP
+// FP8 specification 1.0; torch's x.to(torch.float8_e5m2) gives the same.)
 func E5M2FromFloat32(x float32) E5M2 { return e5m2(x, e5m2Top+1) }
 
 // E5M2FromFloat32Sat is E5M2FromFloat32 with saturation: what is out of range,
 // infinity included, becomes +-E5M2Max. A NaN becomes E5M2NaN with its sign.
-// (OCP FP8 1.0 with saturation.)
+// (Conversion with saturation of the OCP FP8 specification 1.0.)
 func E5M2FromFloat32Sat(x float32) E5M2 { return e5m2(x, e5m2Top) }
 
 // E5M2FromFloat64 is E5M2FromFloat32 for a float64: x is rounded once, not

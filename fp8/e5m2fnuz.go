@@ -3,7 +3,7 @@ package fp8
 import (
 	"cmp"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // E5M2FNUZ is the 1.5.2 format of Noune et al., "8-bit Numerical Formats for
@@ -36,12 +36,12 @@ const (
 
 var e5m2fnuzValues = values[E5M2FNUZ](e5m2fnuzMantBits, e5m2fnuzMinExp)
 
-// E5M2FNUZFromFloat32 returns the E5M2FNUZ nearest to x; of two equally
-// near ones the one with an even code. What is out of range becomes NaN:
-// infinity, and any magnitude of 61440 or more, which lies half-way from the
-// largest value to the 65536 that the grid would have next. A NaN becomes
-// E5M2FNUZNaN, and what rounds to zero becomes +0. (So does torch's
-// x.to(torch.float8_e5m2fnuz).)
+// E5M2FNUZFromFloat32 returns the E5M2FNUZ nearest to x; of two equally near
+// ones the one with an even code. What is out of range becomes NaN: infinity,
+// and any magnitude of 61440 or more, which lies half-way from the largest value
+// to the 65536 that the grid would have next. A NaN becomes E5M2FNUZNaN, and what
+// rounds to zero becomes +0. (torch's x.to(torch.float8_e5m2fnuz) gives the
+// same.)
 func E5M2FNUZFromFloat32(x float32) E5M2FNUZ { return e5m2fnuz(x, e5m2fnuzTop+1) }
 
 // E5M2FNUZFromFloat32Sat is E5M2FNUZFromFloat32 with saturation: what is out
@@ -49,8 +49,8 @@ func E5M2FNUZFromFloat32(x float32) E5M2FNUZ { return e5m2fnuz(x, e5m2fnuzTop+1)
 // specification has it for its formats. A NaN becomes E5M2FNUZNaN.
 func E5M2FNUZFromFloat32Sat(x float32) E5M2FNUZ { return e5m2fnuz(x, e5m2fnuzTop) }
 
-// E5M2FNUZFromFloat64 is E5M2FNUZFromFloat32 for a float64: x is rounded once, not
-// first to float32.
+// E5M2FNUZFromFloat64 is E5M2FNUZFromFloat32 for a float64: x is rounded once,
+// not first to float32.
 func E5M2FNUZFromFloat64(x float64) E5M2FNUZ { return E5M2FNUZFromFloat32(minifloat.Narrow(x)) }
 
 // E5M2FNUZFromFloat64Sat is E5M2FNUZFromFloat32Sat for a float64: x is rounded

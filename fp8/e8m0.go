@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"math"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // E8M0 is the scale format of the OCP MX specification 1.0, section 5.4.1
@@ -18,11 +18,13 @@ type E8M0 uint8
 const (
 	E8M0Max = 0x1p127  // code 0xFE, 1.7014118e+38
 	E8M0Min = 0x1p-127 // code 0x00, 5.877472e-39, a subnormal as a float32
-	E8M0One = E8M0(127)
 )
 
-// E8M0NaN is the only NaN.
-const E8M0NaN E8M0 = 0xFF
+// Codes of E8M0 with a name.
+const (
+	E8M0One E8M0 = 0x7F // 2^0
+	E8M0NaN E8M0 = 0xFF // the only NaN
+)
 
 const (
 	e8m0Bias = 127
@@ -41,8 +43,9 @@ const (
 // counts as 2^-127, infinity and NaN as 2^128. The result is not below 2^-126,
 // the smallest normal float32. The sign of maxAbs does not count.
 //
-// The scaled block may exceed the largest element by a factor below two: encode
-// it with saturation. maxExp must not be negative.
+// The scaled block may go beyond the format's largest value (below 512, say, with
+// 448 for E4M3FN, below 8 with 6 for E2M1): encode it with saturation. maxExp
+// must not be negative.
 func E8M0Scale(maxAbs float32, maxExp int) E8M0 {
 	field := int(math.Float32bits(maxAbs) >> 23 & 0xFF)
 	return E8M0(max(field-maxExp, 1))

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat/gridtest"
+	"github.com/lowbit-go/lowbit/internal/minifloat/gridtest"
 )
 
 func integers(n int) gridtest.Grid {

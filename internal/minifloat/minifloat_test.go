@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
-	"github.com/lowbit-go/lowbit/fp8/minifloat/gridtest"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat/gridtest"
 )
 
 // parameters of grids of all kinds, some of no format in use.
