@@ -62,6 +62,7 @@ func (p *planner) assignPointers() (counts, error) {
 		p.ptr[r.Name] = take()
 	}
 	c := counts{n: take()}
+	p.n = c.n
 	if p.k.Grouped() {
 		c.groups, c.length = take(), take()
 	}
@@ -107,7 +108,7 @@ func (p *printer) function() {
 	p.run(p.pr.call)
 	if !k.Grouped() {
 		m.Arg(p.counts.n, "n")
-		p.tiles(p.pr.lanes, "flat")
+		p.tiles(p.pr.lanes)
 		m.Ret()
 		m.End()
 		return
@@ -127,7 +128,7 @@ func (p *printer) function() {
 	if p.pr.lanes != nil {
 		m.Label("lanes")
 		m.Move(p.counts.n, p.counts.groups)
-		p.tiles(p.pr.lanes, "lane")
+		p.tiles(p.pr.lanes)
 		m.Ret()
 	}
 	m.End()
@@ -139,7 +140,7 @@ func (p *printer) groups() {
 	m.Label("groups")
 	p.run(p.pr.groups.group)
 	m.Move(p.counts.n, p.counts.length)
-	p.tiles(p.pr.groups, "group")
+	p.tiles(p.pr.groups)
 	p.run(p.pr.groups.after)
 	p.advanceParams(1)
 	for _, r := range p.k.Results {
@@ -169,8 +170,8 @@ func (p *printer) short(sh *shape) {
 }
 
 // tiles is the loop over n elements, and its tail.
-func (p *printer) tiles(sh *shape, name string) {
-	m, tile := p.m, 4*p.m.Width()
+func (p *printer) tiles(sh *shape) {
+	m, tile, name := p.m, 4*p.m.Width(), sh.name
 	m.Branch(p.counts.n, Less, tile, name+"tail")
 	m.LoopHead(name + "loop")
 	p.run(sh.body)

@@ -152,8 +152,9 @@ type Seg struct {
 	lanes bool
 	share int // groups per tile
 	at    map[string]Addr
-	Tail  bool // fewer elements than a tile are left
-	Fill  bool // the missing ones must be values of the group
+	name  string // of the loop, for labels
+	Tail  bool   // fewer elements than a tile are left
+	Fill  bool   // the missing ones must be values of the group
 }
 
 // Extra is the register of a hidden constant of n.
@@ -200,6 +201,7 @@ type planner struct {
 	demoted map[int]bool // constants and parameters that are loaded anew at each use
 	streams []*ir.Stream
 	ptr     map[string]GPR
+	n       GPR // elements left
 	pinned  map[V]int
 	maxUsed [classes]int
 }
@@ -298,32 +300,50 @@ func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so
-// that few values are alive at once; narrow lanes follow when their halves are there.
+// that few values are alive at once; narrow lanes follow when their halves are
+// there. A tail skips registers that hold nothing, and so narrows at its end.
 func (s *Seg) body(accs map[*ir.Node][]V) {
-	levels := s.p.k.Levels(s.lanes)
+	skips := s.Tail && !s.p.k.Folds()
 	for slot := range 4 {
-		for _, slots := range []int{4, 2, 1} {
-			if (slot+1)*slots%4 != 0 {
-				continue
+		s.nodes(4, slot, accs)
+		switch {
+		case skips && slot < 3:
+			s.Add(Inst{Emit: func([]int, []int) { s.p.m.Branch(s.p.n, Less, s.p.m.Width()*(slot+1)+1, s.name+"narrow") }})
+		case skips:
+			s.Add(Inst{Emit: func([]int, []int) { s.p.m.Label(s.name + "narrow") }})
+			s.nodes(2, 0, accs)
+			s.nodes(2, 1, accs)
+			s.nodes(1, 0, accs)
+		default:
+			if slot%2 == 1 {
+				s.nodes(2, slot/2, accs)
 			}
-			for _, n := range s.p.k.Nodes {
-				switch {
-				case n.Op == ir.OpFoldMin || n.Op == ir.OpFoldMax || n.Op == ir.OpFoldNaN:
-					if slots == 4 {
-						var xs []V
-						for j := 0; j <= slot; j++ {
-							xs = append(xs, s.demand(n.Args[0], j))
-						}
-						s.p.m.FoldStep(s, n, accs[n], slot, xs)
-					}
-				case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs:
-				case n.Op == ir.OpStore:
-					s.emit(n, slot*slots/4)
-				case n.Op == ir.OpLoad && n.Slots() != 4:
-				default:
-					s.demand(n, slot*slots/4)
+			if slot == 3 {
+				s.nodes(1, 0, accs)
+			}
+		}
+	}
+}
+
+// nodes emits one slot of all nodes whose tile takes so many registers.
+func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
+	levels := s.p.k.Levels(s.lanes)
+	for _, n := range s.p.k.Nodes {
+		switch {
+		case n.Op == ir.OpFoldMin || n.Op == ir.OpFoldMax || n.Op == ir.OpFoldNaN:
+			if slots == 4 {
+				var xs []V
+				for j := 0; j <= slot; j++ {
+					xs = append(xs, s.demand(n.Args[0], j))
 				}
+				s.p.m.FoldStep(s, n, accs[n], slot, xs)
 			}
+		case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs:
+		case n.Op == ir.OpStore:
+			s.emit(n, slot)
+		case n.Op == ir.OpLoad && slots != 4: // where it is wanted first
+		default:
+			s.demand(n, slot)
 		}
 	}
 }
@@ -355,6 +375,7 @@ func (p *planner) roots(level ir.Level, lanes bool) []*ir.Node {
 
 // shape is one loop of a function, with its segments.
 type shape struct {
+	name       string
 	share      int
 	lanes      bool
 	group      *Seg
@@ -412,7 +433,7 @@ func (p *planner) arrays() []*ir.Stream {
 }
 
 func (p *planner) shape(pr *program, share int, lanes bool) *shape {
-	sh := &shape{share: share, lanes: lanes}
+	sh := &shape{share: share, lanes: lanes, name: map[bool]string{false: "group", true: "lane"}[lanes]}
 	sh.group = p.seg(pr.call, lanes, share)
 	accs := map[*ir.Node][]V{}
 	if !lanes {
@@ -437,6 +458,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 	sh.body.body(accs)
 	if lanes || share == 1 {
 		sh.tail = p.seg(sh.group, lanes, share)
+		sh.tail.name = sh.name
 		for name, a := range direct {
 			if st, ok := pr.stage[name]; ok {
 				a = st

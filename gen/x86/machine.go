@@ -22,14 +22,15 @@ import (
 
 // Machine is one of the two x86 targets, writing one file.
 type Machine struct {
-	wide   bool // AVX-512
-	ctx    *build.Context
-	fn     reflect.Value
-	pool   map[string]int // offsets of constants in the file's data
-	data   []byte
-	frame  operand.Mem
-	labels int
-	tailN  plan.GPR
+	wide     bool // AVX-512
+	ctx      *build.Context
+	fn       reflect.Value
+	pool     map[string]int // offsets of constants in the file's data
+	data     []byte
+	frame    operand.Mem
+	labels   int
+	tailN    plan.GPR
+	tailSlot int // the slot whose lanes K6 has; 0 if none
 }
 
 // AVX2 begins a file of AVX2 code, AVX512 one of AVX-512 code.
@@ -240,8 +241,11 @@ func (m *Machine) Comment(lines ...string) { m.ctx.Comment(lines...) }
 // Arg loads an argument into a general register.
 func (m *Machine) Arg(r plan.GPR, name string) { m.ctx.Load(m.ctx.Param(name), gprs[r]) }
 
-// Label places a label.
-func (m *Machine) Label(l string) { m.ctx.Label(l) }
+// Label places a label; what K6 has is not known there.
+func (m *Machine) Label(l string) {
+	m.ctx.Label(l)
+	m.tailSlot = 0
+}
 
 // LoopHead places the label of an inner loop.
 func (m *Machine) LoopHead(l string) { m.ctx.Label(l) }
@@ -298,7 +302,7 @@ func (m *Machine) Ret() {
 
 // TailMasks puts one bit for each of n elements into K7.
 func (m *Machine) TailMasks(n plan.GPR) {
-	m.tailN = n
+	m.tailN, m.tailSlot = n, 0
 	if !m.wide {
 		return
 	}
@@ -312,7 +316,10 @@ func (m *Machine) lanes(slot int) reg.OpmaskPhysical {
 	if slot == 0 {
 		return reg.K7
 	}
-	m.i("KSHIFTRQ", operand.Imm(uint64(16*slot)), reg.K7, reg.K6)
+	if slot != m.tailSlot {
+		m.i("KSHIFTRQ", operand.Imm(uint64(16*slot)), reg.K7, reg.K6)
+		m.tailSlot = slot
+	}
 	return reg.K6
 }
 

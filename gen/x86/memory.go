@@ -213,6 +213,7 @@ func (m *Machine) loadE2M1(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr,
 
 // bytesMask puts one bit per byte of nibbles into K6, from the slot on.
 func (m *Machine) bytesMask(n plan.GPR, slot int) {
+	m.tailSlot = 0
 	m.i("LEAQ", operand.Mem{Base: gprs[n], Disp: 1}, scratch2)
 	m.i("SHRQ", operand.Imm(1), scratch2)
 	m.i("MOVQ", operand.I32(-1), scratch)

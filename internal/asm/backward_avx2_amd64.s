@@ -15,9 +15,9 @@ TEXT ·BackwardBytesAVX2(SB), $288-32
 	MOVQ mask+16(FP), DX
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+32
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (SI), Y0
 	VPMOVZXBD (DX), Y1
 	VCVTDQ2PS Y1, Y1
@@ -43,11 +43,11 @@ flatloop:
 	ADDQ      $+32, DX
 	SUBQ      $+32, BX
 	CMPQ      BX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -184,42 +184,50 @@ piece10:
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VMOVUPS   160(SP), Y0
 	VPMOVZXBD 264(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	VMOVUPS   192(SP), Y0
 	VPMOVZXBD 272(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      BX, $+25
+	JLT       lanenarrow
 	VMOVUPS   224(SP), Y0
 	VPMOVZXBD 280(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece11
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece11:
 	TESTQ $0x00000008, BX
@@ -266,7 +274,7 @@ piece14:
 	MOVL  CX, (DI)(AX*1)
 
 piece15:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -286,9 +294,9 @@ TEXT ·BackwardBitsAVX2(SB), $272-32
 	VMOVUPS      constantsAVX2<>+100(SB), Y11
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
@@ -322,11 +330,11 @@ flatloop:
 	ADDQ         $+128, DX
 	SUBQ         $+32, BX
 	CMPQ         BX, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVB  (SI), AL
@@ -436,6 +444,8 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (SP)
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VPBROADCASTD 128(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
@@ -443,6 +453,8 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPBROADCASTD 128(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
@@ -450,6 +462,8 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VPBROADCASTD 128(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
@@ -457,27 +471,29 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece7
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece7:
 	TESTQ $0x00000008, BX
@@ -524,7 +540,7 @@ piece10:
 	MOVL  CX, (DI)(AX*1)
 
 piece11:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -539,9 +555,9 @@ TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $160-32
 	MOVQ mask+16(FP), DX
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+32
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VCVTPH2PS (SI), Y0
 	VPMOVZXBD (DX), Y1
 	VCVTDQ2PS Y1, Y1
@@ -571,11 +587,11 @@ flatloop:
 	ADDQ      $+32, DX
 	SUBQ      $+32, BX
 	CMPQ      BX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
@@ -691,37 +707,45 @@ piece10:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VCVTPH2PS 80(SP), Y0
 	VPMOVZXBD 136(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	VCVTPH2PS 96(SP), Y0
 	VPMOVZXBD 144(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      BX, $+25
+	JLT       lanenarrow
 	VCVTPH2PS 112(SP), Y0
 	VPMOVZXBD 152(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece11
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece11:
 	TESTQ $0x00000008, BX
@@ -762,7 +786,7 @@ piece14:
 	MOVW  CX, (DI)(AX*1)
 
 piece15:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -782,9 +806,9 @@ TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $144-32
 	VMOVUPS      constantsAVX2<>+100(SB), Y11
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
@@ -822,11 +846,11 @@ flatloop:
 	ADDQ         $+64, DX
 	SUBQ         $+32, BX
 	CMPQ         BX, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
 	MOVB  (SI), AL
@@ -915,6 +939,8 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
@@ -923,6 +949,8 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SP)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
@@ -931,6 +959,8 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
@@ -939,19 +969,21 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece7
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece7:
 	TESTQ $0x00000008, BX
@@ -992,7 +1024,7 @@ piece10:
 	MOVW  CX, (DI)(AX*1)
 
 piece11:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -1001,16 +1033,16 @@ flatend:
 TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Y15 0x7fff
-	// vector registers in use at once: 4
+	// vector registers in use at once: 6
 	MOVQ         dx+0(FP), DI
 	MOVQ         dy+8(FP), SI
 	MOVQ         mask+16(FP), DX
 	VBROADCASTSS constantsAVX2<>+132(SB), Y15
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXBD (DX), Y1
@@ -1062,11 +1094,11 @@ flatloop:
 	ADDQ      $+32, DX
 	SUBQ      $+32, BX
 	CMPQ      BX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
@@ -1181,47 +1213,55 @@ piece10:
 	VPMOVZXBD 128(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VPMOVZXWD 80(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VPMOVZXBD 136(SP), Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y2, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       lanenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXBD 144(SP), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	CMPQ      BX, $+25
+	JLT       lanenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMOVZXBD 152(SP), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXBD 144(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 112(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXBD 152(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, BX
 	JEQ       piece11
 	MOVQ      BX, AX
@@ -1275,7 +1315,7 @@ piece14:
 	MOVW  CX, (DI)(AX*1)
 
 piece15:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -1284,7 +1324,7 @@ flatend:
 TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-32
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         dx+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         dy+16(FP), DX
@@ -1296,9 +1336,9 @@ TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-32
 	VBROADCASTSS constantsAVX2<>+132(SB), Y10
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
@@ -1358,11 +1398,11 @@ flatloop:
 	ADDQ         $+64, DX
 	SUBQ         $+32, BX
 	CMPQ         BX, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
 	MOVB  (SI), AL
@@ -1450,6 +1490,8 @@ piece6:
 	VPSLLD       $0x10, Y1, Y1
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
@@ -1457,59 +1499,65 @@ piece6:
 	VPSLLD       $0x10, Y2, Y2
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
+	VPMOVZXWD    112(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
 	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y3, Y3
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
+	VPMOVZXWD    128(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
 	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece7
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VMULPS       Y0, Y4, Y4
+
+lanenarrow:
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece7
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece7:
 	TESTQ $0x00000008, BX
@@ -1550,7 +1598,7 @@ piece10:
 	MOVW  CX, (DI)(AX*1)
 
 piece11:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 

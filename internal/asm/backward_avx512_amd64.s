@@ -15,9 +15,9 @@ TEXT ·BackwardBytesAVX512(SB), NOSPLIT, $0-32
 	MOVQ mask+16(FP), DX
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+64
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (SI), Z0
 	VPMOVZXBD (DX), Z1
 	VCVTDQ2PS Z1, Z1
@@ -43,11 +43,11 @@ flatloop:
 	ADDQ      $+64, DX
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ       BX, BX
-	JEQ         flatend
+	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
@@ -56,32 +56,33 @@ flattail:
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(DX), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(DX), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(DX), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -97,9 +98,9 @@ TEXT ·BackwardBitsAVX512(SB), NOSPLIT, $16-32
 	VBROADCASTSS constantsAVX512<>+0(SB), Z31
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	KMOVW     (SI), K1
 	VMOVUPS   (DX), Z0
 	VMOVAPS.Z Z31, K1, Z1
@@ -125,11 +126,11 @@ flatloop:
 	ADDQ      $+256, DX
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, (SP)
 	MOVB  (SI), AL
@@ -172,29 +173,33 @@ staged1:
 	VMOVAPS.Z Z31, K1, Z1
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K7, (DI)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	KMOVW     2(SP), K1
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(DX), K6, Z0
 	VMOVAPS.Z Z31, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS   Z0, K6, 64(DI)
+	CMPQ      BX, $+33
+	JLT       lanenarrow
 	KMOVW     4(SP), K1
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(DX), K6, Z0
 	VMOVAPS.Z Z31, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS   Z0, K6, 128(DI)
+	CMPQ      BX, $+49
+	JLT       lanenarrow
 	KMOVW     6(SP), K1
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(DX), K6, Z0
 	VMOVAPS.Z Z31, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS   Z0, K6, 192(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -209,9 +214,9 @@ TEXT ·BackwardBytesF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ mask+16(FP), DX
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+64
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VCVTPH2PS (SI), Z0
 	VPMOVZXBD (DX), Z1
 	VCVTDQ2PS Z1, Z1
@@ -241,11 +246,11 @@ flatloop:
 	ADDQ      $+64, DX
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ       BX, BX
-	JEQ         flatend
+	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
@@ -256,38 +261,39 @@ flattail:
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(DX), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(DX), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(DX), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -303,9 +309,9 @@ TEXT ·BackwardBitsF16AVX512(SB), NOSPLIT, $16-32
 	VBROADCASTSS constantsAVX512<>+0(SB), Z31
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	KMOVW     (SI), K1
 	VCVTPH2PS (DX), Z0
 	VMOVAPS.Z Z31, K1, Z1
@@ -335,11 +341,11 @@ flatloop:
 	ADDQ      $+128, DX
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, (SP)
 	MOVB  (SI), AL
@@ -384,6 +390,8 @@ staged1:
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KMOVW       2(SP), K1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
@@ -391,8 +399,9 @@ staged1:
 	VMOVAPS.Z   Z31, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KMOVW       4(SP), K1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
@@ -400,8 +409,9 @@ staged1:
 	VMOVAPS.Z   Z31, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KMOVW       6(SP), K1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
@@ -409,10 +419,10 @@ staged1:
 	VMOVAPS.Z   Z31, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -421,7 +431,7 @@ flatend:
 TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Z31 0x7fff, Z30 0x10000, Z29 0x1, Z28 table
-	// vector registers in use at once: 7
+	// vector registers in use at once: 9
 	MOVQ         dx+0(FP), DI
 	MOVQ         dy+8(FP), SI
 	MOVQ         mask+16(FP), DX
@@ -431,9 +441,9 @@ TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-32
 	VMOVUPS      constantsAVX512<>+16(SB), Z28
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXWD (SI), Z0
 	VPSLLD    $0x10, Z0, Z0
 	VPMOVZXBD (DX), Z1
@@ -481,11 +491,11 @@ flatloop:
 	ADDQ      $+64, DX
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ       BX, BX
-	JEQ         flatend
+	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
@@ -495,55 +505,60 @@ flattail:
 	VPMOVZXBD.Z (DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(DX), K6, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z30, Z0, K1
-	VPADDD      Z31, Z0, Z0
-	VPADDD      Z29, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z30, Z1, K1
-	VPADDD      Z31, Z1, Z1
-	VPADDD      Z29, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z28, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(DX), K6, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXBD.Z 32(DX), K6, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(DX), K6, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z30, Z0, K1
-	VPADDD      Z31, Z0, Z0
-	VPADDD      Z29, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z30, Z1, K1
-	VPADDD      Z31, Z1, Z1
-	VPADDD      Z29, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z28, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXBD.Z 48(DX), K6, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z4, Z3, Z3
 
-flatend:
+lanenarrow:
+	VPTESTMD  Z30, Z0, K1
+	VPADDD    Z31, Z0, Z0
+	VPADDD    Z29, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z30, Z1, K1
+	VPADDD    Z31, Z1, Z1
+	VPADDD    Z29, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z28, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z30, Z2, K1
+	VPADDD    Z31, Z2, Z2
+	VPADDD    Z29, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z30, Z3, K1
+	VPADDD    Z31, Z3, Z3
+	VPADDD    Z29, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z28, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
 	VZEROUPPER
 	RET
 
@@ -552,7 +567,7 @@ flatend:
 TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-32
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Z31 0x3f800000, Z30 0x7fff, Z29 0x10000, Z28 0x1, Z27 table
-	// vector registers in use at once: 8
+	// vector registers in use at once: 10
 	MOVQ         dx+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         dy+16(FP), DX
@@ -563,9 +578,9 @@ TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-32
 	VMOVUPS      constantsAVX512<>+16(SB), Z27
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	KMOVW     (SI), K1
 	VPMOVZXWD (DX), Z0
 	VPSLLD    $0x10, Z0, Z0
@@ -613,11 +628,11 @@ flatloop:
 	ADDQ      $+128, DX
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, (SP)
 	MOVB  (SI), AL
@@ -661,6 +676,8 @@ staged1:
 	VPSLLD      $0x10, Z0, Z0
 	VMOVAPS.Z   Z31, K1, Z1
 	VMULPS      Z1, Z0, Z0
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KMOVW       2(SP), K1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y1
@@ -668,45 +685,51 @@ staged1:
 	VPSLLD      $0x10, Z1, Z1
 	VMOVAPS.Z   Z31, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z29, Z0, K1
-	VPADDD      Z30, Z0, Z0
-	VPADDD      Z28, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z29, Z1, K1
-	VPADDD      Z30, Z1, Z1
-	VPADDD      Z28, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z27, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KMOVW       4(SP), K1
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVAPS.Z   Z31, K1, Z1
-	VMULPS      Z1, Z0, Z0
+	VMOVDQU16.Z 64(DX), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVAPS.Z   Z31, K1, Z3
+	VMULPS      Z3, Z2, Z2
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KMOVW       6(SP), K1
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVAPS.Z   Z31, K1, Z2
-	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z29, Z0, K1
-	VPADDD      Z30, Z0, Z0
-	VPADDD      Z28, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z29, Z1, K1
-	VPADDD      Z30, Z1, Z1
-	VPADDD      Z28, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z27, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
+	VMOVDQU16.Z 96(DX), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVAPS.Z   Z31, K1, Z4
+	VMULPS      Z4, Z3, Z3
 
-flatend:
+lanenarrow:
+	VPTESTMD  Z29, Z0, K1
+	VPADDD    Z30, Z0, Z0
+	VPADDD    Z28, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z29, Z1, K1
+	VPADDD    Z30, Z1, Z1
+	VPADDD    Z28, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z27, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z29, Z2, K1
+	VPADDD    Z30, Z2, Z2
+	VPADDD    Z28, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z29, Z3, K1
+	VPADDD    Z30, Z3, Z3
+	VPADDD    Z28, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z27, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
 	VZEROUPPER
 	RET
 

@@ -15,8 +15,8 @@ TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-32
 	MOVD mask+16(FP), R2
 	MOVD n+24(FP), R3
 	CMP $16, R3
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R1), F0
 	FMOVS (R2), F1
 	VUXTL V1.B8, V1.H8
@@ -50,9 +50,9 @@ flatloop:
 	ADD $16, R2, R2
 	SUB $16, R3, R3
 	CMP $16, R3
-	BGE flatloop
-flattail:
-	CBZ R3, flatend
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -105,6 +105,8 @@ piece8:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	FMOVS 148(RSP), F1
 	VUXTL V1.B8, V1.H8
@@ -112,6 +114,8 @@ piece8:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVS 152(RSP), F1
 	VUXTL V1.B8, V1.H8
@@ -119,6 +123,8 @@ piece8:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVS 156(RSP), F1
 	VUXTL V1.B8, V1.H8
@@ -126,6 +132,7 @@ piece8:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece9
@@ -146,7 +153,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-flatend:
+laneend:
 	RET
 
 // func BackwardBitsNEON(dx *float32, mask *uint8, dy *float32, n int)
@@ -164,8 +171,8 @@ TEXT ·BackwardBitsNEON(SB), NOSPLIT, $152-32
 	VMOVQ $0x0000002000000010, $0x0000008000000040, V28
 	MOVD n+24(FP), R3
 	CMP $16, R3
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -199,9 +206,9 @@ flatloop:
 	ADD $64, R2, R2
 	SUB $16, R3, R3
 	CMP $16, R3
-	BGE flatloop
-flattail:
-	CBZ R3, flatend
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -245,6 +252,8 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	MOVBU 80(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -252,6 +261,8 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 32(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	MOVBU 81(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -259,6 +270,8 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	MOVBU 81(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -266,6 +279,7 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece6
@@ -286,7 +300,7 @@ piece8:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece9:
-flatend:
+laneend:
 	RET
 
 // func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int)
@@ -300,8 +314,8 @@ TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-32
 	MOVD mask+16(FP), R2
 	MOVD n+24(FP), R3
 	CMP $16, R3
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVS (R2), F1
@@ -343,9 +357,9 @@ flatloop:
 	ADD $16, R2, R2
 	SUB $16, R3, R3
 	CMP $16, R3
-	BGE flatloop
-flattail:
-	CBZ R3, flatend
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -396,6 +410,8 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVS 84(RSP), F1
@@ -405,6 +421,8 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVS 88(RSP), F1
@@ -414,6 +432,8 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVS 92(RSP), F1
@@ -423,6 +443,7 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece9
@@ -441,7 +462,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-flatend:
+laneend:
 	RET
 
 // func BackwardBitsF16NEON(dx *uint16, mask *uint8, dy *uint16, n int)
@@ -459,8 +480,8 @@ TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $88-32
 	VMOVQ $0x0000002000000010, $0x0000008000000040, V28
 	MOVD n+24(FP), R3
 	CMP $16, R3
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -502,9 +523,9 @@ flatloop:
 	ADD $32, R2, R2
 	SUB $16, R3, R3
 	CMP $16, R3
-	BGE flatloop
-flattail:
-	CBZ R3, flatend
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -546,6 +567,8 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -555,6 +578,8 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -564,6 +589,8 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -573,6 +600,7 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece6
@@ -591,7 +619,7 @@ piece8:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece9:
-flatend:
+laneend:
 	RET
 
 // func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int)
@@ -599,7 +627,7 @@ flatend:
 TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
 	// per call: V30 0x1, V29 0x7fff
-	// vector registers in use at once: 5
+	// vector registers in use at once: 7
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
@@ -609,8 +637,8 @@ TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V29.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVD (R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -668,9 +696,9 @@ flatloop:
 	ADD $16, R2, R2
 	SUB $16, R3, R3
 	CMP $16, R3
-	BGE flatloop
-flattail:
-	CBZ R3, flatend
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -720,6 +748,8 @@ piece8:
 	VUXTL V1.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -728,42 +758,47 @@ piece8:
 	VUXTL V2.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	FMOVS 88(RSP), F3
+	VUXTL V3.B8, V3.H8
+	VUXTL V3.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	CMP $13, R3
+	BLT lanenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	FMOVS 92(RSP), F4
+	VUXTL V4.B8, V4.H8
+	VUXTL V4.H4, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V30.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V29.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V30.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVS 88(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVS 92(RSP), F2
-	VUXTL V2.B8, V2.H8
-	VUXTL V2.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V30.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V30.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece9
@@ -782,7 +817,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-flatend:
+laneend:
 	RET
 
 // func BackwardBitsBF16NEON(dx *uint16, mask *uint8, dy *uint16, n int)
@@ -790,7 +825,7 @@ flatend:
 TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
 	// per call: V30 0x3f800000, V29 table, V28 table, V27 0x1, V26 0x7fff
-	// vector registers in use at once: 8
+	// vector registers in use at once: 10
 	MOVD dx+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD dy+16(FP), R2
@@ -804,8 +839,8 @@ TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V26.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -863,9 +898,9 @@ flatloop:
 	ADD $32, R2, R2
 	SUB $16, R3, R3
 	CMP $16, R3
-	BGE flatloop
-flattail:
-	CBZ R3, flatend
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -906,6 +941,8 @@ piece5:
 	VSHL $16, V1.S4, V1.S4
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	CMP $5, R3
+	BLT lanenarrow
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -914,6 +951,27 @@ piece5:
 	VSHL $16, V2.S4, V2.S4
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	CMP $9, R3
+	BLT lanenarrow
+	MOVBU 49(RSP), R16
+	VDUP R16, V0.S4
+	VCMTST V29.S4, V0.S4, V0.S4
+	FMOVD 80(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	VAND V30.B16, V0.B16, V0.B16
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	CMP $13, R3
+	BLT lanenarrow
+	MOVBU 49(RSP), R16
+	VDUP R16, V0.S4
+	VCMTST V28.S4, V0.S4, V0.S4
+	FMOVD 88(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	VAND V30.B16, V0.B16, V0.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+lanenarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -924,32 +982,16 @@ piece5:
 	VADD V26.S4, V2.S4, V2.S4
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	MOVBU 49(RSP), R16
-	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	MOVBU 49(RSP), R16
-	VDUP R16, V0.S4
-	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 88(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece6
@@ -968,5 +1010,5 @@ piece8:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece9:
-flatend:
+laneend:
 	RET

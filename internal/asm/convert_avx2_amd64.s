@@ -14,9 +14,9 @@ TEXT ·EncodeF16AVX2(SB), NOSPLIT, $192-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (SI), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (DI)
@@ -33,11 +33,11 @@ flatloop:
 	ADDQ      $+128, SI
 	SUBQ      $+32, DX
 	CMPQ      DX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
@@ -125,28 +125,36 @@ piece5:
 	VMOVUPS   64(SP), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      DX, $+9
+	JLT       lanenarrow
 	VMOVUPS   96(SP), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      DX, $+17
+	JLT       lanenarrow
 	VMOVUPS   128(SP), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      DX, $+25
+	JLT       lanenarrow
 	VMOVUPS   160(SP), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -187,7 +195,7 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -201,9 +209,9 @@ TEXT ·DecodeF16AVX2(SB), NOSPLIT, $192-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VCVTPH2PS (SI), Y0
 	VMOVUPS   Y0, (DI)
 	VCVTPH2PS 16(SI), Y0
@@ -216,11 +224,11 @@ flatloop:
 	ADDQ      $+64, SI
 	SUBQ      $+32, DX
 	CMPQ      DX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -285,33 +293,41 @@ piece4:
 piece5:
 	VCVTPH2PS 128(SP), Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      DX, $+9
+	JLT       lanenarrow
 	VCVTPH2PS 144(SP), Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      DX, $+17
+	JLT       lanenarrow
 	VCVTPH2PS 160(SP), Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      DX, $+25
+	JLT       lanenarrow
 	VCVTPH2PS 176(SP), Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -358,7 +374,7 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -367,16 +383,16 @@ flatend:
 TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-24
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 0x7fff, Y14 0x7fc00000
-	// vector registers in use at once: 5
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (SI), Y0
 	VMOVUPS   32(SI), Y1
 	VPSLLD    $0x0f, Y0, Y2
@@ -419,11 +435,11 @@ flatloop:
 	ADDQ      $+128, SI
 	SUBQ      $+32, DX
 	CMPQ      DX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
@@ -508,44 +524,52 @@ piece4:
 	MOVL  CX, 64(SP)(AX*1)
 
 piece5:
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
+	VMOVUPS 64(SP), Y0
+	CMPQ    DX, $+9
+	JLT     lanenarrow
+	VMOVUPS 96(SP), Y1
+	CMPQ    DX, $+17
+	JLT     lanenarrow
+	VMOVUPS 128(SP), Y2
+	CMPQ    DX, $+25
+	JLT     lanenarrow
+	VMOVUPS 160(SP), Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
 	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y14, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y15, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y1, Y4
+	VPADDD    Y15, Y4, Y4
 	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y14, Y1
+	VBLENDVPS Y1, Y4, Y14, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SP)
-	VMOVUPS   128(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y14, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y15, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y14, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y15, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y15, Y0, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y14, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
 	TESTQ     $0x00000010, DX
 	JEQ       piece6
 	MOVQ      DX, AX
@@ -599,7 +623,7 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -613,9 +637,9 @@ TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $192-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (DI)
@@ -632,11 +656,11 @@ flatloop:
 	ADDQ      $+64, SI
 	SUBQ      $+32, DX
 	CMPQ      DX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -702,36 +726,44 @@ piece5:
 	VPMOVZXWD 128(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      DX, $+9
+	JLT       lanenarrow
 	VPMOVZXWD 144(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      DX, $+17
+	JLT       lanenarrow
 	VPMOVZXWD 160(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      DX, $+25
+	JLT       lanenarrow
 	VPMOVZXWD 176(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -778,7 +810,7 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -796,9 +828,9 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-24
 	VBROADCASTSS constantsAVX2<>+20(SB), Y12
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPMOVSXBW    (SI), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -831,11 +863,11 @@ flatloop:
 	ADDQ         $+32, SI
 	SUBQ         $+32, DX
 	CMPQ         DX, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -893,10 +925,14 @@ piece5:
 	VCVTPH2PS    X0, Y1
 	VMULPS       Y15, Y1, Y1
 	VMOVUPS      Y1, (SP)
+	CMPQ         DX, $+9
+	JLT          lanenarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
+	CMPQ         DX, $+17
+	JLT          lanenarrow
 	VPMOVSXBW    144(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -907,31 +943,35 @@ piece5:
 	VCVTPH2PS    X0, Y1
 	VMULPS       Y15, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
+	CMPQ         DX, $+25
+	JLT          lanenarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
-	TESTQ        $0x00000010, DX
-	JEQ          piece6
-	MOVQ         DX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -978,7 +1018,7 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -992,9 +1032,9 @@ TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXBW (SI), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1015,11 +1055,11 @@ flatloop:
 	ADDQ      $+32, SI
 	SUBQ      $+32, DX
 	CMPQ      DX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -1071,39 +1111,47 @@ piece5:
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      DX, $+9
+	JLT       lanenarrow
 	VPMOVZXBW 136(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      DX, $+17
+	JLT       lanenarrow
 	VPMOVZXBW 144(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      DX, $+25
+	JLT       lanenarrow
 	VPMOVZXBW 152(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -1150,7 +1198,7 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -1166,9 +1214,9 @@ TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $144-24
 	VBROADCASTSS constantsAVX2<>+56(SB), Y14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXBQ (SI), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1205,11 +1253,11 @@ flatloop:
 	ADDQ      $+16, SI
 	SUBQ      $+32, DX
 	CMPQ      DX, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -1266,6 +1314,8 @@ piece5:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      DX, $+9
+	JLT       lanenarrow
 	VPMOVZXBQ 132(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1274,6 +1324,8 @@ piece5:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      DX, $+17
+	JLT       lanenarrow
 	VPMOVZXBQ 136(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1282,6 +1334,8 @@ piece5:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      DX, $+25
+	JLT       lanenarrow
 	VPMOVZXBQ 140(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1290,27 +1344,29 @@ piece5:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -1357,7 +1413,7 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -1365,8 +1421,8 @@ flatend:
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 Xor, Y13 0xa000000, Y12 0x3c8, Y11 0x0, Y10 0x80
-	// loaded at each use: 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0x7f7f7f7f, table
+	// per call: Y15 most, Y14 Xor, Y13 0x3c8, Y12 0x0, Y11 0x80
+	// loaded at each use: 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1374,90 +1430,93 @@ TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPXOR        Y0, Y15, Y14
 	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (SI), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
 	VMAXPS       Y0, Y14, Y4
 	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VMAXPS       Y0, Y14, Y6
 	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
 	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+84(SB), Y0
@@ -1488,11 +1547,11 @@ ordered1:
 	ADDQ    $+128, SI
 	SUBQ    $+32, DX
 	CMPQ    DX, $+32
-	JGE     flatloop
+	JGE     laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
 	MOVQ  AX, 40(SP)
@@ -1580,102 +1639,114 @@ piece6:
 	VMOVUPS      32(SP), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         DX, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         DX, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+72(SB), Y7
 	VPAND        Y7, Y6, Y7
 	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         DX, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VMOVUPS      constantsAVX2<>+84(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+84(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -1721,7 +1792,7 @@ piece11:
 	MOVB  CL, (DI)(AX*1)
 
 piece12:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -1729,8 +1800,8 @@ flatend:
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 Xor, Y13 0xa800000, Y12 0x1c4, Y11 0x0, Y10 0x80
-	// loaded at each use: 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0x7f7f7f7f, table
+	// per call: Y15 most, Y14 Xor, Y13 0x1c4, Y12 0x0, Y11 0x80
+	// loaded at each use: 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1738,90 +1809,93 @@ TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-32
 	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPXOR        Y0, Y15, Y14
 	VBROADCASTSS constantsAVX2<>+120(SB), Y13
-	VBROADCASTSS constantsAVX2<>+124(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (SI), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+128(SB), Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+128(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+128(SB), Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+128(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
 	VMAXPS       Y0, Y14, Y4
 	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+128(SB), Y7
+	VBROADCASTSS constantsAVX2<>+124(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+128(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VMAXPS       Y0, Y14, Y6
 	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
 	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+128(SB), Y9
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+128(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+84(SB), Y0
@@ -1852,11 +1926,11 @@ ordered1:
 	ADDQ    $+128, SI
 	SUBQ    $+32, DX
 	CMPQ    DX, $+32
-	JGE     flatloop
+	JGE     laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
 	MOVQ  AX, 40(SP)
@@ -1944,102 +2018,114 @@ piece6:
 	VMOVUPS      32(SP), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+128(SB), Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+128(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         DX, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+128(SB), Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+128(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         DX, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+128(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+72(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+128(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+124(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+128(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         DX, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+124(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+128(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VMOVUPS      constantsAVX2<>+84(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+84(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -2085,7 +2171,7 @@ piece11:
 	MOVB  CL, (DI)(AX*1)
 
 piece12:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -2093,91 +2179,94 @@ flatend:
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
-	// loaded at each use: 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
+	// per call: Y15 most, Y14 Xor, Y13 0xb000000, Y12 0xfe, Y11 0x8
+	// loaded at each use: 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
 	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+76(SB), Y13
-	VBROADCASTSS constantsAVX2<>+132(SB), Y12
-	VBROADCASTSS constantsAVX2<>+136(SB), Y11
-	VBROADCASTSS constantsAVX2<>+140(SB), Y10
+	VBROADCASTSS constantsAVX2<>+132(SB), Y13
+	VBROADCASTSS constantsAVX2<>+136(SB), Y12
+	VBROADCASTSS constantsAVX2<>+140(SB), Y11
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (SI), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+144(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+144(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
 	VMAXPS       Y0, Y14, Y4
 	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+144(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VMAXPS       Y0, Y14, Y6
 	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+144(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+84(SB), Y0
@@ -2210,11 +2299,11 @@ ordered1:
 	ADDQ         $+128, SI
 	SUBQ         $+32, DX
 	CMPQ         DX, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ DX, DX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 16(SP)
 	MOVQ  AX, 24(SP)
@@ -2302,92 +2391,104 @@ piece6:
 	VMOVUPS      16(SP), Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+144(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         DX, $+9
+	JLT          lanenarrow
 	VMOVUPS      48(SP), Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+144(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         DX, $+17
+	JLT          lanenarrow
 	VMOVUPS      80(SP), Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+144(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      112(SP), Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+72(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+144(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+144(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y13, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         DX, $+25
+	JLT          lanenarrow
+	VMOVUPS      112(SP), Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+144(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y13, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+84(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   constantsAVX2<>+84(SB), Y0
+	VCMPPS    $0x03, Y1, Y3, Y4
+	VCMPPS    $0x03, Y5, Y7, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VPAND     Y4, Y2, Y2
 
 ordered7:
 	VBROADCASTSS constantsAVX2<>+148(SB), Y0
@@ -2446,7 +2547,7 @@ piece12:
 	MOVB  CL, (DI)(AX*1)
 
 piece13:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -2465,12 +2566,12 @@ DATA constantsAVX2<>+44(SB)/4, $0x40400000
 DATA constantsAVX2<>+48(SB)/4, $0x40800000
 DATA constantsAVX2<>+52(SB)/4, $0x40c00000
 DATA constantsAVX2<>+56(SB)/4, $0x80000000
-DATA constantsAVX2<>+60(SB)/4, $0x0a000000
-DATA constantsAVX2<>+64(SB)/4, $0x000003c8
-DATA constantsAVX2<>+68(SB)/4, $0x00000080
-DATA constantsAVX2<>+72(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+76(SB)/4, $0x7f800000
-DATA constantsAVX2<>+80(SB)/4, $0x3c800000
+DATA constantsAVX2<>+60(SB)/4, $0x000003c8
+DATA constantsAVX2<>+64(SB)/4, $0x00000080
+DATA constantsAVX2<>+68(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+72(SB)/4, $0x7f800000
+DATA constantsAVX2<>+76(SB)/4, $0x3c800000
+DATA constantsAVX2<>+80(SB)/4, $0x0a000000
 DATA constantsAVX2<>+84(SB)/4, $0x00000000
 DATA constantsAVX2<>+88(SB)/4, $0x00000004
 DATA constantsAVX2<>+92(SB)/4, $0x00000001
@@ -2480,9 +2581,9 @@ DATA constantsAVX2<>+104(SB)/4, $0x00000006
 DATA constantsAVX2<>+108(SB)/4, $0x00000003
 DATA constantsAVX2<>+112(SB)/4, $0x00000007
 DATA constantsAVX2<>+116(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+120(SB)/4, $0x0a800000
-DATA constantsAVX2<>+124(SB)/4, $0x000001c4
-DATA constantsAVX2<>+128(SB)/4, $0x38800000
+DATA constantsAVX2<>+120(SB)/4, $0x000001c4
+DATA constantsAVX2<>+124(SB)/4, $0x38800000
+DATA constantsAVX2<>+128(SB)/4, $0x0a800000
 DATA constantsAVX2<>+132(SB)/4, $0x0b000000
 DATA constantsAVX2<>+136(SB)/4, $0x000000fe
 DATA constantsAVX2<>+140(SB)/4, $0x00000008

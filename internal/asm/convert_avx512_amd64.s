@@ -14,9 +14,9 @@ TEXT ·EncodeF16AVX512(SB), NOSPLIT, $0-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (SI), Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, (DI)
@@ -33,34 +33,38 @@ flatloop:
 	ADDQ      $+256, SI
 	SUBQ      $+64, DX
 	CMPQ      DX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ     DX, DX
-	JEQ       flatend
+	JEQ       laneend
 	MOVQ      $-1, AX
 	BZHIQ     DX, AX, AX
 	KMOVQ     AX, K7
 	VMOVUPS.Z (SI), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVDQU16 Y0, K7, (DI)
+	CMPQ      DX, $+17
+	JLT       lanenarrow
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(SI), K6, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	KSHIFTRQ  $0x10, K7, K6
 	VMOVDQU16 Y0, K6, 32(DI)
+	CMPQ      DX, $+33
+	JLT       lanenarrow
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(SI), K6, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	KSHIFTRQ  $0x20, K7, K6
 	VMOVDQU16 Y0, K6, 64(DI)
+	CMPQ      DX, $+49
+	JLT       lanenarrow
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(SI), K6, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	KSHIFTRQ  $0x30, K7, K6
 	VMOVDQU16 Y0, K6, 96(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -74,9 +78,9 @@ TEXT ·DecodeF16AVX512(SB), NOSPLIT, $0-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VCVTPH2PS (SI), Z0
 	VMOVUPS   Z0, (DI)
 	VCVTPH2PS 32(SI), Z0
@@ -89,34 +93,38 @@ flatloop:
 	ADDQ      $+128, SI
 	SUBQ      $+64, DX
 	CMPQ      DX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ       DX, DX
-	JEQ         flatend
+	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -125,7 +133,7 @@ flatend:
 TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-24
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 0x7fff, Z30 0x10000, Z29 0x1, Z28 table, Z27 0x7fc00000
-	// vector registers in use at once: 8
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+0(SB), Z31
@@ -135,9 +143,9 @@ TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS constantsAVX512<>+76(SB), Z27
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (SI), Z0
 	VMOVUPS   64(SI), Z1
 	VPTESTMD  Z30, Z0, K1
@@ -176,54 +184,62 @@ flatloop:
 	ADDQ      $+256, SI
 	SUBQ      $+64, DX
 	CMPQ      DX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ     DX, DX
-	JEQ       flatend
+	JEQ       laneend
 	MOVQ      $-1, AX
 	BZHIQ     DX, AX, AX
 	KMOVQ     AX, K7
 	VMOVUPS.Z (SI), K7, Z0
+	CMPQ      DX, $+17
+	JLT       lanenarrow
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(SI), K6, Z1
-	VPTESTMD  Z30, Z0, K1
-	VPADDD    Z31, Z0, Z2
-	VPADDD    Z29, Z2, K1, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z27, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPTESTMD  Z30, Z1, K1
-	VPADDD    Z31, Z1, Z0
-	VPADDD    Z29, Z0, K1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z27, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPACKUSDW Z0, Z2, Z2
-	VPERMQ    Z2, Z28, Z2
-	VMOVDQU16 Z2, K7, (DI)
+	CMPQ      DX, $+33
+	JLT       lanenarrow
 	KSHIFTRQ  $0x20, K7, K6
-	VMOVUPS.Z 128(SI), K6, Z0
+	VMOVUPS.Z 128(SI), K6, Z2
+	CMPQ      DX, $+49
+	JLT       lanenarrow
 	KSHIFTRQ  $0x30, K7, K6
-	VMOVUPS.Z 192(SI), K6, Z1
+	VMOVUPS.Z 192(SI), K6, Z3
+
+lanenarrow:
 	VPTESTMD  Z30, Z0, K1
-	VPADDD    Z31, Z0, Z2
-	VPADDD    Z29, Z2, K1, Z2
+	VPADDD    Z31, Z0, Z4
+	VPADDD    Z29, Z4, K1, Z4
 	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z27, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
+	VBLENDMPS Z4, Z27, K1, Z4
+	VPSRLD    $0x10, Z4, Z4
 	VPTESTMD  Z30, Z1, K1
 	VPADDD    Z31, Z1, Z0
 	VPADDD    Z29, Z0, K1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z27, K1, Z0
 	VPSRLD    $0x10, Z0, Z0
-	VPACKUSDW Z0, Z2, Z2
-	VPERMQ    Z2, Z28, Z2
+	VPACKUSDW Z0, Z4, Z4
+	VPERMQ    Z4, Z28, Z4
+	VMOVDQU16 Z4, K7, (DI)
+	VPTESTMD  Z30, Z2, K1
+	VPADDD    Z31, Z2, Z0
+	VPADDD    Z29, Z0, K1, Z0
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z27, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z30, Z3, K1
+	VPADDD    Z31, Z3, Z1
+	VPADDD    Z29, Z1, K1, Z1
+	VCMPPS    $0x07, Z3, Z3, K1
+	VBLENDMPS Z1, Z27, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z28, Z0
 	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
+	VMOVDQU16 Z0, K6, 64(DI)
 
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -237,9 +253,9 @@ TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXWD (SI), Z0
 	VPSLLD    $0x10, Z0, Z0
 	VMOVUPS   Z0, (DI)
@@ -256,11 +272,11 @@ flatloop:
 	ADDQ      $+128, SI
 	SUBQ      $+64, DX
 	CMPQ      DX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ       DX, DX
-	JEQ         flatend
+	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
 	KMOVQ       AX, K7
@@ -268,26 +284,30 @@ flattail:
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -305,9 +325,9 @@ TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS constantsAVX512<>+92(SB), Z28
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VPMOVSXBW     (SI), Z0
 	VPSLLW        $0x07, Z0, Z0
 	VPANDD        Z30, Z0, Z0
@@ -338,11 +358,11 @@ flatloop:
 	ADDQ          $+64, SI
 	SUBQ          $+64, DX
 	CMPQ          DX, $+64
-	JGE           flatloop
+	JGE           laneloop
 
-flattail:
+lanetail:
 	TESTQ         DX, DX
-	JEQ           flatend
+	JEQ           laneend
 	MOVQ          $-1, AX
 	BZHIQ         DX, AX, AX
 	KMOVQ         AX, K7
@@ -355,11 +375,15 @@ flattail:
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
 	VMOVUPS       Z1, K7, (DI)
+	CMPQ          DX, $+17
+	JLT           lanenarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	KSHIFTRQ      $0x10, K7, K6
 	VMOVUPS       Z0, K6, 64(DI)
+	CMPQ          DX, $+33
+	JLT           lanenarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -369,15 +393,17 @@ flattail:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	KSHIFTRQ      $0x20, K7, K6
 	VMOVUPS       Z1, K6, 128(DI)
+	CMPQ          DX, $+49
+	JLT           lanenarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	KSHIFTRQ      $0x30, K7, K6
 	VMOVUPS       Z0, K6, 192(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -391,9 +417,9 @@ TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-24
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXBW (SI), Y0
 	VPSLLW    $0x08, Y0, Y0
 	VCVTPH2PS Y0, Z0
@@ -414,11 +440,11 @@ flatloop:
 	ADDQ      $+64, SI
 	SUBQ      $+64, DX
 	CMPQ      DX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ       DX, DX
-	JEQ         flatend
+	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
 	KMOVQ       AX, K7
@@ -426,26 +452,30 @@ flattail:
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -460,9 +490,9 @@ TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-24
 	VMOVUPS constantsAVX512<>+96(SB), Z31
 	MOVQ    n+16(FP), DX
 	CMPQ    DX, $+64
-	JLT     flattail
+	JLT     lanetail
 
-flatloop:
+laneloop:
 	VPMOVZXBQ (SI), Z0
 	VPSLLQ    $0x1c, Z0, Z1
 	VPORQ     Z0, Z1, Z1
@@ -487,11 +517,11 @@ flatloop:
 	ADDQ      $+32, SI
 	SUBQ      $+64, DX
 	CMPQ      DX, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ       DX, DX
-	JEQ         flatend
+	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
 	KMOVQ       AX, K7
@@ -505,6 +535,8 @@ flattail:
 	VPORQ       Z0, Z1, Z1
 	VPERMPS     Z31, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanenarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -517,6 +549,8 @@ flattail:
 	VPERMPS     Z31, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanenarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -529,6 +563,8 @@ flattail:
 	VPERMPS     Z31, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanenarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -542,7 +578,8 @@ flattail:
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -551,7 +588,7 @@ flatend:
 TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3c800000, Z27 0x7f800000, Z26 0xa000000, Z25 0x3c8, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
@@ -568,9 +605,9 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	VMOVUPS      constantsAVX512<>+192(SB), Z21
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS    (SI), Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
@@ -658,11 +695,11 @@ ordered1:
 	ADDQ    $+256, SI
 	SUBQ    $+64, DX
 	CMPQ    DX, $+64
-	JGE     flatloop
+	JGE     laneloop
 
-flattail:
+lanetail:
 	TESTQ      DX, DX
-	JEQ        flatend
+	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
 	KMOVQ      AX, K7
@@ -681,6 +718,8 @@ flattail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       DX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VMAXPS     Z0, Z30, Z3
@@ -697,49 +736,55 @@ flattail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       DX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x14, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x14, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       DX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x14, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x14, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+lanenarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered2
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -753,7 +798,7 @@ flattail:
 ordered2:
 	VMOVDQU8 Z2, K7, (DI)
 
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -762,7 +807,7 @@ flatend:
 TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x38800000, Z27 0x7f800000, Z26 0xa800000, Z25 0x1c4, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
@@ -779,9 +824,9 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	VMOVUPS      constantsAVX512<>+192(SB), Z21
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS    (SI), Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
@@ -869,11 +914,11 @@ ordered1:
 	ADDQ    $+256, SI
 	SUBQ    $+64, DX
 	CMPQ    DX, $+64
-	JGE     flatloop
+	JGE     laneloop
 
-flattail:
+lanetail:
 	TESTQ      DX, DX
-	JEQ        flatend
+	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
 	KMOVQ      AX, K7
@@ -892,6 +937,8 @@ flattail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       DX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VMAXPS     Z0, Z30, Z3
@@ -908,49 +955,55 @@ flattail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       DX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x15, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x15, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       DX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x15, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x15, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+lanenarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered2
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -964,7 +1017,7 @@ flattail:
 ordered2:
 	VMOVDQU8 Z2, K7, (DI)
 
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -973,7 +1026,7 @@ flatend:
 TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0x7f800000, Z26 0xb000000, Z25 0xfe, Z24 0x8, Z23 table, Z22 0x10011001
-	// vector registers in use at once: 20
+	// vector registers in use at once: 21
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
@@ -989,9 +1042,9 @@ TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS constantsAVX512<>+284(SB), Z22
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS    (SI), Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
@@ -1076,11 +1129,11 @@ ordered1:
 	ADDQ       $+256, SI
 	SUBQ       $+64, DX
 	CMPQ       DX, $+64
-	JGE        flatloop
+	JGE        laneloop
 
-flattail:
+lanetail:
 	TESTQ      DX, DX
-	JEQ        flatend
+	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
 	KMOVQ      AX, K7
@@ -1098,6 +1151,8 @@ flattail:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	CMPQ       DX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VMAXPS     Z0, Z30, Z3
@@ -1113,47 +1168,53 @@ flattail:
 	VPSUBD     Z25, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       DX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x16, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x16, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z5
+	VPTERNLOGD $0xf8, Z24, Z0, Z6
+	CMPQ       DX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x16, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x16, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z24, Z0, Z8
+
+lanenarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z23, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
+	VCMPPS     $0x07, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
+	VCMPPS     $0x07, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z3, Z3, K2
@@ -1174,7 +1235,7 @@ ordered2:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 

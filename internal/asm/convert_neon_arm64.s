@@ -14,8 +14,8 @@ TEXT ·EncodeF16NEON(SB), NOSPLIT, $104-24
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R1), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, (R0)
@@ -32,9 +32,9 @@ flatloop:
 	ADD $64, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -63,15 +63,22 @@ piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R2
+	BLT lanenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R2
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -90,7 +97,7 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func DecodeF16NEON(y *float32, x *uint16, n int)
@@ -103,8 +110,8 @@ TEXT ·DecodeF16NEON(SB), NOSPLIT, $104-24
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, (R0)
@@ -121,9 +128,9 @@ flatloop:
 	ADD $32, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -148,15 +155,22 @@ piece4:
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 16(RSP)
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 32(RSP)
+	CMP $9, R2
+	BLT lanenarrow
 	FMOVD 96(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 48(RSP)
+	CMP $13, R2
+	BLT lanenarrow
 	FMOVD 104(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -177,7 +191,7 @@ piece7:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func EncodeBF16NEON(y *uint16, x *float32, n int)
@@ -185,7 +199,7 @@ flatend:
 TEXT ·EncodeBF16NEON(SB), NOSPLIT, $104-24
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 0x1, V29 0x7fff, V28 0x7fc00000
-	// vector registers in use at once: 6
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD $1, R16
@@ -196,8 +210,8 @@ TEXT ·EncodeBF16NEON(SB), NOSPLIT, $104-24
 	VDUP R16, V28.S4
 	MOVD n+16(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
 	VUSHR $16, V0.S4, V2.S4
@@ -234,9 +248,9 @@ flatloop:
 	ADD $64, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -263,37 +277,44 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 48(RSP), F0
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVQ 64(RSP), F1
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	CMP $9, R2
+	BLT lanenarrow
+	FMOVQ 80(RSP), F2
+	CMP $13, R2
+	BLT lanenarrow
+	FMOVQ 96(RSP), F3
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V30.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V28.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	VBSL V28.B16, V4.B16, V0.B16
+	VUSHR $16, V1.S4, V4.S4
+	VAND V30.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
+	VBSL V28.B16, V4.B16, V1.B16
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVQ 80(RSP), F0
-	FMOVQ 96(RSP), F1
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V28.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V30.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V28.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V30.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V28.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -312,7 +333,7 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func DecodeBF16NEON(y *float32, x *uint16, n int)
@@ -325,8 +346,8 @@ TEXT ·DecodeBF16NEON(SB), NOSPLIT, $104-24
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVD (R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -347,9 +368,9 @@ flatloop:
 	ADD $32, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -375,18 +396,25 @@ piece4:
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 16(RSP)
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 32(RSP)
+	CMP $9, R2
+	BLT lanenarrow
 	FMOVD 96(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 48(RSP)
+	CMP $13, R2
+	BLT lanenarrow
 	FMOVD 104(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -407,7 +435,7 @@ piece7:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func DecodeFpE4M3NEON(y *float32, x *uint8, n int)
@@ -428,8 +456,8 @@ TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $88-24
 	VDUP R16, V27.S4
 	MOVD n+16(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVD (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -462,9 +490,9 @@ flatloop:
 	ADD $16, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -496,9 +524,13 @@ piece4:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R2
+	BLT lanenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R2
+	BLT lanenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -510,9 +542,12 @@ piece4:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R2
+	BLT lanenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -533,7 +568,7 @@ piece7:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func DecodeFpE5M2NEON(y *float32, x *uint8, n int)
@@ -546,8 +581,8 @@ TEXT ·DecodeFpE5M2NEON(SB), NOSPLIT, $88-24
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVS (R1), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -572,9 +607,9 @@ flatloop:
 	ADD $16, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -600,21 +635,28 @@ piece4:
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 16(RSP)
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 32(RSP)
+	CMP $9, R2
+	BLT lanenarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 48(RSP)
+	CMP $13, R2
+	BLT lanenarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -635,7 +677,7 @@ piece7:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func DecodeFpE2M1NEON(y *float32, x *uint8, n int)
@@ -651,8 +693,8 @@ TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $88-24
 	VDUP R16, V29.S4
 	MOVD n+16(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	WORD $0x7d400020 // ldr h0, [x1]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -693,9 +735,9 @@ flatloop:
 	ADD $8, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -725,6 +767,8 @@ piece4:
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 16(RSP)
+	CMP $5, R2
+	BLT lanenarrow
 	WORD $0x7d40a7e0 // ldr h0, [sp, #82]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -734,6 +778,8 @@ piece4:
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 32(RSP)
+	CMP $9, R2
+	BLT lanenarrow
 	WORD $0x7d40abe0 // ldr h0, [sp, #84]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -743,6 +789,8 @@ piece4:
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 48(RSP)
+	CMP $13, R2
+	BLT lanenarrow
 	WORD $0x7d40afe0 // ldr h0, [sp, #86]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -752,6 +800,7 @@ piece4:
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -772,7 +821,7 @@ piece7:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func EncodeFpE4M3NEON(y *uint8, x *float32, most float32, n int)
@@ -780,7 +829,7 @@ flatend:
 TEXT ·EncodeFpE4M3NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3c800000, V26 0x7f800000, V25 0xa000000, V24 0x3c8, V23 0x0, V22 0x80, V21 0x7f7f7f7f
-	// vector registers in use at once: 20
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	FMOVS most+16(FP), F30
@@ -805,8 +854,8 @@ TEXT ·EncodeFpE4M3NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V21.S4
 	MOVD n+24(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R1), F0
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
@@ -891,9 +940,9 @@ flatloop:
 	ADD $64, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -935,6 +984,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
@@ -951,51 +1002,56 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
+	CMP $9, R2
+	BLT lanenarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R2
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -1017,7 +1073,7 @@ piece7:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int)
@@ -1025,7 +1081,7 @@ flatend:
 TEXT ·EncodeFpE5M2NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x38800000, V26 0x7f800000, V25 0xa800000, V24 0x1c4, V23 0x0, V22 0x80, V21 0x7f7f7f7f
-	// vector registers in use at once: 20
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	FMOVS most+16(FP), F30
@@ -1050,8 +1106,8 @@ TEXT ·EncodeFpE5M2NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V21.S4
 	MOVD n+24(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R1), F0
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
@@ -1136,9 +1192,9 @@ flatloop:
 	ADD $64, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -1180,6 +1236,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
@@ -1196,51 +1254,56 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
+	CMP $9, R2
+	BLT lanenarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R2
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -1262,7 +1325,7 @@ piece7:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-flatend:
+laneend:
 	RET
 
 // func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int)
@@ -1270,7 +1333,7 @@ flatend:
 TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0x7f800000, V25 0xb000000, V24 0xfe, V23 0x8
-	// vector registers in use at once: 18
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	FMOVS most+16(FP), F30
@@ -1292,8 +1355,8 @@ TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
 	VDUP R16, V23.S4
 	MOVD n+24(FP), R2
 	CMP $16, R2
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R1), F0
 	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
 	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
@@ -1376,9 +1439,9 @@ flatloop:
 	ADD $64, R1, R1
 	SUB $16, R2, R2
 	CMP $16, R2
-	BGE flatloop
-flattail:
-	CBZ R2, flatend
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -1419,6 +1482,8 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R2
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
 	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
@@ -1434,49 +1499,54 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
+	CMP $9, R2
+	BLT lanenarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R2
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $22, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
@@ -1507,5 +1577,5 @@ piece8:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece9:
-flatend:
+laneend:
 	RET

@@ -138,57 +138,65 @@ piece5:
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y14, Y12, Y0
+	CMPQ        R8, $+9
+	JLT         groupnarrow
 	VPMOVSXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y14, Y12, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SP)
-	VPMOVSXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
-	VPMOVSXBD   88(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
+	VPMOVSXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y11, Y2, Y2
+	VFMADD213PS Y14, Y12, Y2
+	CMPQ        R8, $+25
+	JLT         groupnarrow
+	VPMOVSXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y11, Y3, Y3
+	VFMADD213PS Y14, Y12, Y3
+
+groupnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -615,6 +623,8 @@ piece25:
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
+	CMPQ        R8, $+9
+	JLT         lanenarrow
 	VPMOVSXBD   72(SP), Y1
 	VMOVUPS     128(SP), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
@@ -624,63 +634,69 @@ piece25:
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SP)
-	VPMOVSXBD   80(SP), Y0
-	VMOVUPS     160(SP), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     288(SP), Y1
-	VCVTDQ2PS   Y0, Y0
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
-	VPMOVSXBD   88(SP), Y1
-	VMOVUPS     192(SP), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y1, Y1
+	CMPQ        R8, $+17
+	JLT         lanenarrow
+	VPMOVSXBD   80(SP), Y2
+	VMOVUPS     160(SP), Y3
+	VCMPPS      $0x07, Y3, Y3, Y4
+	VBLENDVPS   Y4, Y3, Y15, Y4
+	VMOVUPS     288(SP), Y3
 	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y2, Y2
+	VFMADD213PS Y14, Y4, Y2
+	CMPQ        R8, $+25
+	JLT         lanenarrow
+	VPMOVSXBD   88(SP), Y3
+	VMOVUPS     192(SP), Y4
+	VCMPPS      $0x07, Y4, Y4, Y5
+	VBLENDVPS   Y5, Y4, Y15, Y5
+	VMOVUPS     320(SP), Y4
+	VCVTDQ2PS   Y3, Y3
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y3, Y3
+	VFMADD213PS Y14, Y5, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -866,47 +882,55 @@ piece5:
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y12, Y0, Y0
 	VADDPS    Y11, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VPMOVSXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y12, Y1, Y1
 	VADDPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      R8, $+17
+	JLT       groupnarrow
+	VPMOVSXBD 80(SP), Y2
+	VCVTDQ2PS Y2, Y2
+	VSUBPS    Y14, Y2, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y11, Y2, Y2
+	CMPQ      R8, $+25
+	JLT       groupnarrow
+	VPMOVSXBD 88(SP), Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y14, Y3, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y11, Y3, Y3
+
+groupnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVSXBD 80(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VPMOVSXBD 88(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, R8
 	JEQ       piece6
 	MOVQ      R8, AX
@@ -1362,6 +1386,8 @@ piece25:
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VPMOVSXBD 72(SP), Y1
 	VMOVUPS   128(SP), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
@@ -1373,54 +1399,60 @@ piece25:
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      R8, $+17
+	JLT       lanenarrow
+	VPMOVSXBD 80(SP), Y2
+	VMOVUPS   160(SP), Y3
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y3, Y15, Y4
+	VMOVUPS   288(SP), Y3
+	VCMPPS    $0x07, Y3, Y3, Y5
+	VBLENDVPS Y5, Y3, Y15, Y5
+	VCVTDQ2PS Y2, Y2
+	VSUBPS    Y14, Y2, Y2
+	VMULPS    Y4, Y2, Y2
+	VADDPS    Y5, Y2, Y2
+	CMPQ      R8, $+25
+	JLT       lanenarrow
+	VPMOVSXBD 88(SP), Y3
+	VMOVUPS   192(SP), Y4
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VBLENDVPS Y5, Y4, Y15, Y5
+	VMOVUPS   320(SP), Y4
+	VCMPPS    $0x07, Y4, Y4, Y6
+	VBLENDVPS Y6, Y4, Y15, Y6
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y14, Y3, Y3
+	VMULPS    Y5, Y3, Y3
+	VADDPS    Y6, Y3, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVSXBD 80(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   288(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
-	VPMOVSXBD 88(SP), Y1
-	VMOVUPS   192(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   320(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, R8
 	JEQ       piece26
 	MOVQ      R8, AX
@@ -1612,57 +1644,65 @@ piece5:
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y14, Y12, Y0
+	CMPQ        R8, $+9
+	JLT         groupnarrow
 	VPMOVZXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y14, Y12, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SP)
-	VPMOVZXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
-	VPMOVZXBD   88(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
+	VPMOVZXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y11, Y2, Y2
+	VFMADD213PS Y14, Y12, Y2
+	CMPQ        R8, $+25
+	JLT         groupnarrow
+	VPMOVZXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y11, Y3, Y3
+	VFMADD213PS Y14, Y12, Y3
+
+groupnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -2089,6 +2129,8 @@ piece25:
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
+	CMPQ        R8, $+9
+	JLT         lanenarrow
 	VPMOVZXBD   72(SP), Y1
 	VMOVUPS     128(SP), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
@@ -2098,63 +2140,69 @@ piece25:
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SP)
-	VPMOVZXBD   80(SP), Y0
-	VMOVUPS     160(SP), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     288(SP), Y1
-	VCVTDQ2PS   Y0, Y0
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
-	VPMOVZXBD   88(SP), Y1
-	VMOVUPS     192(SP), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y1, Y1
+	CMPQ        R8, $+17
+	JLT         lanenarrow
+	VPMOVZXBD   80(SP), Y2
+	VMOVUPS     160(SP), Y3
+	VCMPPS      $0x07, Y3, Y3, Y4
+	VBLENDVPS   Y4, Y3, Y15, Y4
+	VMOVUPS     288(SP), Y3
 	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y2, Y2
+	VFMADD213PS Y14, Y4, Y2
+	CMPQ        R8, $+25
+	JLT         lanenarrow
+	VPMOVZXBD   88(SP), Y3
+	VMOVUPS     192(SP), Y4
+	VCMPPS      $0x07, Y4, Y4, Y5
+	VBLENDVPS   Y5, Y4, Y15, Y5
+	VMOVUPS     320(SP), Y4
+	VCVTDQ2PS   Y3, Y3
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y3, Y3
+	VFMADD213PS Y14, Y5, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -2340,47 +2388,55 @@ piece5:
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y12, Y0, Y0
 	VADDPS    Y11, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VPMOVZXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y12, Y1, Y1
 	VADDPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      R8, $+17
+	JLT       groupnarrow
+	VPMOVZXBD 80(SP), Y2
+	VCVTDQ2PS Y2, Y2
+	VSUBPS    Y14, Y2, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y11, Y2, Y2
+	CMPQ      R8, $+25
+	JLT       groupnarrow
+	VPMOVZXBD 88(SP), Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y14, Y3, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y11, Y3, Y3
+
+groupnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVZXBD 80(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VPMOVZXBD 88(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, R8
 	JEQ       piece6
 	MOVQ      R8, AX
@@ -2836,6 +2892,8 @@ piece25:
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VPMOVZXBD 72(SP), Y1
 	VMOVUPS   128(SP), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
@@ -2847,54 +2905,60 @@ piece25:
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      R8, $+17
+	JLT       lanenarrow
+	VPMOVZXBD 80(SP), Y2
+	VMOVUPS   160(SP), Y3
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y3, Y15, Y4
+	VMOVUPS   288(SP), Y3
+	VCMPPS    $0x07, Y3, Y3, Y5
+	VBLENDVPS Y5, Y3, Y15, Y5
+	VCVTDQ2PS Y2, Y2
+	VSUBPS    Y14, Y2, Y2
+	VMULPS    Y4, Y2, Y2
+	VADDPS    Y5, Y2, Y2
+	CMPQ      R8, $+25
+	JLT       lanenarrow
+	VPMOVZXBD 88(SP), Y3
+	VMOVUPS   192(SP), Y4
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VBLENDVPS Y5, Y4, Y15, Y5
+	VMOVUPS   320(SP), Y4
+	VCMPPS    $0x07, Y4, Y4, Y6
+	VBLENDVPS Y6, Y4, Y15, Y6
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y14, Y3, Y3
+	VMULPS    Y5, Y3, Y3
+	VADDPS    Y6, Y3, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVZXBD 80(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   288(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
-	VPMOVZXBD 88(SP), Y1
-	VMOVUPS   192(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   320(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, R8
 	JEQ       piece26
 	MOVQ      R8, AX

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -119,6 +119,8 @@ piece4:
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -126,6 +128,25 @@ piece4:
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	VMOV V29.B16, V2.B16
 	VFMLA V26.S4, V0.S4, V2.S4
+	CMP $9, R4
+	BLT groupnarrow
+	FMOVS 56(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V26.S4, V0.S4, V3.S4
+	CMP $13, R4
+	BLT groupnarrow
+	FMOVS 60(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V26.S4, V0.S4, V4.S4
+groupnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -136,30 +157,16 @@ piece4:
 	VADD V27.S4, V2.S4, V2.S4
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -350,6 +357,8 @@ piece20:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
 	VFMLA V2.S4, V0.S4, V1.S4
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -362,6 +371,35 @@ piece20:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
 	VFMLA V3.S4, V0.S4, V2.S4
+	CMP $9, R4
+	BLT lanenarrow
+	FMOVS 56(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ 96(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 160(RSP), F3
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V4.S4, V0.S4, V3.S4
+	CMP $13, R4
+	BLT lanenarrow
+	FMOVS 60(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	FMOVQ 176(RSP), F4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V5.S4, V0.S4, V4.S4
+lanenarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -372,40 +410,16 @@ piece20:
 	VADD V27.S4, V2.S4, V2.S4
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 96(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 160(RSP), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 112(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -433,7 +447,7 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x1, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -546,6 +560,8 @@ piece4:
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F1
 	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
 	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
@@ -553,40 +569,45 @@ piece4:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R4
+	BLT groupnarrow
+	FMOVS 56(RSP), F2
+	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
+	WORD $0x0f10a442 // sshll v2.4s, v2.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	CMP $13, R4
+	BLT groupnarrow
+	FMOVS 60(RSP), F3
+	WORD $0x0f08a463 // sshll v3.8h, v3.8b, #0
+	WORD $0x0f10a463 // sshll v3.4s, v3.4h, #0
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+groupnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V27.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	FMOVS 60(RSP), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -782,6 +803,8 @@ piece20:
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F1
 	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
 	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
@@ -795,52 +818,57 @@ piece20:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R4
+	BLT lanenarrow
+	FMOVS 56(RSP), F2
+	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
+	WORD $0x0f10a442 // sshll v2.4s, v2.4h, #0
+	FMOVQ 96(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 160(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	CMP $13, R4
+	BLT lanenarrow
+	FMOVS 60(RSP), F3
+	WORD $0x0f08a463 // sshll v3.8h, v3.8b, #0
+	WORD $0x0f10a463 // sshll v3.4s, v3.4h, #0
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	FMOVQ 176(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V6.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V27.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	FMOVQ 96(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 160(RSP), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	FMOVS 60(RSP), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
-	FMOVQ 112(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -868,7 +896,7 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -977,6 +1005,8 @@ piece4:
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -984,6 +1014,25 @@ piece4:
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	VMOV V29.B16, V2.B16
 	VFMLA V26.S4, V0.S4, V2.S4
+	CMP $9, R4
+	BLT groupnarrow
+	FMOVS 56(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V26.S4, V0.S4, V3.S4
+	CMP $13, R4
+	BLT groupnarrow
+	FMOVS 60(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V26.S4, V0.S4, V4.S4
+groupnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -994,30 +1043,16 @@ piece4:
 	VADD V27.S4, V2.S4, V2.S4
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1208,6 +1243,8 @@ piece20:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
 	VFMLA V2.S4, V0.S4, V1.S4
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1220,6 +1257,35 @@ piece20:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
 	VFMLA V3.S4, V0.S4, V2.S4
+	CMP $9, R4
+	BLT lanenarrow
+	FMOVS 56(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	FMOVQ 96(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 160(RSP), F3
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V4.S4, V0.S4, V3.S4
+	CMP $13, R4
+	BLT lanenarrow
+	FMOVS 60(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	FMOVQ 176(RSP), F4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V5.S4, V0.S4, V4.S4
+lanenarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -1230,40 +1296,16 @@ piece20:
 	VADD V27.S4, V2.S4, V2.S4
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	FMOVQ 96(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 160(RSP), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	FMOVQ 112(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1291,7 +1333,7 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x1, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1404,6 +1446,8 @@ piece4:
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VUXTL V1.H4, V1.S4
@@ -1411,40 +1455,45 @@ piece4:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R4
+	BLT groupnarrow
+	FMOVS 56(RSP), F2
+	VUXTL V2.B8, V2.H8
+	VUXTL V2.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	CMP $13, R4
+	BLT groupnarrow
+	FMOVS 60(RSP), F3
+	VUXTL V3.B8, V3.H8
+	VUXTL V3.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+groupnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V27.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	FMOVS 60(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1640,6 +1689,8 @@ piece20:
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VUXTL V1.H4, V1.S4
@@ -1653,52 +1704,57 @@ piece20:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R4
+	BLT lanenarrow
+	FMOVS 56(RSP), F2
+	VUXTL V2.B8, V2.H8
+	VUXTL V2.H4, V2.S4
+	FMOVQ 96(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 160(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	CMP $13, R4
+	BLT lanenarrow
+	FMOVS 60(RSP), F3
+	VUXTL V3.B8, V3.H8
+	VUXTL V3.H4, V3.S4
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	FMOVQ 176(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V6.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V27.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	FMOVQ 96(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 160(RSP), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	FMOVS 60(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	FMOVQ 112(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

@@ -116,37 +116,45 @@ piece5:
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
+	CMPQ        R8, $+9
+	JLT         groupnarrow
 	VPMOVSXBD   72(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	VPMOVSXBD   80(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
+	CMPQ        R8, $+25
+	JLT         groupnarrow
 	VPMOVSXBD   88(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -525,6 +533,8 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
+	CMPQ        R8, $+9
+	JLT         lanenarrow
 	VPMOVSXBD   72(SP), Y0
 	VMOVUPS     128(SP), Y1
 	VMOVUPS     256(SP), Y2
@@ -534,6 +544,8 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	VPMOVSXBD   80(SP), Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     288(SP), Y2
@@ -543,6 +555,8 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
+	CMPQ        R8, $+25
+	JLT         lanenarrow
 	VPMOVSXBD   88(SP), Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
@@ -552,19 +566,21 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -728,6 +744,8 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VPMOVSXBD 72(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -735,6 +753,8 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      R8, $+17
+	JLT       groupnarrow
 	VPMOVSXBD 80(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -742,6 +762,8 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      R8, $+25
+	JLT       groupnarrow
 	VPMOVSXBD 88(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -749,19 +771,21 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -1142,6 +1166,8 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VPMOVSXBD 72(SP), Y0
 	VMOVUPS   128(SP), Y1
 	VMOVUPS   256(SP), Y2
@@ -1151,6 +1177,8 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	VPMOVSXBD 80(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
@@ -1160,6 +1188,8 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      R8, $+25
+	JLT       lanenarrow
 	VPMOVSXBD 88(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
@@ -1169,19 +1199,21 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -1340,37 +1372,45 @@ piece5:
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
+	CMPQ        R8, $+9
+	JLT         groupnarrow
 	VPMOVZXBD   72(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	VPMOVZXBD   80(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
+	CMPQ        R8, $+25
+	JLT         groupnarrow
 	VPMOVZXBD   88(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -1749,6 +1789,8 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
+	CMPQ        R8, $+9
+	JLT         lanenarrow
 	VPMOVZXBD   72(SP), Y0
 	VMOVUPS     128(SP), Y1
 	VMOVUPS     256(SP), Y2
@@ -1758,6 +1800,8 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	VPMOVZXBD   80(SP), Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     288(SP), Y2
@@ -1767,6 +1811,8 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
+	CMPQ        R8, $+25
+	JLT         lanenarrow
 	VPMOVZXBD   88(SP), Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
@@ -1776,19 +1822,21 @@ piece25:
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x01, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -1952,6 +2000,8 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VPMOVZXBD 72(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -1959,6 +2009,8 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      R8, $+17
+	JLT       groupnarrow
 	VPMOVZXBD 80(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -1966,6 +2018,8 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      R8, $+25
+	JLT       groupnarrow
 	VPMOVZXBD 88(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -1973,19 +2027,21 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -2366,6 +2422,8 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VPMOVZXBD 72(SP), Y0
 	VMOVUPS   128(SP), Y1
 	VMOVUPS   256(SP), Y2
@@ -2375,6 +2433,8 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	VPMOVZXBD 80(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
@@ -2384,6 +2444,8 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      R8, $+25
+	JLT       lanenarrow
 	VPMOVZXBD 88(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
@@ -2393,19 +2455,21 @@ piece25:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8

@@ -76,32 +76,37 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
-	LEAQ        (DI)(R8*2), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -281,46 +286,44 @@ lanetail:
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -402,6 +405,8 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -409,8 +414,9 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -418,8 +424,9 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -427,10 +434,11 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
-	LEAQ        (DI)(R8*2), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -612,46 +620,44 @@ lanetail:
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -728,32 +734,37 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
-	LEAQ        (DI)(R8*2), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -933,46 +944,44 @@ lanetail:
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1054,6 +1063,8 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1061,8 +1072,9 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1070,8 +1082,9 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1079,10 +1092,11 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
-	LEAQ        (DI)(R8*2), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -1264,46 +1278,44 @@ lanetail:
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET

@@ -100,6 +100,8 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -109,6 +111,8 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -118,6 +122,8 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -127,6 +133,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -297,6 +304,8 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -309,6 +318,8 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -321,6 +332,8 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -333,6 +346,7 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -451,6 +465,8 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -460,6 +476,8 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -469,6 +487,8 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -478,6 +498,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -643,6 +664,8 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -654,6 +677,8 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -665,6 +690,8 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -676,6 +703,7 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -793,6 +821,8 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -802,6 +832,8 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -811,6 +843,8 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -820,6 +854,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -990,6 +1025,8 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1002,6 +1039,8 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1014,6 +1053,8 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1026,6 +1067,7 @@ piece20:
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1144,6 +1186,8 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1153,6 +1197,8 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1162,6 +1208,8 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1171,6 +1219,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1336,6 +1385,8 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1347,6 +1398,8 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1358,6 +1411,8 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1369,6 +1424,7 @@ piece20:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

@@ -111,42 +111,50 @@ piece5:
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, (SP)
+	CMPQ        R8, $+9
+	JLT         groupnarrow
 	VPMOVSXBD   136(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 32(SP)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	VPMOVSXBD   144(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 64(SP)
+	CMPQ        R8, $+25
+	JLT         groupnarrow
 	VPMOVSXBD   152(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -522,6 +530,8 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (SP)
+	CMPQ        R8, $+9
+	JLT         lanenarrow
 	VPMOVSXBD   136(SP), Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
@@ -530,6 +540,8 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(SP)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	VPMOVSXBD   144(SP), Y0
 	VMOVUPS     224(SP), Y1
 	VMOVUPS     352(SP), Y2
@@ -538,6 +550,8 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(SP)
+	CMPQ        R8, $+25
+	JLT         lanenarrow
 	VPMOVSXBD   152(SP), Y0
 	VMOVUPS     256(SP), Y1
 	VMOVUPS     384(SP), Y2
@@ -546,27 +560,29 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -731,45 +747,53 @@ piece5:
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VPMOVSXBD 136(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      R8, $+17
+	JLT       groupnarrow
 	VPMOVSXBD 144(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      R8, $+25
+	JLT       groupnarrow
 	VPMOVSXBD 152(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -1147,6 +1171,8 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VPMOVSXBD 136(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
@@ -1155,6 +1181,8 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	VPMOVSXBD 144(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VMOVUPS   352(SP), Y2
@@ -1163,6 +1191,8 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      R8, $+25
+	JLT       lanenarrow
 	VPMOVSXBD 152(SP), Y0
 	VMOVUPS   256(SP), Y1
 	VMOVUPS   384(SP), Y2
@@ -1171,27 +1201,29 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -1351,42 +1383,50 @@ piece5:
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, (SP)
+	CMPQ        R8, $+9
+	JLT         groupnarrow
 	VPMOVZXBD   136(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 32(SP)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	VPMOVZXBD   144(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 64(SP)
+	CMPQ        R8, $+25
+	JLT         groupnarrow
 	VPMOVZXBD   152(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece6
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -1762,6 +1802,8 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (SP)
+	CMPQ        R8, $+9
+	JLT         lanenarrow
 	VPMOVZXBD   136(SP), Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
@@ -1770,6 +1812,8 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(SP)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	VPMOVZXBD   144(SP), Y0
 	VMOVUPS     224(SP), Y1
 	VMOVUPS     352(SP), Y2
@@ -1778,6 +1822,8 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(SP)
+	CMPQ        R8, $+25
+	JLT         lanenarrow
 	VPMOVZXBD   152(SP), Y0
 	VMOVUPS     256(SP), Y1
 	VMOVUPS     384(SP), Y2
@@ -1786,27 +1832,29 @@ piece25:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SP)
-	TESTQ       $0x00000010, R8
-	JEQ         piece26
-	MOVQ        R8, AX
-	ANDQ        $-32, AX
-	SHLQ        $0x02, AX
-	MOVQ        (SP)(AX*1), CX
-	MOVQ        CX, (DI)(AX*1)
-	MOVQ        8(SP)(AX*1), CX
-	MOVQ        CX, 8(DI)(AX*1)
-	MOVQ        16(SP)(AX*1), CX
-	MOVQ        CX, 16(DI)(AX*1)
-	MOVQ        24(SP)(AX*1), CX
-	MOVQ        CX, 24(DI)(AX*1)
-	MOVQ        32(SP)(AX*1), CX
-	MOVQ        CX, 32(DI)(AX*1)
-	MOVQ        40(SP)(AX*1), CX
-	MOVQ        CX, 40(DI)(AX*1)
-	MOVQ        48(SP)(AX*1), CX
-	MOVQ        CX, 48(DI)(AX*1)
-	MOVQ        56(SP)(AX*1), CX
-	MOVQ        CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8
@@ -1971,45 +2019,53 @@ piece5:
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VPMOVZXBD 136(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      R8, $+17
+	JLT       groupnarrow
 	VPMOVZXBD 144(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      R8, $+25
+	JLT       groupnarrow
 	VPMOVZXBD 152(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -2387,6 +2443,8 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VPMOVZXBD 136(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
@@ -2395,6 +2453,8 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	VPMOVZXBD 144(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VMOVUPS   352(SP), Y2
@@ -2403,6 +2463,8 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      R8, $+25
+	JLT       lanenarrow
 	VPMOVZXBD 152(SP), Y0
 	VMOVUPS   256(SP), Y1
 	VMOVUPS   384(SP), Y2
@@ -2411,27 +2473,29 @@ piece25:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece26:
 	TESTQ $0x00000008, R8

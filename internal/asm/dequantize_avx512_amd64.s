@@ -71,29 +71,34 @@ grouptail:
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
-	LEAQ        (DI)(R8*4), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*4), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -260,43 +265,41 @@ lanetail:
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -373,32 +376,37 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
-	LEAQ        (DI)(R8*4), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*4), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -567,43 +575,41 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -675,29 +681,34 @@ grouptail:
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z29, Z0, Z0
 	VFMADD213PS Z31, Z30, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
-	LEAQ        (DI)(R8*4), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*4), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -864,43 +875,41 @@ lanetail:
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -977,32 +986,37 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z29, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
-	LEAQ        (DI)(R8*4), DI
-	LEAQ        (SI)(R8*1), SI
+
+groupnarrow:
+	LEAQ (DI)(R8*4), DI
+	LEAQ (SI)(R8*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -1171,43 +1185,41 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET

@@ -95,6 +95,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -103,6 +105,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 32(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -111,6 +115,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -119,6 +125,7 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -286,6 +293,8 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -297,6 +306,8 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 32(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -308,6 +319,8 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -319,6 +332,7 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -434,6 +448,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -442,6 +458,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -450,6 +468,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -458,6 +478,7 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -620,6 +641,8 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -630,6 +653,8 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -640,6 +665,8 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -650,6 +677,7 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -764,6 +792,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -772,6 +802,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 32(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -780,6 +812,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -788,6 +822,7 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -955,6 +990,8 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -966,6 +1003,8 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 32(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -977,6 +1016,8 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -988,6 +1029,7 @@ piece20:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1103,6 +1145,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1111,6 +1155,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1119,6 +1165,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1127,6 +1175,7 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1289,6 +1338,8 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1299,6 +1350,8 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1309,6 +1362,8 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1319,6 +1374,7 @@ piece20:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

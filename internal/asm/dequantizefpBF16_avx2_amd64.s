@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x43800000, Y14 0x7fc00000, Y13 0xbf80bf80, Y12 0x3f803f80, Y11 0x7e007e00, Y10 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y9 Select
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -156,63 +156,71 @@ piece5:
 	VCVTPH2PS    X0, Y1
 	VMULPS       Y15, Y1, Y1
 	VMULPS       Y9, Y1, Y1
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVSXBW    80(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	CMPQ         BX, $+17
+	JLT          groupnarrow
+	VPMOVSXBW    80(SP), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPCMPEQW     Y12, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y15, Y3, Y3
+	VMULPS       Y9, Y3, Y3
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y15, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+
+groupnarrow:
+	VPSLLD    $0x0f, Y1, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y1, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y0, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -568,6 +576,8 @@ piece20:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y14, Y3
 	VMULPS       Y3, Y1, Y1
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -575,65 +585,71 @@ piece20:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y14, Y3
 	VMULPS       Y3, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVSXBW    80(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      192(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece21
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
+	VPMOVSXBW    80(SP), Y2
+	VPSLLW       $0x07, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPCMPEQW     Y12, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VCVTPH2PS    X2, Y3
+	VMULPS       Y15, Y3, Y3
+	VMOVUPS      160(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y14, Y5
+	VMULPS       Y5, Y3, Y3
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y15, Y2, Y2
+	VMOVUPS      192(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y14, Y5
+	VMULPS       Y5, Y2, Y2
+
+lanenarrow:
+	VPSLLD    $0x0f, Y1, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y1, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y0, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -684,7 +700,7 @@ TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y13 Select
-	// vector registers in use at once: 7
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -808,44 +824,52 @@ piece5:
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y13, Y0, Y0
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VPMOVZXBW 72(SP), X1
 	VPSLLW    $0x08, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y13, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       groupnarrow
+	VPMOVZXBW 80(SP), X2
+	VPSLLW    $0x08, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y13, Y2, Y2
+	CMPQ      BX, $+25
+	JLT       groupnarrow
+	VPMOVZXBW 88(SP), X3
+	VPSLLW    $0x08, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y13, Y3, Y3
+
+groupnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVZXBW 80(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VPMOVZXBW 88(SP), X1
-	VPSLLW    $0x08, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, BX
 	JEQ       piece6
 	MOVQ      BX, AX
@@ -1184,6 +1208,8 @@ piece20:
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMULPS    Y2, Y0, Y0
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VPMOVZXBW 72(SP), X1
 	VPSLLW    $0x08, X1, X1
 	VCVTPH2PS X1, Y1
@@ -1191,46 +1217,52 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       lanenarrow
+	VPMOVZXBW 80(SP), X2
+	VPSLLW    $0x08, X2, X2
+	VCVTPH2PS X2, Y2
+	VMOVUPS   160(SP), Y3
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y3, Y15, Y4
+	VMULPS    Y4, Y2, Y2
+	CMPQ      BX, $+25
+	JLT       lanenarrow
+	VPMOVZXBW 88(SP), X3
+	VPSLLW    $0x08, X3, X3
+	VCVTPH2PS X3, Y3
+	VMOVUPS   192(SP), Y4
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VBLENDVPS Y5, Y4, Y15, Y5
+	VMULPS    Y5, Y3, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVZXBW 80(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   160(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
-	VPMOVZXBW 88(SP), X1
-	VPSLLW    $0x08, X1, X1
-	VCVTPH2PS X1, Y1
-	VMOVUPS   192(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, BX
 	JEQ       piece21
 	MOVQ      BX, AX
@@ -1294,7 +1326,7 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-40
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 table, Y13 0x80000000, Y12 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1441,6 +1473,8 @@ piece5:
 	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y11, Y0, Y0
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VPMOVZXBQ 68(SP), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
@@ -1449,48 +1483,54 @@ piece5:
 	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       groupnarrow
+	VPMOVZXBQ 72(SP), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMULPS    Y11, Y2, Y2
+	CMPQ      BX, $+25
+	JLT       groupnarrow
+	VPMOVZXBQ 76(SP), Y3
+	VPSLLQ    $0x1c, Y3, Y4
+	VPOR      Y3, Y4, Y4
+	VPERMPS   Y14, Y4, Y3
+	VPSLLD    $0x1c, Y4, Y4
+	VPAND     Y13, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	VMULPS    Y11, Y3, Y3
+
+groupnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVZXBQ 72(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVZXBQ 76(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, BX
 	JEQ       piece6
 	MOVQ      BX, AX
@@ -1868,6 +1908,8 @@ piece20:
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMULPS    Y2, Y0, Y0
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VPMOVZXBQ 68(SP), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
@@ -1879,54 +1921,60 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       lanenarrow
+	VPMOVZXBQ 72(SP), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMOVUPS   144(SP), Y3
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y3, Y15, Y4
+	VMULPS    Y4, Y2, Y2
+	CMPQ      BX, $+25
+	JLT       lanenarrow
+	VPMOVZXBQ 76(SP), Y3
+	VPSLLQ    $0x1c, Y3, Y4
+	VPOR      Y3, Y4, Y4
+	VPERMPS   Y14, Y4, Y3
+	VPSLLD    $0x1c, Y4, Y4
+	VPAND     Y13, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	VMOVUPS   176(SP), Y4
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VBLENDVPS Y5, Y4, Y15, Y5
+	VMULPS    Y5, Y3, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPMOVZXBQ 72(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   144(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
-	VPMOVZXBQ 76(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMOVUPS   176(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 	TESTQ     $0x00000010, BX
 	JEQ       piece21
 	MOVQ      BX, AX

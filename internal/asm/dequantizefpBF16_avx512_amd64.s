@@ -110,49 +110,57 @@ grouptail:
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
 	VMULPS        Z22, Z1, Z1
+	CMPQ          BX, $+17
+	JLT           groupnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVDQU16     Z1, K7, (DI)
+	CMPQ          BX, $+33
+	JLT           groupnarrow
 	KSHIFTRQ      $0x20, K7, K6
-	VPMOVSXBW.Z   32(SI), K6, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	KSHIFTRQ      $0x20, K7, K6
-	VMOVDQU16     Z1, K6, 64(DI)
-	LEAQ          (DI)(BX*2), DI
-	LEAQ          (SI)(BX*1), SI
+	VPMOVSXBW.Z   32(SI), K6, Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z29, Z2, Z2
+	VPANDD        Z28, Z2, Z3
+	VPCMPEQW      Z28, Z3, K1
+	VMOVDQU16     Z27, K1, Z2
+	VCVTPH2PS     Y2, Z3
+	VMULPS        Z31, Z3, Z3
+	VMULPS        Z22, Z3, Z3
+	CMPQ          BX, $+49
+	JLT           groupnarrow
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z31, Z2, Z2
+	VMULPS        Z22, Z2, Z2
+
+groupnarrow:
+	VPTESTMD  Z25, Z1, K1
+	VPADDD    Z26, Z1, Z1
+	VPADDD    Z24, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPTESTMD  Z25, Z0, K1
+	VPADDD    Z26, Z0, Z0
+	VPADDD    Z24, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPACKUSDW Z0, Z1, Z1
+	VPERMQ    Z1, Z23, Z1
+	VMOVDQU16 Z1, K7, (DI)
+	VPTESTMD  Z25, Z3, K1
+	VPADDD    Z26, Z3, Z3
+	VPADDD    Z24, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPTESTMD  Z25, Z2, K1
+	VPADDD    Z26, Z2, Z2
+	VPADDD    Z24, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPACKUSDW Z2, Z3, Z3
+	VPERMQ    Z3, Z23, Z3
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z3, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -403,6 +411,8 @@ lanetail:
 	VCMPPS        $0x07, Z2, Z2, K1
 	VBLENDMPS     Z2, Z30, K1, Z2
 	VMULPS        Z2, Z1, Z1
+	CMPQ          BX, $+17
+	JLT           lanenarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -411,51 +421,56 @@ lanetail:
 	VCMPPS        $0x07, Z2, Z2, K1
 	VBLENDMPS     Z2, Z30, K1, Z2
 	VMULPS        Z2, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVDQU16     Z1, K7, (DI)
+	CMPQ          BX, $+33
+	JLT           lanenarrow
 	KSHIFTRQ      $0x20, K7, K6
-	VPMOVSXBW.Z   32(SI), K6, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	KSHIFTRQ      $0x20, K7, K6
-	VMOVUPS.Z     128(DX), K6, Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
+	VPMOVSXBW.Z   32(SI), K6, Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z29, Z2, Z2
+	VPANDD        Z28, Z2, Z3
+	VPCMPEQW      Z28, Z3, K1
+	VMOVDQU16     Z27, K1, Z2
+	VCVTPH2PS     Y2, Z3
+	VMULPS        Z31, Z3, Z3
+	VMOVUPS.Z     128(DX), K6, Z4
+	VCMPPS        $0x07, Z4, Z4, K1
+	VBLENDMPS     Z4, Z30, K1, Z4
+	VMULPS        Z4, Z3, Z3
+	CMPQ          BX, $+49
+	JLT           lanenarrow
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z31, Z2, Z2
 	KSHIFTRQ      $0x30, K7, K6
-	VMOVUPS.Z     192(DX), K6, Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	KSHIFTRQ      $0x20, K7, K6
-	VMOVDQU16     Z1, K6, 64(DI)
+	VMOVUPS.Z     192(DX), K6, Z4
+	VCMPPS        $0x07, Z4, Z4, K1
+	VBLENDMPS     Z4, Z30, K1, Z4
+	VMULPS        Z4, Z2, Z2
+
+lanenarrow:
+	VPTESTMD  Z25, Z1, K1
+	VPADDD    Z26, Z1, Z1
+	VPADDD    Z24, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPTESTMD  Z25, Z0, K1
+	VPADDD    Z26, Z0, Z0
+	VPADDD    Z24, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPACKUSDW Z0, Z1, Z1
+	VPERMQ    Z1, Z23, Z1
+	VMOVDQU16 Z1, K7, (DI)
+	VPTESTMD  Z25, Z3, K1
+	VPADDD    Z26, Z3, Z3
+	VPADDD    Z24, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPTESTMD  Z25, Z2, K1
+	VPADDD    Z26, Z2, Z2
+	VPADDD    Z24, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPACKUSDW Z2, Z3, Z3
+	VPERMQ    Z3, Z23, Z3
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z3, K6, 64(DI)
 
 laneend:
 	VZEROUPPER
@@ -548,46 +563,54 @@ grouptail:
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z26, Z0, Z0
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z26, Z1, Z1
-	VPTESTMD    Z29, Z0, K1
-	VPADDD      Z30, Z0, Z0
-	VPADDD      Z28, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z29, Z1, K1
-	VPADDD      Z30, Z1, Z1
-	VPADDD      Z28, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z27, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z26, Z0, Z0
+	VPMOVZXBW.Z 32(SI), K6, Y2
+	VPSLLW      $0x08, Y2, Y2
+	VCVTPH2PS   Y2, Z2
+	VMULPS      Z26, Z2, Z2
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z26, Z1, Z1
-	VPTESTMD    Z29, Z0, K1
-	VPADDD      Z30, Z0, Z0
-	VPADDD      Z28, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z29, Z1, K1
-	VPADDD      Z30, Z1, Z1
-	VPADDD      Z28, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z27, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
-	LEAQ        (DI)(BX*2), DI
-	LEAQ        (SI)(BX*1), SI
+	VPMOVZXBW.Z 48(SI), K6, Y3
+	VPSLLW      $0x08, Y3, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z26, Z3, Z3
+
+groupnarrow:
+	VPTESTMD  Z29, Z0, K1
+	VPADDD    Z30, Z0, Z0
+	VPADDD    Z28, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z29, Z1, K1
+	VPADDD    Z30, Z1, Z1
+	VPADDD    Z28, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z27, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z29, Z2, K1
+	VPADDD    Z30, Z2, Z2
+	VPADDD    Z28, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z29, Z3, K1
+	VPADDD    Z30, Z3, Z3
+	VPADDD    Z28, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z27, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -803,56 +826,61 @@ lanetail:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMULPS      Z1, Z0, Z0
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z29, Z0, K1
-	VPADDD      Z30, Z0, Z0
-	VPADDD      Z28, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z29, Z1, K1
-	VPADDD      Z30, Z1, Z1
-	VPADDD      Z28, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z27, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z31, K1, Z1
-	VMULPS      Z1, Z0, Z0
+	VPMOVZXBW.Z 32(SI), K6, Y2
+	VPSLLW      $0x08, Y2, Y2
+	VCVTPH2PS   Y2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z31, K1, Z3
+	VMULPS      Z3, Z2, Z2
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z31, K1, Z2
-	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z29, Z0, K1
-	VPADDD      Z30, Z0, Z0
-	VPADDD      Z28, Z0, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z29, Z1, K1
-	VPADDD      Z30, Z1, Z1
-	VPADDD      Z28, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z27, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
+	VPMOVZXBW.Z 48(SI), K6, Y3
+	VPSLLW      $0x08, Y3, Y3
+	VCVTPH2PS   Y3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z31, K1, Z4
+	VMULPS      Z4, Z3, Z3
+
+lanenarrow:
+	VPTESTMD  Z29, Z0, K1
+	VPADDD    Z30, Z0, Z0
+	VPADDD    Z28, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z29, Z1, K1
+	VPADDD    Z30, Z1, Z1
+	VPADDD    Z28, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z27, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z29, Z2, K1
+	VPADDD    Z30, Z2, Z2
+	VPADDD    Z28, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z29, Z3, K1
+	VPADDD    Z30, Z3, Z3
+	VPADDD    Z28, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z27, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
 	VZEROUPPER
@@ -956,6 +984,8 @@ grouptail:
 	VPORQ       Z0, Z1, Z1
 	VPERMPS     Z30, Z1, Z1
 	VMULPS      Z25, Z1, Z1
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -967,17 +997,8 @@ grouptail:
 	VPORQ       Z0, Z2, Z2
 	VPERMPS     Z30, Z2, Z2
 	VMULPS      Z25, Z2, Z2
-	VPTESTMD    Z28, Z1, K1
-	VPADDD      Z29, Z1, Z1
-	VPADDD      Z27, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPTESTMD    Z28, Z2, K1
-	VPADDD      Z29, Z2, Z2
-	VPADDD      Z27, Z2, K1, Z2
-	VPSRLD      $0x10, Z2, Z2
-	VPACKUSDW   Z2, Z1, Z1
-	VPERMQ      Z1, Z26, Z1
-	VMOVDQU16   Z1, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -985,10 +1006,12 @@ grouptail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x10, K6, K6
 	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z30, Z1, Z1
-	VMULPS      Z25, Z1, Z1
+	VPSLLQ      $0x1c, Z0, Z3
+	VPORQ       Z0, Z3, Z3
+	VPERMPS     Z30, Z3, Z3
+	VMULPS      Z25, Z3, Z3
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -996,26 +1019,39 @@ grouptail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x18, K6, K6
 	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z2
-	VPORQ       Z0, Z2, Z2
-	VPERMPS     Z30, Z2, Z2
-	VMULPS      Z25, Z2, Z2
-	VPTESTMD    Z28, Z1, K1
-	VPADDD      Z29, Z1, Z1
-	VPADDD      Z27, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPTESTMD    Z28, Z2, K1
-	VPADDD      Z29, Z2, Z2
-	VPADDD      Z27, Z2, K1, Z2
-	VPSRLD      $0x10, Z2, Z2
-	VPACKUSDW   Z2, Z1, Z1
-	VPERMQ      Z1, Z26, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z1, K6, 64(DI)
-	LEAQ        (DI)(BX*2), DI
-	MOVQ        BX, AX
-	SHRQ        $0x01, AX
-	ADDQ        AX, SI
+	VPSLLQ      $0x1c, Z0, Z4
+	VPORQ       Z0, Z4, Z4
+	VPERMPS     Z30, Z4, Z4
+	VMULPS      Z25, Z4, Z4
+
+groupnarrow:
+	VPTESTMD  Z28, Z1, K1
+	VPADDD    Z29, Z1, Z1
+	VPADDD    Z27, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPTESTMD  Z28, Z2, K1
+	VPADDD    Z29, Z2, Z2
+	VPADDD    Z27, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPACKUSDW Z2, Z1, Z1
+	VPERMQ    Z1, Z26, Z1
+	VMOVDQU16 Z1, K7, (DI)
+	VPTESTMD  Z28, Z3, K1
+	VPADDD    Z29, Z3, Z3
+	VPADDD    Z27, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPTESTMD  Z28, Z4, K1
+	VPADDD    Z29, Z4, Z4
+	VPADDD    Z27, Z4, K1, Z4
+	VPSRLD    $0x10, Z4, Z4
+	VPACKUSDW Z4, Z3, Z3
+	VPERMQ    Z3, Z26, Z3
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z3, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	MOVQ      BX, AX
+	SHRQ      $0x01, AX
+	ADDQ      AX, SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -1249,6 +1285,8 @@ lanetail:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z0, Z31, K1, Z0
 	VMULPS      Z0, Z1, Z1
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1264,17 +1302,8 @@ lanetail:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z0, Z31, K1, Z0
 	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z28, Z1, K1
-	VPADDD      Z29, Z1, Z1
-	VPADDD      Z27, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPTESTMD    Z28, Z2, K1
-	VPADDD      Z29, Z2, Z2
-	VPADDD      Z27, Z2, K1, Z2
-	VPSRLD      $0x10, Z2, Z2
-	VPACKUSDW   Z2, Z1, Z1
-	VPERMQ      Z1, Z26, Z1
-	VMOVDQU16   Z1, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1282,14 +1311,16 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x10, K6, K6
 	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z30, Z1, Z1
+	VPSLLQ      $0x1c, Z0, Z3
+	VPORQ       Z0, Z3, Z3
+	VPERMPS     Z30, Z3, Z3
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z0, Z31, K1, Z0
-	VMULPS      Z0, Z1, Z1
+	VMULPS      Z0, Z3, Z3
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1297,26 +1328,39 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x18, K6, K6
 	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z2
-	VPORQ       Z0, Z2, Z2
-	VPERMPS     Z30, Z2, Z2
+	VPSLLQ      $0x1c, Z0, Z4
+	VPORQ       Z0, Z4, Z4
+	VPERMPS     Z30, Z4, Z4
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z0, Z31, K1, Z0
-	VMULPS      Z0, Z2, Z2
-	VPTESTMD    Z28, Z1, K1
-	VPADDD      Z29, Z1, Z1
-	VPADDD      Z27, Z1, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPTESTMD    Z28, Z2, K1
-	VPADDD      Z29, Z2, Z2
-	VPADDD      Z27, Z2, K1, Z2
-	VPSRLD      $0x10, Z2, Z2
-	VPACKUSDW   Z2, Z1, Z1
-	VPERMQ      Z1, Z26, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z1, K6, 64(DI)
+	VMULPS      Z0, Z4, Z4
+
+lanenarrow:
+	VPTESTMD  Z28, Z1, K1
+	VPADDD    Z29, Z1, Z1
+	VPADDD    Z27, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPTESTMD  Z28, Z2, K1
+	VPADDD    Z29, Z2, Z2
+	VPADDD    Z27, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPACKUSDW Z2, Z1, Z1
+	VPERMQ    Z1, Z26, Z1
+	VMOVDQU16 Z1, K7, (DI)
+	VPTESTMD  Z28, Z3, K1
+	VPADDD    Z29, Z3, Z3
+	VPADDD    Z27, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPTESTMD  Z28, Z4, K1
+	VPADDD    Z29, Z4, Z4
+	VPADDD    Z27, Z4, K1, Z4
+	VPSRLD    $0x10, Z4, Z4
+	VPACKUSDW Z4, Z3, Z3
+	VPERMQ    Z3, Z26, Z3
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z3, K6, 64(DI)
 
 laneend:
 	VZEROUPPER

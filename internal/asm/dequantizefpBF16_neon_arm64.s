@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x43800000, V29 0x7fc00000, V28 0xbf80bf80, V27 0x3f803f80, V26 0x7e007e00, V25 0x1, V24 0x7fff
 	// per group: V0 scale, V1 Ordered, V23 Select
-	// vector registers in use at once: 11
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -127,43 +127,50 @@ piece4:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	CMP $5, R3
+	BLT groupnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	CMP $9, R3
+	BLT groupnarrow
+	FMOVD 56(RSP), F2
+	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
+	VSHL $7, V2.H8, V2.H8
+	VAND V28.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V3.B16
+	VCMEQ V27.H8, V3.H8, V3.H8
+	VAND V26.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	CMP $13, R3
+	BLT groupnarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+groupnarrow:
+	VUSHR $16, V1.S4, V4.S4
+	VAND V25.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	VUSHR $16, V0.S4, V4.S4
+	VAND V25.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V24.S4, V0.S4, V0.S4
 	VUZP2 V0.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	FMOVD 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V25.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V24.S4, V3.S4, V3.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V25.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V24.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -321,52 +328,59 @@ piece16:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V29.B16, V2.B16, V3.B16
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	CMP $5, R3
+	BLT lanenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V29.B16, V2.B16, V3.B16
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVD 56(RSP), F2
+	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
+	VSHL $7, V2.H8, V2.H8
+	VAND V28.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V3.B16
+	VCMEQ V27.H8, V3.H8, V3.H8
+	VAND V26.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V29.B16, V4.B16, V5.B16
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	CMP $13, R3
+	BLT lanenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V29.B16, V4.B16, V5.B16
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+lanenarrow:
+	VUSHR $16, V1.S4, V4.S4
+	VAND V25.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	VUSHR $16, V0.S4, V4.S4
+	VAND V25.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V24.S4, V0.S4, V0.S4
 	VUZP2 V0.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	FMOVD 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 112(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V25.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V24.S4, V3.S4, V3.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V25.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V24.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -394,7 +408,7 @@ TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x7fc00000, V29 0x1, V28 0x7fff
 	// per group: V0 scale, V1 Ordered, V27 Select
-	// vector registers in use at once: 7
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -489,41 +503,48 @@ piece4:
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R3
+	BLT groupnarrow
+	FMOVS 56(RSP), F2
+	VUXTL V2.B8, V2.H8
+	VSHL $8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	CMP $13, R3
+	BLT groupnarrow
+	FMOVS 60(RSP), F3
+	VUXTL V3.B8, V3.H8
+	VSHL $8, V3.H8, V3.H8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+groupnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	FMOVS 60(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -667,6 +688,8 @@ piece16:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VSHL $8, V1.H8, V1.H8
@@ -675,42 +698,47 @@ piece16:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVS 56(RSP), F2
+	VUXTL V2.B8, V2.H8
+	VSHL $8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 96(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	CMP $13, R3
+	BLT lanenarrow
+	FMOVS 60(RSP), F3
+	VUXTL V3.B8, V3.H8
+	VSHL $8, V3.H8, V3.H8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVS 60(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 112(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -738,7 +766,7 @@ TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x7fc00000, V29 table, V28 0xf0f0f0f, V27 0x1, V26 0x7fff
 	// per group: V0 scale, V1 Ordered, V25 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -856,6 +884,8 @@ piece4:
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	CMP $5, R3
+	BLT groupnarrow
 	WORD $0x7d4067e0 // ldr h0, [sp, #50]
 	VAND V28.B16, V0.B16, V2.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -865,6 +895,29 @@ piece4:
 	VSHL $8, V2.H8, V2.H8
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	CMP $9, R3
+	BLT groupnarrow
+	WORD $0x7d406be0 // ldr h0, [sp, #52]
+	VAND V28.B16, V0.B16, V3.B16
+	VUSHR $4, V0.B16, V0.B16
+	VZIP1 V0.B16, V3.B16, V3.B16
+	VTBL V3.B16, [V29.B16], V3.B16
+	VUXTL V3.B8, V3.H8
+	VSHL $8, V3.H8, V3.H8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	CMP $13, R3
+	BLT groupnarrow
+	WORD $0x7d406fe0 // ldr h0, [sp, #54]
+	VAND V28.B16, V0.B16, V4.B16
+	VUSHR $4, V0.B16, V0.B16
+	VZIP1 V0.B16, V4.B16, V4.B16
+	VTBL V4.B16, [V29.B16], V4.B16
+	VUXTL V4.B8, V4.H8
+	VSHL $8, V4.H8, V4.H8
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+groupnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -875,34 +928,16 @@ piece4:
 	VADD V26.S4, V2.S4, V2.S4
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	WORD $0x7d406be0 // ldr h0, [sp, #52]
-	VAND V28.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x7d406fe0 // ldr h0, [sp, #54]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -1066,6 +1101,8 @@ piece16:
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
 	VBSL V30.B16, V0.B16, V2.B16
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	CMP $5, R3
+	BLT lanenarrow
 	WORD $0x7d4067e0 // ldr h0, [sp, #50]
 	VAND V28.B16, V0.B16, V2.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -1078,6 +1115,35 @@ piece16:
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VBSL V30.B16, V0.B16, V3.B16
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	CMP $9, R3
+	BLT lanenarrow
+	WORD $0x7d406be0 // ldr h0, [sp, #52]
+	VAND V28.B16, V0.B16, V3.B16
+	VUSHR $4, V0.B16, V0.B16
+	VZIP1 V0.B16, V3.B16, V3.B16
+	VTBL V3.B16, [V29.B16], V3.B16
+	VUXTL V3.B8, V3.H8
+	VSHL $8, V3.H8, V3.H8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 96(RSP), F0
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V30.B16, V0.B16, V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	CMP $13, R3
+	BLT lanenarrow
+	WORD $0x7d406fe0 // ldr h0, [sp, #54]
+	VAND V28.B16, V0.B16, V4.B16
+	VUSHR $4, V0.B16, V0.B16
+	VZIP1 V0.B16, V4.B16, V4.B16
+	VTBL V4.B16, [V29.B16], V4.B16
+	VUXTL V4.B8, V4.H8
+	VSHL $8, V4.H8, V4.H8
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 112(RSP), F0
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VBSL V30.B16, V0.B16, V5.B16
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+lanenarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -1088,40 +1154,16 @@ piece16:
 	VADD V26.S4, V2.S4, V2.S4
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	WORD $0x7d406be0 // ldr h0, [sp, #52]
-	VAND V28.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 96(RSP), F0
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V2.B16
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x7d406fe0 // ldr h0, [sp, #54]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 112(RSP), F0
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V3.B16
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17

@@ -136,12 +136,16 @@ piece5:
 	VMULPS       Y11, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SP)
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VPMOVSXBW    80(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -154,25 +158,29 @@ piece5:
 	VMULPS       Y11, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
+	CMPQ         BX, $+25
+	JLT          groupnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -480,6 +488,8 @@ piece20:
 	VMULPS       Y2, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -487,6 +497,8 @@ piece20:
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SP)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPMOVSXBW    80(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -500,6 +512,8 @@ piece20:
 	VMULPS       Y2, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -507,19 +521,21 @@ piece20:
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece21
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -674,37 +690,45 @@ piece5:
 	VMULPS    Y15, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VPMOVZXBW 72(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      BX, $+17
+	JLT       groupnarrow
 	VPMOVZXBW 80(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      BX, $+25
+	JLT       groupnarrow
 	VPMOVZXBW 88(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -982,6 +1006,8 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VPMOVZXBW 72(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -989,6 +1015,8 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	VPMOVZXBW 80(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -996,6 +1024,8 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      BX, $+25
+	JLT       lanenarrow
 	VPMOVZXBW 88(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1003,19 +1033,21 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -1193,6 +1225,8 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VPMOVZXBQ 68(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1203,6 +1237,8 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      BX, $+17
+	JLT       groupnarrow
 	VPMOVZXBQ 72(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1213,6 +1249,8 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      BX, $+25
+	JLT       groupnarrow
 	VPMOVZXBQ 76(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1223,19 +1261,21 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1552,6 +1592,8 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VPMOVZXBQ 68(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1563,6 +1605,8 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	VPMOVZXBQ 72(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1574,6 +1618,8 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      BX, $+25
+	JLT       lanenarrow
 	VPMOVZXBQ 76(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1585,19 +1631,21 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX

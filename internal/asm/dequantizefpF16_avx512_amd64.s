@@ -91,6 +91,8 @@ grouptail:
 	VMULPS        Z27, Z1, Z1
 	VCVTPS2PH     $0x00, Z1, Y1
 	VMOVDQU16     Y1, K7, (DI)
+	CMPQ          BX, $+17
+	JLT           groupnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -98,6 +100,8 @@ grouptail:
 	VCVTPS2PH     $0x00, Z0, Y0
 	KSHIFTRQ      $0x10, K7, K6
 	VMOVDQU16     Y0, K6, 32(DI)
+	CMPQ          BX, $+33
+	JLT           groupnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -109,8 +113,9 @@ grouptail:
 	VMULPS        Z31, Z1, Z1
 	VMULPS        Z27, Z1, Z1
 	VCVTPS2PH     $0x00, Z1, Y1
-	KSHIFTRQ      $0x20, K7, K6
 	VMOVDQU16     Y1, K6, 64(DI)
+	CMPQ          BX, $+49
+	JLT           groupnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -118,8 +123,10 @@ grouptail:
 	VCVTPS2PH     $0x00, Z0, Y0
 	KSHIFTRQ      $0x30, K7, K6
 	VMOVDQU16     Y0, K6, 96(DI)
-	LEAQ          (DI)(BX*2), DI
-	LEAQ          (SI)(BX*1), SI
+
+groupnarrow:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -308,6 +315,8 @@ lanetail:
 	VMULPS        Z2, Z1, Z1
 	VCVTPS2PH     $0x00, Z1, Y1
 	VMOVDQU16     Y1, K7, (DI)
+	CMPQ          BX, $+17
+	JLT           lanenarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -315,8 +324,9 @@ lanetail:
 	VMOVUPS.Z     64(DX), K6, Z1
 	VMULPS        Z1, Z0, Z0
 	VCVTPS2PH     $0x00, Z0, Y0
-	KSHIFTRQ      $0x10, K7, K6
 	VMOVDQU16     Y0, K6, 32(DI)
+	CMPQ          BX, $+33
+	JLT           lanenarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -326,12 +336,12 @@ lanetail:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	KSHIFTRQ      $0x20, K7, K6
 	VMOVUPS.Z     128(DX), K6, Z2
 	VMULPS        Z2, Z1, Z1
 	VCVTPS2PH     $0x00, Z1, Y1
-	KSHIFTRQ      $0x20, K7, K6
 	VMOVDQU16     Y1, K6, 64(DI)
+	CMPQ          BX, $+49
+	JLT           lanenarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -339,9 +349,9 @@ lanetail:
 	VMOVUPS.Z     192(DX), K6, Z1
 	VMULPS        Z1, Z0, Z0
 	VCVTPS2PH     $0x00, Z0, Y0
-	KSHIFTRQ      $0x30, K7, K6
 	VMOVDQU16     Y0, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -414,32 +424,37 @@ grouptail:
 	VMULPS      Z31, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z31, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z31, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z31, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
-	LEAQ        (DI)(BX*2), DI
-	LEAQ        (SI)(BX*1), SI
+
+groupnarrow:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -593,37 +608,38 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -707,6 +723,8 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -721,6 +739,8 @@ grouptail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -735,6 +755,8 @@ grouptail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -749,10 +771,12 @@ grouptail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
-	LEAQ        (DI)(BX*2), DI
-	MOVQ        BX, AX
-	SHRQ        $0x01, AX
-	ADDQ        AX, SI
+
+groupnarrow:
+	LEAQ (DI)(BX*2), DI
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -924,6 +948,8 @@ lanetail:
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -938,8 +964,9 @@ lanetail:
 	VMOVUPS.Z   64(DX), K6, Z0
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -954,8 +981,9 @@ lanetail:
 	VMOVUPS.Z   128(DX), K6, Z0
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -970,9 +998,9 @@ lanetail:
 	VMOVUPS.Z   192(DX), K6, Z0
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET

@@ -108,11 +108,15 @@ piece4:
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -126,11 +130,14 @@ piece4:
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -268,12 +275,16 @@ piece16:
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 80(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -288,12 +299,15 @@ piece16:
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -397,6 +411,8 @@ piece4:
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -404,6 +420,8 @@ piece4:
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -411,6 +429,8 @@ piece4:
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -418,6 +438,7 @@ piece4:
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -541,6 +562,8 @@ piece16:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -549,6 +572,8 @@ piece16:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -557,6 +582,8 @@ piece16:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -565,6 +592,7 @@ piece16:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -691,6 +719,8 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	WORD $0x7d4067e0 // ldr h0, [sp, #50]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -702,6 +732,8 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	WORD $0x7d406be0 // ldr h0, [sp, #52]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -713,6 +745,8 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	WORD $0x7d406fe0 // ldr h0, [sp, #54]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -724,6 +758,7 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -867,6 +902,8 @@ piece16:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	WORD $0x7d4067e0 // ldr h0, [sp, #50]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -879,6 +916,8 @@ piece16:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	WORD $0x7d406be0 // ldr h0, [sp, #52]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -891,6 +930,8 @@ piece16:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	WORD $0x7d406fe0 // ldr h0, [sp, #54]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -903,6 +944,7 @@ piece16:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17

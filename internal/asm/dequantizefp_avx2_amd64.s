@@ -131,11 +131,15 @@ piece5:
 	VMULPS       Y15, Y1, Y1
 	VMULPS       Y11, Y1, Y1
 	VMOVUPS      Y1, (SP)
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VPMOVSXBW    144(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -147,32 +151,36 @@ piece5:
 	VMULPS       Y15, Y1, Y1
 	VMULPS       Y11, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
+	CMPQ         BX, $+25
+	JLT          groupnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -477,12 +485,16 @@ piece20:
 	VMOVUPS      160(SP), Y2
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, (SP)
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMOVUPS      192(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPMOVSXBW    144(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -495,33 +507,37 @@ piece20:
 	VMOVUPS      224(SP), Y2
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMOVUPS      256(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece21
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -677,42 +693,50 @@ piece5:
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VPMOVZXBW 136(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      BX, $+17
+	JLT       groupnarrow
 	VPMOVZXBW 144(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      BX, $+25
+	JLT       groupnarrow
 	VPMOVZXBW 152(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -987,45 +1011,53 @@ piece20:
 	VMOVUPS   160(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VPMOVZXBW 136(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   192(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	VPMOVZXBW 144(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   224(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      BX, $+25
+	JLT       lanenarrow
 	VPMOVZXBW 152(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   256(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -1204,6 +1236,8 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VPMOVZXBQ 132(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1213,6 +1247,8 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      BX, $+17
+	JLT       groupnarrow
 	VPMOVZXBQ 136(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1222,6 +1258,8 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      BX, $+25
+	JLT       groupnarrow
 	VPMOVZXBQ 140(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1231,27 +1269,29 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1565,6 +1605,8 @@ piece20:
 	VMOVUPS   144(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VPMOVZXBQ 132(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1575,6 +1617,8 @@ piece20:
 	VMOVUPS   176(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	VPMOVZXBQ 136(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1585,6 +1629,8 @@ piece20:
 	VMOVUPS   208(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
+	CMPQ      BX, $+25
+	JLT       lanenarrow
 	VPMOVZXBQ 140(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1595,27 +1641,29 @@ piece20:
 	VMOVUPS   240(SP), Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX

@@ -86,12 +86,16 @@ grouptail:
 	VMULPS        Z31, Z1, Z1
 	VMULPS        Z27, Z1, Z1
 	VMOVUPS       Z1, K7, (DI)
+	CMPQ          BX, $+17
+	JLT           groupnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	VMULPS        Z27, Z0, Z0
 	KSHIFTRQ      $0x10, K7, K6
 	VMOVUPS       Z0, K6, 64(DI)
+	CMPQ          BX, $+33
+	JLT           groupnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -102,16 +106,19 @@ grouptail:
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
 	VMULPS        Z27, Z1, Z1
-	KSHIFTRQ      $0x20, K7, K6
 	VMOVUPS       Z1, K6, 128(DI)
+	CMPQ          BX, $+49
+	JLT           groupnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	VMULPS        Z27, Z0, Z0
 	KSHIFTRQ      $0x30, K7, K6
 	VMOVUPS       Z0, K6, 192(DI)
-	LEAQ          (DI)(BX*4), DI
-	LEAQ          (SI)(BX*1), SI
+
+groupnarrow:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -287,14 +294,17 @@ lanetail:
 	VMOVUPS.Z     (DX), K7, Z2
 	VMULPS        Z2, Z1, Z1
 	VMOVUPS       Z1, K7, (DI)
+	CMPQ          BX, $+17
+	JLT           lanenarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	KSHIFTRQ      $0x10, K7, K6
 	VMOVUPS.Z     64(DX), K6, Z1
 	VMULPS        Z1, Z0, Z0
-	KSHIFTRQ      $0x10, K7, K6
 	VMOVUPS       Z0, K6, 64(DI)
+	CMPQ          BX, $+33
+	JLT           lanenarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -304,20 +314,20 @@ lanetail:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	KSHIFTRQ      $0x20, K7, K6
 	VMOVUPS.Z     128(DX), K6, Z2
 	VMULPS        Z2, Z1, Z1
-	KSHIFTRQ      $0x20, K7, K6
 	VMOVUPS       Z1, K6, 128(DI)
+	CMPQ          BX, $+49
+	JLT           lanenarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	KSHIFTRQ      $0x30, K7, K6
 	VMOVUPS.Z     192(DX), K6, Z1
 	VMULPS        Z1, Z0, Z0
-	KSHIFTRQ      $0x30, K7, K6
 	VMOVUPS       Z0, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -385,29 +395,34 @@ grouptail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z31, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z31, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z31, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z31, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
-	LEAQ        (DI)(BX*4), DI
-	LEAQ        (SI)(BX*1), SI
+
+groupnarrow:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -548,34 +563,35 @@ lanetail:
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -654,6 +670,8 @@ grouptail:
 	VPERMPS     Z31, Z1, Z1
 	VMULPS      Z30, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -667,6 +685,8 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -680,6 +700,8 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -693,10 +715,12 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
-	LEAQ        (DI)(BX*4), DI
-	MOVQ        BX, AX
-	SHRQ        $0x01, AX
-	ADDQ        AX, SI
+
+groupnarrow:
+	LEAQ (DI)(BX*4), DI
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -855,6 +879,8 @@ lanetail:
 	VMOVUPS.Z   (DX), K7, Z0
 	VMULPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -868,8 +894,9 @@ lanetail:
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
 	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -883,8 +910,9 @@ lanetail:
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
 	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -898,9 +926,9 @@ lanetail:
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
 	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET

@@ -103,10 +103,14 @@ piece4:
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -119,10 +123,13 @@ piece4:
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -257,11 +264,15 @@ piece16:
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -275,11 +286,14 @@ piece16:
 	FMOVQ 128(RSP), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -380,24 +394,31 @@ piece4:
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -518,6 +539,8 @@ piece16:
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -525,6 +548,8 @@ piece16:
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -532,6 +557,8 @@ piece16:
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -539,6 +566,7 @@ piece16:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -662,6 +690,8 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	WORD $0x7d40a7e0 // ldr h0, [sp, #82]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -672,6 +702,8 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 32(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	WORD $0x7d40abe0 // ldr h0, [sp, #84]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -682,6 +714,8 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	WORD $0x7d40afe0 // ldr h0, [sp, #86]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -692,6 +726,7 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -832,6 +867,8 @@ piece16:
 	FMOVQ 96(RSP), F0
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	WORD $0x7d40a7e0 // ldr h0, [sp, #82]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -843,6 +880,8 @@ piece16:
 	FMOVQ 112(RSP), F0
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 32(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	WORD $0x7d40abe0 // ldr h0, [sp, #84]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -854,6 +893,8 @@ piece16:
 	FMOVQ 128(RSP), F0
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	WORD $0x7d40afe0 // ldr h0, [sp, #86]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -865,6 +906,7 @@ piece16:
 	FMOVQ 144(RSP), F0
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17

@@ -184,6 +184,8 @@ piece5:
 	VADDPS       Y14, Y1, Y1
 	VSUBPS       Y14, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y10, Y0
@@ -194,65 +196,71 @@ piece5:
 	VADDPS       Y14, Y2, Y2
 	VSUBPS       Y14, Y2, Y2
 	VFMADD213PS  Y15, Y12, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y10, Y0
 	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VADDPS       Y14, Y3, Y3
+	VSUBPS       Y14, Y3, Y3
+	VFMADD213PS  Y15, Y12, Y3
+	CMPQ         R10, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y10, Y0
 	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VADDPS       Y14, Y4, Y4
+	VSUBPS       Y14, Y4, Y4
+	VFMADD213PS  Y15, Y12, Y4
+
+groupnarrow:
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece6
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -915,6 +923,8 @@ piece35:
 	VADDPS       Y14, Y3, Y3
 	VSUBPS       Y14, Y3, Y3
 	VFMADD213PS  Y15, Y1, Y3
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
@@ -929,73 +939,79 @@ piece35:
 	VADDPS       Y14, Y4, Y4
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y1, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VMOVUPS      576(SP), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
+	VMOVUPS      448(SP), Y5
+	VMOVUPS      576(SP), Y6
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VADDPS       Y14, Y5, Y5
+	VSUBPS       Y14, Y5, Y5
+	VFMADD213PS  Y15, Y1, Y5
+	CMPQ         R10, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y4
-	VMOVUPS      608(SP), Y5
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece36
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VMOVUPS      480(SP), Y6
+	VMOVUPS      608(SP), Y7
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VADDPS       Y14, Y6, Y6
+	VSUBPS       Y14, Y6, Y6
+	VFMADD213PS  Y15, Y1, Y6
+
+lanenarrow:
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y5, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y5, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y6, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y6, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece36
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -1241,6 +1257,8 @@ piece5:
 	VSUBPS       Y13, Y1, Y1
 	VFMADD213PS  Y14, Y12, Y1
 	VADDPS       Y9, Y1, Y1
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
@@ -1254,60 +1272,66 @@ piece5:
 	VSUBPS       Y13, Y2, Y2
 	VFMADD213PS  Y14, Y12, Y2
 	VADDPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y0
+	VBROADCASTSS (R8), Y3
+	VMAXPS       Y0, Y3, Y0
 	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y13, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
-	VADDPS       Y9, Y1, Y1
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VADDPS       Y13, Y3, Y3
+	VSUBPS       Y13, Y3, Y3
+	VFMADD213PS  Y14, Y12, Y3
+	VADDPS       Y9, Y3, Y3
+	CMPQ         R11, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMAXPS       Y0, Y2, Y0
+	VBROADCASTSS (R8), Y4
+	VMAXPS       Y0, Y4, Y0
 	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y13, Y2, Y2
-	VSUBPS       Y13, Y2, Y2
-	VFMADD213PS  Y14, Y12, Y2
-	VADDPS       Y9, Y2, Y2
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VADDPS       Y13, Y4, Y4
+	VSUBPS       Y13, Y4, Y4
+	VFMADD213PS  Y14, Y12, Y4
+	VADDPS       Y9, Y4, Y4
+
+groupnarrow:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	TESTQ        $0x00000010, R11
 	JEQ          piece6
 	MOVQ         R11, AX
@@ -2115,6 +2139,8 @@ piece40:
 	VSUBPS       Y13, Y3, Y3
 	VFMADD213PS  Y14, Y1, Y3
 	VADDPS       Y6, Y3, Y3
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
@@ -2134,6 +2160,50 @@ piece40:
 	VSUBPS       Y13, Y4, Y4
 	VFMADD213PS  Y14, Y1, Y4
 	VADDPS       Y7, Y4, Y4
+	CMPQ         R11, $+17
+	JLT          lanenarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMOVUPS      448(SP), Y5
+	VMOVUPS      576(SP), Y6
+	VMOVUPS      704(SP), Y7
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VBLENDVPS    Y8, Y7, Y15, Y8
+	VSUBPS       Y8, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VADDPS       Y13, Y5, Y5
+	VSUBPS       Y13, Y5, Y5
+	VFMADD213PS  Y14, Y1, Y5
+	VADDPS       Y8, Y5, Y5
+	CMPQ         R11, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      352(SP), Y2
+	VMOVUPS      480(SP), Y6
+	VMOVUPS      608(SP), Y7
+	VMOVUPS      736(SP), Y8
+	VCMPPS       $0x07, Y8, Y8, Y9
+	VBLENDVPS    Y9, Y8, Y15, Y9
+	VSUBPS       Y9, Y0, Y0
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VADDPS       Y13, Y6, Y6
+	VSUBPS       Y13, Y6, Y6
+	VFMADD213PS  Y14, Y1, Y6
+	VADDPS       Y9, Y6, Y6
+
+lanenarrow:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
@@ -2148,53 +2218,15 @@ piece40:
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VMOVUPS      576(SP), Y4
-	VMOVUPS      704(SP), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y15, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y13, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VFMADD213PS  Y14, Y1, Y3
-	VADDPS       Y6, Y3, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y4
-	VMOVUPS      608(SP), Y5
-	VMOVUPS      736(SP), Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y15, Y7
-	VSUBPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y13, Y4, Y4
-	VSUBPS       Y13, Y4, Y4
-	VFMADD213PS  Y14, Y1, Y4
-	VADDPS       Y7, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
+	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
+	VPADDD       Y1, Y5, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
+	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
+	VPADDD       Y2, Y6, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
@@ -2445,6 +2477,8 @@ piece5:
 	VADDPS    Y15, Y0, Y0
 	VMULPS    Y12, Y0, Y0
 	VADDPS    Y9, Y0, Y0
+	CMPQ      R10, $+9
+	JLT       groupnarrow
 	VPMOVZXWD 80(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VSUBPS    Y9, Y1, Y1
@@ -2455,60 +2489,66 @@ piece5:
 	VADDPS    Y15, Y1, Y1
 	VMULPS    Y12, Y1, Y1
 	VADDPS    Y9, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       groupnarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VSUBPS    Y9, Y2, Y2
+	VDIVPS    Y12, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y9, Y2, Y2
+	CMPQ      R10, $+25
+	JLT       groupnarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VSUBPS    Y9, Y3, Y3
+	VDIVPS    Y12, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y9, Y3, Y3
+
+groupnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
 	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
+	VBLENDVPS Y0, Y4, Y13, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y1, Y4
+	VPADDD    Y14, Y4, Y4
 	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
+	VBLENDVPS Y1, Y4, Y13, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SP)
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y9, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y9, Y0, Y0
-	VPMOVZXWD 112(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VSUBPS    Y9, Y1, Y1
-	VDIVPS    Y12, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y9, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y13, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y14, Y0, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y13, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
 	TESTQ     $0x00000010, R10
 	JEQ       piece6
 	MOVQ      R10, AX
@@ -3200,6 +3240,8 @@ piece35:
 	VADDPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y4, Y0, Y0
+	CMPQ      R10, $+9
+	JLT       lanenarrow
 	VPMOVZXWD 80(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   160(SP), Y2
@@ -3214,68 +3256,74 @@ piece35:
 	VADDPS    Y15, Y1, Y1
 	VMULPS    Y2, Y1, Y1
 	VADDPS    Y5, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       lanenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   192(SP), Y3
+	VMOVUPS   320(SP), Y4
+	VMOVUPS   448(SP), Y5
+	VMOVUPS   576(SP), Y6
+	VSUBPS    Y6, Y2, Y2
+	VDIVPS    Y3, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y4, Y2
+	VMINPS    Y2, Y5, Y2
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y3, Y2, Y2
+	VADDPS    Y6, Y2, Y2
+	CMPQ      R10, $+25
+	JLT       lanenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   224(SP), Y4
+	VMOVUPS   352(SP), Y5
+	VMOVUPS   480(SP), Y6
+	VMOVUPS   608(SP), Y7
+	VSUBPS    Y7, Y3, Y3
+	VDIVPS    Y4, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y5, Y3
+	VMINPS    Y3, Y6, Y3
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y4, Y3, Y3
+	VADDPS    Y7, Y3, Y3
+
+lanenarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
 	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
+	VBLENDVPS Y0, Y4, Y13, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y1, Y4
+	VPADDD    Y14, Y4, Y4
 	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
+	VBLENDVPS Y1, Y4, Y13, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SP)
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   320(SP), Y2
-	VMOVUPS   448(SP), Y3
-	VMOVUPS   576(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VPMOVZXWD 112(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   224(SP), Y2
-	VMOVUPS   352(SP), Y3
-	VMOVUPS   480(SP), Y4
-	VMOVUPS   608(SP), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y2, Y1, Y1
-	VADDPS    Y5, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y13, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y14, Y0, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y13, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SP)
 	TESTQ     $0x00000010, R10
 	JEQ       piece36
 	MOVQ      R10, AX
@@ -3533,6 +3581,8 @@ piece5:
 	VADDPS       Y14, Y2, Y2
 	VSUBPS       Y14, Y2, Y2
 	VFMADD213PS  Y15, Y13, Y2
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VBROADCASTSS (R9), Y3
@@ -3545,33 +3595,9 @@ piece5:
 	VADDPS       Y14, Y4, Y4
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y13, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VPMOVZXWD    144(SP), Y3
+	CMPQ         R11, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (R9), Y5
 	VMAXPS       Y3, Y5, Y5
@@ -3583,25 +3609,55 @@ piece5:
 	VADDPS       Y14, Y6, Y6
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y13, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
+	CMPQ         R11, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    144(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VBROADCASTSS (R9), Y7
+	VMAXPS       Y5, Y7, Y7
+	VMINPS       Y7, Y11, Y7
+	VCMPPS       $0x00, Y5, Y7, Y5
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y13, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VADDPS       Y14, Y8, Y8
+	VSUBPS       Y14, Y8, Y8
+	VFMADD213PS  Y15, Y13, Y8
+
+groupnarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y7, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      constantsAVX2<>+12(SB), Y2
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSWB    Y3, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, 64(SP)
 	TESTQ        $0x00000010, R11
@@ -4353,6 +4409,8 @@ piece40:
 	VADDPS       Y14, Y4, Y4
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y1, Y4
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      192(SP), Y2
@@ -4368,59 +4426,65 @@ piece40:
 	VADDPS       Y14, Y6, Y6
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    128(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y5
-	VMOVUPS      608(SP), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VPMOVZXWD    144(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VMOVUPS      512(SP), Y7
-	VMOVUPS      640(SP), Y8
-	VMAXPS       Y3, Y7, Y7
+	VMOVUPS      352(SP), Y5
+	VMOVUPS      480(SP), Y7
+	VMOVUPS      608(SP), Y8
+	VMAXPS       Y2, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
+	VCMPPS       $0x00, Y2, Y7, Y2
 	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
+	VFNMADD231PS Y3, Y8, Y7
 	VFMADD231PS  Y5, Y7, Y8
 	VADDPS       Y14, Y8, Y8
 	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
+	VFMADD213PS  Y15, Y3, Y8
+	CMPQ         R11, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    144(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      256(SP), Y5
+	VMOVUPS      384(SP), Y7
+	VMOVUPS      512(SP), Y9
+	VMOVUPS      640(SP), Y10
+	VMAXPS       Y3, Y9, Y9
+	VMINPS       Y9, Y10, Y9
+	VCMPPS       $0x00, Y3, Y9, Y3
+	VMULPS       Y7, Y9, Y10
+	VFNMADD231PS Y5, Y10, Y9
+	VFMADD231PS  Y7, Y9, Y10
+	VADDPS       Y14, Y10, Y10
+	VSUBPS       Y14, Y10, Y10
+	VFMADD213PS  Y15, Y5, Y10
+
+lanenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y4, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y4, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y5, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SP)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y6, Y5
+	VPSLLD       $0x0f, Y8, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
+	VPADDD       Y5, Y8, Y5
 	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
+	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
+	VPADDD       Y6, Y10, Y6
 	VPADDD       Y4, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
@@ -4751,6 +4815,8 @@ piece5:
 	VSUBPS       Y14, Y2, Y2
 	VFMADD213PS  Y15, Y13, Y2
 	VADDPS       Y11, Y2, Y2
+	CMPQ         R12, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VSUBPS       Y11, Y1, Y1
@@ -4766,36 +4832,9 @@ piece5:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y13, Y4
 	VADDPS       Y11, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y11, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	VPMOVZXWD    144(SP), Y3
+	CMPQ         R12, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y11, Y3, Y3
 	VBROADCASTSS (R9), Y5
@@ -4810,25 +4849,58 @@ piece5:
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y13, Y6
 	VADDPS       Y11, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
+	CMPQ         R12, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    144(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VSUBPS       Y11, Y5, Y5
+	VBROADCASTSS (R9), Y7
+	VMAXPS       Y5, Y7, Y7
+	VBROADCASTSS (R10), Y8
+	VMINPS       Y7, Y8, Y7
+	VCMPPS       $0x00, Y5, Y7, Y5
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y13, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VADDPS       Y14, Y8, Y8
+	VSUBPS       Y14, Y8, Y8
+	VFMADD213PS  Y15, Y13, Y8
+	VADDPS       Y11, Y8, Y8
+
+groupnarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y7, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      constantsAVX2<>+12(SB), Y2
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSWB    Y3, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, 64(SP)
 	TESTQ        $0x00000010, R12
@@ -5715,6 +5787,8 @@ piece45:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y1, Y4
 	VADDPS       Y6, Y4, Y4
+	CMPQ         R12, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      192(SP), Y2
@@ -5736,71 +5810,77 @@ piece45:
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y2, Y6
 	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    128(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y5
-	VMOVUPS      608(SP), Y6
-	VMOVUPS      736(SP), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y8, Y6, Y6
-	VPMOVZXWD    144(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VMOVUPS      512(SP), Y7
-	VMOVUPS      640(SP), Y8
-	VMOVUPS      768(SP), Y9
+	VMOVUPS      352(SP), Y5
+	VMOVUPS      480(SP), Y7
+	VMOVUPS      608(SP), Y8
+	VMOVUPS      736(SP), Y9
 	VCMPPS       $0x07, Y9, Y9, Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBLENDVPS    Y10, Y9, Y11, Y10
-	VSUBPS       Y10, Y3, Y3
-	VMAXPS       Y3, Y7, Y7
+	VSUBPS       Y10, Y2, Y2
+	VMAXPS       Y2, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
+	VCMPPS       $0x00, Y2, Y7, Y2
 	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
+	VFNMADD231PS Y3, Y8, Y7
 	VFMADD231PS  Y5, Y7, Y8
 	VADDPS       Y14, Y8, Y8
 	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
+	VFMADD213PS  Y15, Y3, Y8
 	VADDPS       Y10, Y8, Y8
+	CMPQ         R12, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    144(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      256(SP), Y5
+	VMOVUPS      384(SP), Y7
+	VMOVUPS      512(SP), Y9
+	VMOVUPS      640(SP), Y10
+	VMOVUPS      768(SP), Y11
+	VCMPPS       $0x07, Y11, Y11, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBLENDVPS    Y12, Y11, Y13, Y12
+	VSUBPS       Y12, Y3, Y3
+	VMAXPS       Y3, Y9, Y9
+	VMINPS       Y9, Y10, Y9
+	VCMPPS       $0x00, Y3, Y9, Y3
+	VMULPS       Y7, Y9, Y10
+	VFNMADD231PS Y5, Y10, Y9
+	VFMADD231PS  Y7, Y9, Y10
+	VADDPS       Y14, Y10, Y10
+	VSUBPS       Y14, Y10, Y10
+	VFMADD213PS  Y15, Y5, Y10
+	VADDPS       Y12, Y10, Y10
+
+lanenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y4, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y4, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y5, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SP)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y6, Y5
+	VPSLLD       $0x0f, Y8, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
+	VPADDD       Y5, Y8, Y5
 	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
+	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
+	VPADDD       Y6, Y10, Y6
 	VPADDD       Y4, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
@@ -6121,6 +6201,8 @@ piece5:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y14, Y1, Y1
 	VADDPS       Y12, Y1, Y1
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y12, Y2, Y2
@@ -6133,38 +6215,9 @@ piece5:
 	VADDPS       Y15, Y3, Y3
 	VMULPS       Y14, Y3, Y3
 	VADDPS       Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y14, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VPMOVZXWD    144(SP), Y4
+	CMPQ         R11, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VSUBPS       Y12, Y4, Y4
 	VDIVPS       Y14, Y4, Y4
@@ -6176,30 +6229,65 @@ piece5:
 	VADDPS       Y15, Y5, Y5
 	VMULPS       Y14, Y5, Y5
 	VADDPS       Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
+	CMPQ         R11, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    144(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VSUBPS       Y12, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VBROADCASTSS (R8), Y7
+	VMAXPS       Y6, Y7, Y7
+	VMINPS       Y7, Y13, Y7
+	VCMPPS       $0x00, Y6, Y7, Y6
+	VADDPS       Y15, Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VADDPS       Y12, Y7, Y7
+
+groupnarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPSLLD       $0x0f, Y1, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y1, Y10
+	VPADDD       Y8, Y10, Y10
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y10, Y9, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y3, Y10
+	VPADDD       Y8, Y10, Y10
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y8, Y7, Y3
+	VBLENDVPS    Y3, Y10, Y9, Y3
 	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPSLLD       $0x0f, Y5, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y5, Y8
-	VPADDD       Y6, Y8, Y8
+	VPADDD       Y1, Y8, Y8
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
+	VBLENDVPS    Y5, Y8, Y3, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
+	VPSLLD       $0x0f, Y7, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y7, Y8
+	VPADDD       Y1, Y8, Y8
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y8, Y3, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+12(SB), Y1
 	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y3, Y0
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y1, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, 64(SP)
 	TESTQ        $0x00000010, R11
@@ -6956,109 +7044,117 @@ piece39:
 	MOVL  CX, 544(SP)(AX*1)
 
 piece40:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMOVUPS      544(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VCMPPS       $0x00, Y0, Y2, Y0
-	VADDPS       Y15, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y4, Y2, Y2
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      192(SP), Y3
-	VMOVUPS      320(SP), Y4
-	VMOVUPS      448(SP), Y5
-	VMOVUPS      576(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y3, Y6, Y6
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   160(SP), Y1
+	VMOVUPS   288(SP), Y2
+	VMOVUPS   416(SP), Y3
+	VMOVUPS   544(SP), Y4
+	VSUBPS    Y4, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x00, Y0, Y2, Y0
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VADDPS    Y4, Y2, Y2
+	CMPQ      R11, $+9
+	JLT       lanenarrow
+	VPMOVZXWD 112(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   192(SP), Y3
+	VMOVUPS   320(SP), Y4
+	VMOVUPS   448(SP), Y5
+	VMOVUPS   576(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y3, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y4, Y4
+	VMINPS    Y4, Y5, Y4
+	VCMPPS    $0x00, Y1, Y4, Y1
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y3, Y4, Y4
+	VADDPS    Y6, Y4, Y4
+	CMPQ      R11, $+17
+	JLT       lanenarrow
+	VPMOVZXWD 128(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   224(SP), Y5
+	VMOVUPS   352(SP), Y6
+	VMOVUPS   480(SP), Y7
+	VMOVUPS   608(SP), Y8
+	VSUBPS    Y8, Y3, Y3
+	VDIVPS    Y5, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y6, Y6
+	VMINPS    Y6, Y7, Y6
+	VCMPPS    $0x00, Y3, Y6, Y3
+	VADDPS    Y15, Y6, Y6
+	VMULPS    Y5, Y6, Y6
+	VADDPS    Y8, Y6, Y6
+	CMPQ      R11, $+25
+	JLT       lanenarrow
+	VPMOVZXWD 144(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VMOVUPS   256(SP), Y7
+	VMOVUPS   384(SP), Y8
+	VMOVUPS   512(SP), Y9
+	VMOVUPS   640(SP), Y10
+	VSUBPS    Y10, Y5, Y5
+	VDIVPS    Y7, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y5
+	VMAXPS    Y5, Y8, Y8
+	VMINPS    Y8, Y9, Y8
+	VCMPPS    $0x00, Y5, Y8, Y5
+	VADDPS    Y15, Y8, Y8
+	VMULPS    Y7, Y8, Y8
+	VADDPS    Y10, Y8, Y8
+
+lanenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y3, Y6, Y6
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y5
-	VMOVUPS      608(SP), Y6
-	VSUBPS       Y6, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y2, Y4, Y2
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VPMOVZXWD    144(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      256(SP), Y5
-	VMOVUPS      384(SP), Y6
-	VMOVUPS      512(SP), Y7
-	VMOVUPS      640(SP), Y8
-	VSUBPS       Y8, Y3, Y3
-	VDIVPS       Y5, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VADDPS       Y15, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y5, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y5, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y2, Y7, Y7
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
+	VBLENDVPS    Y6, Y7, Y4, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y2, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y4, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+12(SB), Y2
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSWB    Y3, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, 64(SP)
 	TESTQ        $0x00000010, R11
@@ -7361,6 +7457,8 @@ piece5:
 	VADDPS       Y14, Y2, Y2
 	VSUBPS       Y14, Y2, Y2
 	VFMADD213PS  Y15, Y13, Y2
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VBROADCASTSS (R9), Y3
@@ -7373,33 +7471,9 @@ piece5:
 	VADDPS       Y14, Y4, Y4
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y13, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VPMOVZXWD    128(SP), Y3
+	CMPQ         R11, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    112(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (R9), Y5
 	VMAXPS       Y3, Y5, Y5
@@ -7411,27 +7485,57 @@ piece5:
 	VADDPS       Y14, Y6, Y6
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y13, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
+	CMPQ         R11, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VBROADCASTSS (R9), Y7
+	VMAXPS       Y5, Y7, Y7
+	VMINPS       Y7, Y11, Y7
+	VCMPPS       $0x00, Y5, Y7, Y5
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y13, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VADDPS       Y14, Y8, Y8
+	VSUBPS       Y14, Y8, Y8
+	VFMADD213PS  Y15, Y13, Y8
+
+groupnarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y7, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y3, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R11
 	JEQ          piece6
@@ -8161,6 +8265,8 @@ piece36:
 	VADDPS       Y14, Y4, Y4
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y1, Y4
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      176(SP), Y2
@@ -8176,59 +8282,65 @@ piece36:
 	VADDPS       Y14, Y6, Y6
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    112(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      208(SP), Y3
-	VMOVUPS      336(SP), Y4
-	VMOVUPS      464(SP), Y5
-	VMOVUPS      592(SP), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VPMOVZXWD    128(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      240(SP), Y4
-	VMOVUPS      368(SP), Y5
-	VMOVUPS      496(SP), Y7
-	VMOVUPS      624(SP), Y8
-	VMAXPS       Y3, Y7, Y7
+	VMOVUPS      336(SP), Y5
+	VMOVUPS      464(SP), Y7
+	VMOVUPS      592(SP), Y8
+	VMAXPS       Y2, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
+	VCMPPS       $0x00, Y2, Y7, Y2
 	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
+	VFNMADD231PS Y3, Y8, Y7
 	VFMADD231PS  Y5, Y7, Y8
 	VADDPS       Y14, Y8, Y8
 	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
+	VFMADD213PS  Y15, Y3, Y8
+	CMPQ         R11, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    128(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      240(SP), Y5
+	VMOVUPS      368(SP), Y7
+	VMOVUPS      496(SP), Y9
+	VMOVUPS      624(SP), Y10
+	VMAXPS       Y3, Y9, Y9
+	VMINPS       Y9, Y10, Y9
+	VCMPPS       $0x00, Y3, Y9, Y3
+	VMULPS       Y7, Y9, Y10
+	VFNMADD231PS Y5, Y10, Y9
+	VFMADD231PS  Y7, Y9, Y10
+	VADDPS       Y14, Y10, Y10
+	VSUBPS       Y14, Y10, Y10
+	VFMADD213PS  Y15, Y5, Y10
+
+lanenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y4, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y4, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y5, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SP)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y6, Y5
+	VPSLLD       $0x0f, Y8, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
+	VPADDD       Y5, Y8, Y5
 	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
+	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
+	VPADDD       Y6, Y10, Y6
 	VPADDD       Y4, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
@@ -8536,6 +8648,8 @@ piece5:
 	VSUBPS       Y14, Y2, Y2
 	VFMADD213PS  Y15, Y13, Y2
 	VADDPS       Y11, Y2, Y2
+	CMPQ         R12, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VSUBPS       Y11, Y1, Y1
@@ -8551,36 +8665,9 @@ piece5:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y13, Y4
 	VADDPS       Y11, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y11, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	VPMOVZXWD    128(SP), Y3
+	CMPQ         R12, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    112(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y11, Y3, Y3
 	VBROADCASTSS (R9), Y5
@@ -8595,27 +8682,60 @@ piece5:
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y13, Y6
 	VADDPS       Y11, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
+	CMPQ         R12, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VSUBPS       Y11, Y5, Y5
+	VBROADCASTSS (R9), Y7
+	VMAXPS       Y5, Y7, Y7
+	VBROADCASTSS (R10), Y8
+	VMINPS       Y7, Y8, Y7
+	VCMPPS       $0x00, Y5, Y7, Y5
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y13, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VADDPS       Y14, Y8, Y8
+	VSUBPS       Y14, Y8, Y8
+	VFMADD213PS  Y15, Y13, Y8
+	VADDPS       Y11, Y8, Y8
+
+groupnarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y7, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y3, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R12
 	JEQ          piece6
@@ -9480,6 +9600,8 @@ piece41:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y1, Y4
 	VADDPS       Y6, Y4, Y4
+	CMPQ         R12, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      176(SP), Y2
@@ -9501,71 +9623,77 @@ piece41:
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y2, Y6
 	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    112(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      208(SP), Y3
-	VMOVUPS      336(SP), Y4
-	VMOVUPS      464(SP), Y5
-	VMOVUPS      592(SP), Y6
-	VMOVUPS      720(SP), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y8, Y6, Y6
-	VPMOVZXWD    128(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      240(SP), Y4
-	VMOVUPS      368(SP), Y5
-	VMOVUPS      496(SP), Y7
-	VMOVUPS      624(SP), Y8
-	VMOVUPS      752(SP), Y9
+	VMOVUPS      336(SP), Y5
+	VMOVUPS      464(SP), Y7
+	VMOVUPS      592(SP), Y8
+	VMOVUPS      720(SP), Y9
 	VCMPPS       $0x07, Y9, Y9, Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBLENDVPS    Y10, Y9, Y11, Y10
-	VSUBPS       Y10, Y3, Y3
-	VMAXPS       Y3, Y7, Y7
+	VSUBPS       Y10, Y2, Y2
+	VMAXPS       Y2, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
+	VCMPPS       $0x00, Y2, Y7, Y2
 	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
+	VFNMADD231PS Y3, Y8, Y7
 	VFMADD231PS  Y5, Y7, Y8
 	VADDPS       Y14, Y8, Y8
 	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
+	VFMADD213PS  Y15, Y3, Y8
 	VADDPS       Y10, Y8, Y8
+	CMPQ         R12, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    128(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      240(SP), Y5
+	VMOVUPS      368(SP), Y7
+	VMOVUPS      496(SP), Y9
+	VMOVUPS      624(SP), Y10
+	VMOVUPS      752(SP), Y11
+	VCMPPS       $0x07, Y11, Y11, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBLENDVPS    Y12, Y11, Y13, Y12
+	VSUBPS       Y12, Y3, Y3
+	VMAXPS       Y3, Y9, Y9
+	VMINPS       Y9, Y10, Y9
+	VCMPPS       $0x00, Y3, Y9, Y3
+	VMULPS       Y7, Y9, Y10
+	VFNMADD231PS Y5, Y10, Y9
+	VFMADD231PS  Y7, Y9, Y10
+	VADDPS       Y14, Y10, Y10
+	VSUBPS       Y14, Y10, Y10
+	VFMADD213PS  Y15, Y5, Y10
+	VADDPS       Y12, Y10, Y10
+
+lanenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y4, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y4, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y5, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SP)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y6, Y5
+	VPSLLD       $0x0f, Y8, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
+	VPADDD       Y5, Y8, Y5
 	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
+	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
+	VPADDD       Y6, Y10, Y6
 	VPADDD       Y4, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
@@ -9863,6 +9991,8 @@ piece5:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y14, Y1, Y1
 	VADDPS       Y12, Y1, Y1
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    96(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VSUBPS       Y12, Y2, Y2
@@ -9875,38 +10005,9 @@ piece5:
 	VADDPS       Y15, Y3, Y3
 	VMULPS       Y14, Y3, Y3
 	VADDPS       Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y14, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VPMOVZXWD    128(SP), Y4
+	CMPQ         R11, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    112(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VSUBPS       Y12, Y4, Y4
 	VDIVPS       Y14, Y4, Y4
@@ -9918,32 +10019,67 @@ piece5:
 	VADDPS       Y15, Y5, Y5
 	VMULPS       Y14, Y5, Y5
 	VADDPS       Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
+	CMPQ         R11, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VSUBPS       Y12, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VBROADCASTSS (R8), Y7
+	VMAXPS       Y6, Y7, Y7
+	VMINPS       Y7, Y13, Y7
+	VCMPPS       $0x00, Y6, Y7, Y6
+	VADDPS       Y15, Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VADDPS       Y12, Y7, Y7
+
+groupnarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPSLLD       $0x0f, Y1, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y1, Y10
+	VPADDD       Y8, Y10, Y10
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y10, Y9, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y3, Y10
+	VPADDD       Y8, Y10, Y10
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y8, Y7, Y3
+	VBLENDVPS    Y3, Y10, Y9, Y3
 	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPSLLD       $0x0f, Y5, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y5, Y8
-	VPADDD       Y6, Y8, Y8
+	VPADDD       Y1, Y8, Y8
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
+	VBLENDVPS    Y5, Y8, Y3, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
+	VPSLLD       $0x0f, Y7, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y7, Y8
+	VPADDD       Y1, Y8, Y8
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y8, Y3, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R11
 	JEQ          piece6
@@ -10678,111 +10814,119 @@ piece35:
 	MOVL  CX, 528(SP)(AX*1)
 
 piece36:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VMOVUPS      528(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VCMPPS       $0x00, Y0, Y2, Y0
-	VADDPS       Y15, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y4, Y2, Y2
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      176(SP), Y3
-	VMOVUPS      304(SP), Y4
-	VMOVUPS      432(SP), Y5
-	VMOVUPS      560(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y3, Y6, Y6
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   144(SP), Y1
+	VMOVUPS   272(SP), Y2
+	VMOVUPS   400(SP), Y3
+	VMOVUPS   528(SP), Y4
+	VSUBPS    Y4, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x00, Y0, Y2, Y0
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VADDPS    Y4, Y2, Y2
+	CMPQ      R11, $+9
+	JLT       lanenarrow
+	VPMOVZXWD 96(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   176(SP), Y3
+	VMOVUPS   304(SP), Y4
+	VMOVUPS   432(SP), Y5
+	VMOVUPS   560(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y3, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y4, Y4
+	VMINPS    Y4, Y5, Y4
+	VCMPPS    $0x00, Y1, Y4, Y1
+	VADDPS    Y15, Y4, Y4
+	VMULPS    Y3, Y4, Y4
+	VADDPS    Y6, Y4, Y4
+	CMPQ      R11, $+17
+	JLT       lanenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   208(SP), Y5
+	VMOVUPS   336(SP), Y6
+	VMOVUPS   464(SP), Y7
+	VMOVUPS   592(SP), Y8
+	VSUBPS    Y8, Y3, Y3
+	VDIVPS    Y5, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y6, Y6
+	VMINPS    Y6, Y7, Y6
+	VCMPPS    $0x00, Y3, Y6, Y3
+	VADDPS    Y15, Y6, Y6
+	VMULPS    Y5, Y6, Y6
+	VADDPS    Y8, Y6, Y6
+	CMPQ      R11, $+25
+	JLT       lanenarrow
+	VPMOVZXWD 128(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VMOVUPS   240(SP), Y7
+	VMOVUPS   368(SP), Y8
+	VMOVUPS   496(SP), Y9
+	VMOVUPS   624(SP), Y10
+	VSUBPS    Y10, Y5, Y5
+	VDIVPS    Y7, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y5
+	VMAXPS    Y5, Y8, Y8
+	VMINPS    Y8, Y9, Y8
+	VCMPPS    $0x00, Y5, Y8, Y5
+	VADDPS    Y15, Y8, Y8
+	VMULPS    Y7, Y8, Y8
+	VADDPS    Y10, Y8, Y8
+
+lanenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y3, Y6, Y6
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      208(SP), Y3
-	VMOVUPS      336(SP), Y4
-	VMOVUPS      464(SP), Y5
-	VMOVUPS      592(SP), Y6
-	VSUBPS       Y6, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y2, Y4, Y2
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VPMOVZXWD    128(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      240(SP), Y5
-	VMOVUPS      368(SP), Y6
-	VMOVUPS      496(SP), Y7
-	VMOVUPS      624(SP), Y8
-	VSUBPS       Y8, Y3, Y3
-	VDIVPS       Y5, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VADDPS       Y15, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y5, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y5, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y2, Y7, Y7
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
+	VBLENDVPS    Y6, Y7, Y4, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y2, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y4, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y3, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R11
 	JEQ          piece37

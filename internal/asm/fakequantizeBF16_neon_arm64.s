@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $328-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 elements left, R7 groups left, R8 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff
 	// per group: V27 scale, V26 recip, V25 lo, V24 hi
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -138,6 +138,8 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	VMOV V30.B16, V0.B16
 	VFMLA V27.S4, V1.S4, V0.S4
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -149,48 +151,53 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	VMOV V30.B16, V1.B16
 	VFMLA V27.S4, V2.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x6e3adc43 // fmul v3.4s, v2.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V2.S4
+	VFMLA V26.S4, V2.S4, V3.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	VMOV V30.B16, V2.B16
+	VFMLA V27.S4, V3.S4, V2.S4
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V30.B16, V3.B16
+	VFMLA V27.S4, V4.S4, V3.S4
+groupnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V27.S4, V2.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -451,6 +458,8 @@ piece28:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -466,56 +475,61 @@ piece28:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V1.B16
 	VFMLA V2.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R6
+	BLT lanenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
+	VFMLS V3.S4, V5.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V5.S4
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	VMOV V30.B16, V2.B16
+	VFMLA V3.S4, V5.S4, V2.S4
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F5
+	FMOVQ 256(RSP), F6
+	FMOVQ 320(RSP), F7
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	VFMLS V4.S4, V6.S4, V3.S4
+	VFMLA V5.S4, V3.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V30.B16, V3.B16
+	VFMLA V4.S4, V6.S4, V3.S4
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V28.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	FMOVQ 304(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	FMOVQ 256(RSP), F4
-	FMOVQ 320(RSP), F5
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V28.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -543,7 +557,7 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $392-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
 	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V0 minval, V1 Ordered, V22 Select
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -688,6 +702,8 @@ piece4:
 	VMOV V29.B16, V0.B16
 	VFMLA V26.S4, V1.S4, V0.S4
 	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -701,52 +717,57 @@ piece4:
 	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V2.S4, V1.S4
 	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R7
+	BLT groupnarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
+	WORD $0x4e38f442 // fmax v2.4s, v2.4s, v24.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V3.S4, V2.S4
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	CMP $13, R7
+	BLT groupnarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
+	WORD $0x4e38f463 // fmax v3.4s, v3.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V26.S4, V4.S4, V3.S4
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+groupnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V27.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece5
@@ -1059,6 +1080,8 @@ piece32:
 	VMOV V29.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -1079,66 +1102,71 @@ piece32:
 	VMOV V29.B16, V1.B16
 	VFMLA V2.S4, V4.S4, V1.S4
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
+	CMP $9, R7
+	BLT lanenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	FMOVQ 368(RSP), F7
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V30.B16, V7.B16, V8.B16
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
+	VFMLS V3.S4, V5.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V5.S4
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V5.S4, V2.S4
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	CMP $13, R7
+	BLT lanenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F5
+	FMOVQ 256(RSP), F6
+	FMOVQ 320(RSP), F7
+	FMOVQ 384(RSP), F8
+	WORD $0x4e28e509 // fcmeq v9.4s, v8.4s, v8.4s
+	VBSL V30.B16, V8.B16, V9.B16
+	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	VFMLS V4.S4, V6.S4, V3.S4
+	VFMLA V5.S4, V3.S4, V6.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V4.S4, V6.S4, V3.S4
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
 	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V28.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
 	VADD V27.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	FMOVQ 304(RSP), F4
-	FMOVQ 368(RSP), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	FMOVQ 256(RSP), F4
-	FMOVQ 320(RSP), F5
-	FMOVQ 384(RSP), F6
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V30.B16, V6.B16, V7.B16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece33
@@ -1166,7 +1194,7 @@ TEXT ·FakeQuantizeAnyBF16NEON(SB), NOSPLIT, $328-64
 	// pointers: R0 y, R1 x, R2 scale, R3 least, R4 most, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
 	// per group: V26 scale, V25 least, V24 most, V23 minval
-	// vector registers in use at once: 11
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1304,6 +1332,8 @@ piece4:
 	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -1315,56 +1345,61 @@ piece4:
 	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
+	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+groupnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	VBSL V27.B16, V4.B16, V0.B16
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
+	VBSL V27.B16, V4.B16, V1.B16
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1633,6 +1668,8 @@ piece28:
 	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -1648,64 +1685,69 @@ piece28:
 	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	CMP $9, R6
+	BLT lanenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	FMOVQ 304(RSP), F6
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F5
+	FMOVQ 256(RSP), F6
+	FMOVQ 320(RSP), F7
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+lanenarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	VBSL V27.B16, V4.B16, V0.B16
+	VUSHR $16, V1.S4, V4.S4
+	VAND V29.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V4.S4
+	VADD V28.S4, V4.S4, V4.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
+	VBSL V27.B16, V4.B16, V1.B16
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	FMOVQ 304(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	FMOVQ 256(RSP), F4
-	FMOVQ 320(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 32(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V29.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V28.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V27.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -1733,7 +1775,7 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff
 	// per group: V27 scale, V26 recip, V25 lo, V24 hi
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1873,6 +1915,8 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	VMOV V30.B16, V1.B16
 	VFMLA V27.S4, V2.S4, V1.S4
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -1885,29 +1929,9 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V3.B16
 	VFMLA V27.S4, V4.S4, V3.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V27.S4, V4.S4, V3.S4
-	FMOVD 88(RSP), F4
+	CMP $9, R7
+	BLT groupnarrow
+	FMOVD 80(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
 	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
@@ -1919,19 +1943,44 @@ piece4:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V5.B16
 	VFMLA V27.S4, V6.S4, V5.S4
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
+	CMP $13, R7
+	BLT groupnarrow
+	FMOVD 88(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
+	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
+	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
+	WORD $0x6e3adce8 // fmul v8.4s, v7.4s, v26.4s
+	VFMLS V27.S4, V8.S4, V7.S4
+	VFMLA V26.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V30.B16, V7.B16
+	VFMLA V27.S4, V8.S4, V7.S4
+groupnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V3.S4
 	VADD V28.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V5.S4
 	VADD V28.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VUSHR $16, V7.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V28.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -2224,6 +2273,8 @@ piece32:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -2240,39 +2291,15 @@ piece32:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	FMOVD 80(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	FMOVD 88(RSP), F3
+	CMP $9, R7
+	BLT lanenarrow
+	FMOVD 80(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	FMOVQ 272(RSP), F7
-	FMOVQ 336(RSP), F8
+	FMOVQ 128(RSP), F5
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
 	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
 	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
 	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
@@ -2282,19 +2309,48 @@ piece32:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	VMOV V30.B16, V6.B16
 	VFMLA V5.S4, V8.S4, V6.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
+	CMP $13, R7
+	BLT lanenarrow
+	FMOVD 88(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 144(RSP), F7
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	FMOVQ 336(RSP), F10
+	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
+	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
+	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
+	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
+	VFMLS V7.S4, V10.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V10.S4
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	VMOV V30.B16, V8.B16
+	VFMLA V7.S4, V10.S4, V8.S4
+lanenarrow:
+	VUSHR $16, V2.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V2.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V4.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
 	VADD V28.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
+	VUSHR $16, V8.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V8.S4
+	VADD V28.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -2342,7 +2398,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $408-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
 	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
 	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V0 minval, V1 Ordered, V22 Select
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2499,6 +2555,8 @@ piece4:
 	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V2.S4, V1.S4
 	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	CMP $5, R8
+	BLT groupnarrow
 	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -2513,31 +2571,9 @@ piece4:
 	VMOV V29.B16, V3.B16
 	VFMLA V26.S4, V4.S4, V3.S4
 	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	FMOVD 88(RSP), F4
+	CMP $9, R8
+	BLT groupnarrow
+	FMOVD 80(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
 	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
@@ -2551,19 +2587,46 @@ piece4:
 	VMOV V29.B16, V5.B16
 	VFMLA V26.S4, V6.S4, V5.S4
 	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
+	CMP $13, R8
+	BLT groupnarrow
+	FMOVD 88(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4eb6d4c6 // fsub v6.4s, v6.4s, v22.4s
+	WORD $0x4e38f4c7 // fmax v7.4s, v6.4s, v24.4s
+	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
+	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
+	WORD $0x6e39dce8 // fmul v8.4s, v7.4s, v25.4s
+	VFMLS V26.S4, V8.S4, V7.S4
+	VFMLA V25.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V29.B16, V7.B16
+	VFMLA V26.S4, V8.S4, V7.S4
+	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+groupnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V28.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V8.S4
+	VAND V28.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V3.S4
 	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V28.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V5.S4
 	VADD V27.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VUSHR $16, V7.S4, V1.S4
+	VAND V28.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -2908,6 +2971,8 @@ piece36:
 	VMOV V29.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	CMP $5, R8
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -2929,45 +2994,16 @@ piece36:
 	VMOV V29.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	FMOVD 80(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	FMOVQ 384(RSP), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVD 88(RSP), F3
+	CMP $9, R8
+	BLT lanenarrow
+	FMOVD 80(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	FMOVQ 272(RSP), F7
-	FMOVQ 336(RSP), F8
-	FMOVQ 400(RSP), F9
+	FMOVQ 128(RSP), F5
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
+	FMOVQ 384(RSP), F9
 	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
 	VBSL V30.B16, V9.B16, V10.B16
 	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
@@ -2981,19 +3017,53 @@ piece36:
 	VMOV V29.B16, V6.B16
 	VFMLA V5.S4, V8.S4, V6.S4
 	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
+	CMP $13, R8
+	BLT lanenarrow
+	FMOVD 88(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 144(RSP), F7
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	FMOVQ 336(RSP), F10
+	FMOVQ 400(RSP), F11
+	WORD $0x4e2be56c // fcmeq v12.4s, v11.4s, v11.4s
+	VBSL V30.B16, V11.B16, V12.B16
+	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
+	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
+	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
+	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
+	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
+	VFMLS V7.S4, V10.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V10.S4
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	VMOV V29.B16, V8.B16
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+lanenarrow:
+	VUSHR $16, V2.S4, V7.S4
+	VAND V28.B16, V7.B16, V7.B16
+	VADD V7.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V7.S4
+	VAND V28.B16, V7.B16, V7.B16
+	VADD V7.S4, V4.S4, V4.S4
 	VADD V27.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
 	VADD V27.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
+	VUSHR $16, V8.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -3041,7 +3111,7 @@ TEXT ·FakeQuantizeAnyBytesBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
 	// per group: V26 scale, V25 least, V24 most, V23 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3191,6 +3261,8 @@ piece4:
 	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -3203,33 +3275,9 @@ piece4:
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V4.B16, V1.B16
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	FMOVD 88(RSP), F4
+	CMP $9, R7
+	BLT groupnarrow
+	FMOVD 80(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
 	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
@@ -3241,23 +3289,52 @@ piece4:
 	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
 	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
+	CMP $13, R7
+	BLT groupnarrow
+	FMOVD 88(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
+	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
+	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
+	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
+	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
+	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
+	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+groupnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V8.S4
+	VADD V28.S4, V8.S4, V8.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V8.B16, V1.B16
+	VUSHR $16, V3.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V8.S4
+	VADD V28.S4, V8.S4, V8.S4
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V6.B16, V3.B16
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
+	VBSL V27.B16, V8.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V6.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VBSL V27.B16, V1.B16, V5.B16
+	VUSHR $16, V7.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V27.B16, V1.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -3558,6 +3635,8 @@ piece32:
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -3574,43 +3653,15 @@ piece32:
 	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	FMOVD 80(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	FMOVD 88(RSP), F3
+	CMP $9, R7
+	BLT lanenarrow
+	FMOVD 80(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	FMOVQ 272(RSP), F7
-	FMOVQ 336(RSP), F8
+	FMOVQ 128(RSP), F5
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -3620,23 +3671,56 @@ piece32:
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
 	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
+	CMP $13, R7
+	BLT lanenarrow
+	FMOVD 88(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 144(RSP), F7
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	FMOVQ 336(RSP), F10
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e28f4a8 // fmax v8.4s, v5.4s, v8.4s
+	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
+	WORD $0x4e25e505 // fcmeq v5.4s, v8.4s, v5.4s
+	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
+	WORD $0x6e27dd08 // fmul v8.4s, v8.4s, v7.4s
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+lanenarrow:
+	VUSHR $16, V2.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V2.S4, V7.S4
+	VADD V28.S4, V7.S4, V7.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V7.B16, V2.B16
+	VUSHR $16, V4.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V4.S4, V7.S4
+	VADD V28.S4, V7.S4, V7.S4
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
+	VBSL V27.B16, V7.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V5.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
+	VBSL V27.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V27.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 	ADD $16, RSP, R16
@@ -3684,7 +3768,7 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 table
 	// per group: V26 scale, V25 recip, V24 lo, V23 hi
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3828,6 +3912,8 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	VMOV V30.B16, V1.B16
 	VFMLA V26.S4, V2.S4, V1.S4
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -3840,29 +3926,9 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V3.B16
 	VFMLA V26.S4, V4.S4, V3.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	FMOVD 88(RSP), F4
+	CMP $9, R7
+	BLT groupnarrow
+	FMOVD 80(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
 	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
@@ -3874,19 +3940,44 @@ piece4:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V5.B16
 	VFMLA V26.S4, V6.S4, V5.S4
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
+	CMP $13, R7
+	BLT groupnarrow
+	FMOVD 88(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4e38f4c7 // fmax v7.4s, v6.4s, v24.4s
+	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
+	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
+	WORD $0x6e39dce8 // fmul v8.4s, v7.4s, v25.4s
+	VFMLS V26.S4, V8.S4, V7.S4
+	VFMLA V25.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V30.B16, V7.B16
+	VFMLA V26.S4, V8.S4, V7.S4
+groupnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V3.S4
 	VADD V28.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V5.S4
 	VADD V28.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VUSHR $16, V7.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V28.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4182,6 +4273,8 @@ piece29:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -4198,39 +4291,15 @@ piece29:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	FMOVD 80(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	FMOVD 88(RSP), F3
+	CMP $9, R7
+	BLT lanenarrow
+	FMOVD 80(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	FMOVQ 272(RSP), F7
-	FMOVQ 336(RSP), F8
+	FMOVQ 128(RSP), F5
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
 	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
 	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
 	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
@@ -4240,19 +4309,48 @@ piece29:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	VMOV V30.B16, V6.B16
 	VFMLA V5.S4, V8.S4, V6.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
+	CMP $13, R7
+	BLT lanenarrow
+	FMOVD 88(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 144(RSP), F7
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	FMOVQ 336(RSP), F10
+	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
+	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
+	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
+	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
+	VFMLS V7.S4, V10.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V10.S4
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	VMOV V30.B16, V8.B16
+	VFMLA V7.S4, V10.S4, V8.S4
+lanenarrow:
+	VUSHR $16, V2.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V2.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V4.S4, V4.S4
 	VADD V28.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
 	VADD V28.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
+	VUSHR $16, V8.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V8.S4
+	VADD V28.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4300,7 +4398,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $408-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
 	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff, V26 table
 	// per group: V25 scale, V24 recip, V23 lo, V22 hi, V0 minval, V1 Ordered, V21 Select
-	// vector registers in use at once: 17
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4461,6 +4559,8 @@ piece4:
 	VMOV V29.B16, V1.B16
 	VFMLA V25.S4, V2.S4, V1.S4
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	CMP $5, R8
+	BLT groupnarrow
 	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -4475,31 +4575,9 @@ piece4:
 	VMOV V29.B16, V3.B16
 	VFMLA V25.S4, V4.S4, V3.S4
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb5d421 // fsub v1.4s, v1.4s, v21.4s
-	WORD $0x4e37f423 // fmax v3.4s, v1.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
-	FMOVD 88(RSP), F4
+	CMP $9, R8
+	BLT groupnarrow
+	FMOVD 80(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
 	WORD $0x4eb5d484 // fsub v4.4s, v4.4s, v21.4s
@@ -4513,19 +4591,46 @@ piece4:
 	VMOV V29.B16, V5.B16
 	VFMLA V25.S4, V6.S4, V5.S4
 	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
+	CMP $13, R8
+	BLT groupnarrow
+	FMOVD 88(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4eb5d4c6 // fsub v6.4s, v6.4s, v21.4s
+	WORD $0x4e37f4c7 // fmax v7.4s, v6.4s, v23.4s
+	WORD $0x4eb6f4e7 // fmin v7.4s, v7.4s, v22.4s
+	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
+	WORD $0x6e38dce8 // fmul v8.4s, v7.4s, v24.4s
+	VFMLS V25.S4, V8.S4, V7.S4
+	VFMLA V24.S4, V7.S4, V8.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	VMOV V29.B16, V7.B16
+	VFMLA V25.S4, V8.S4, V7.S4
+	WORD $0x4e35d4e7 // fadd v7.4s, v7.4s, v21.4s
+groupnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V28.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V8.S4
+	VAND V28.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V3.S4
 	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V28.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V5.S4
 	VADD V27.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VUSHR $16, V7.S4, V1.S4
+	VAND V28.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4873,6 +4978,8 @@ piece33:
 	VMOV V29.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	CMP $5, R8
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -4894,45 +5001,16 @@ piece33:
 	VMOV V29.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	FMOVD 80(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	FMOVQ 384(RSP), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVD 88(RSP), F3
+	CMP $9, R8
+	BLT lanenarrow
+	FMOVD 80(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	FMOVQ 272(RSP), F7
-	FMOVQ 336(RSP), F8
-	FMOVQ 400(RSP), F9
+	FMOVQ 128(RSP), F5
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
+	FMOVQ 384(RSP), F9
 	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
 	VBSL V30.B16, V9.B16, V10.B16
 	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
@@ -4946,19 +5024,53 @@ piece33:
 	VMOV V29.B16, V6.B16
 	VFMLA V5.S4, V8.S4, V6.S4
 	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
+	CMP $13, R8
+	BLT lanenarrow
+	FMOVD 88(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 144(RSP), F7
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	FMOVQ 336(RSP), F10
+	FMOVQ 400(RSP), F11
+	WORD $0x4e2be56c // fcmeq v12.4s, v11.4s, v11.4s
+	VBSL V30.B16, V11.B16, V12.B16
+	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
+	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
+	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
+	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
+	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
+	VFMLS V7.S4, V10.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V10.S4
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	VMOV V29.B16, V8.B16
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+lanenarrow:
+	VUSHR $16, V2.S4, V7.S4
+	VAND V28.B16, V7.B16, V7.B16
+	VADD V7.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUSHR $16, V4.S4, V7.S4
+	VAND V28.B16, V7.B16, V7.B16
+	VADD V7.S4, V4.S4, V4.S4
 	VADD V27.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
 	VADD V27.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
+	VUSHR $16, V8.S4, V2.S4
+	VAND V28.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5006,7 +5118,7 @@ TEXT ·FakeQuantizeAnyBitsBF16NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
 	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000, V26 table
 	// per group: V25 scale, V24 least, V23 most, V22 minval
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5160,6 +5272,8 @@ piece4:
 	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -5172,33 +5286,9 @@ piece4:
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V4.B16, V1.B16
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	FMOVD 88(RSP), F4
+	CMP $9, R7
+	BLT groupnarrow
+	FMOVD 80(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
 	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
@@ -5210,23 +5300,52 @@ piece4:
 	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
 	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
 	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
+	CMP $13, R7
+	BLT groupnarrow
+	FMOVD 88(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4eb6d4c6 // fsub v6.4s, v6.4s, v22.4s
+	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e38f4c7 // fmax v7.4s, v6.4s, v24.4s
+	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
+	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
+	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+groupnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V8.S4
+	VADD V28.S4, V8.S4, V8.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V27.B16, V8.B16, V1.B16
+	VUSHR $16, V3.S4, V8.S4
+	VAND V29.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V8.S4
+	VADD V28.S4, V8.S4, V8.S4
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V6.B16, V3.B16
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
+	VBSL V27.B16, V8.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V6.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VBSL V27.B16, V1.B16, V5.B16
+	VUSHR $16, V7.S4, V1.S4
+	VAND V29.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V28.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V27.B16, V1.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5530,6 +5649,8 @@ piece29:
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -5546,43 +5667,15 @@ piece29:
 	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	FMOVD 80(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	FMOVD 88(RSP), F3
+	CMP $9, R7
+	BLT lanenarrow
+	FMOVD 80(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	FMOVQ 272(RSP), F7
-	FMOVQ 336(RSP), F8
+	FMOVQ 128(RSP), F5
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -5592,23 +5685,56 @@ piece29:
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
 	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
+	CMP $13, R7
+	BLT lanenarrow
+	FMOVD 88(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 144(RSP), F7
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	FMOVQ 336(RSP), F10
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e28f4a8 // fmax v8.4s, v5.4s, v8.4s
+	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
+	WORD $0x4e25e505 // fcmeq v5.4s, v8.4s, v5.4s
+	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
+	WORD $0x6e27dd08 // fmul v8.4s, v8.4s, v7.4s
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+lanenarrow:
+	VUSHR $16, V2.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V2.S4, V7.S4
+	VADD V28.S4, V7.S4, V7.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V27.B16, V7.B16, V2.B16
+	VUSHR $16, V4.S4, V7.S4
+	VAND V29.B16, V7.B16, V7.B16
+	VADD V7.S4, V4.S4, V7.S4
+	VADD V28.S4, V7.S4, V7.S4
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
+	VBSL V27.B16, V7.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V5.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
+	VBSL V27.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V29.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V27.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
 	VAND V26.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16

@@ -162,6 +162,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    80(SP), Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y10, Y0
@@ -173,6 +175,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    96(SP), Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y10, Y0
@@ -184,6 +188,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
+	CMPQ         R10, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y10, Y0
@@ -195,19 +201,21 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -827,6 +835,8 @@ piece35:
 	VFMADD213PS  Y15, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (SP)
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
@@ -842,6 +852,8 @@ piece35:
 	VFMADD213PS  Y15, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
@@ -857,6 +869,8 @@ piece35:
 	VFMADD213PS  Y15, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 32(SP)
+	CMPQ         R10, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
@@ -872,19 +886,21 @@ piece35:
 	VFMADD213PS  Y15, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 48(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece36
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece36
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -1099,6 +1115,8 @@ piece5:
 	VADDPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    80(SP), Y0
 	VSUBPS       Y9, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
@@ -1112,6 +1130,8 @@ piece5:
 	VADDPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SP)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    96(SP), Y0
 	VSUBPS       Y9, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
@@ -1125,6 +1145,8 @@ piece5:
 	VADDPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
+	CMPQ         R11, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y0
 	VSUBPS       Y9, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
@@ -1138,19 +1160,21 @@ piece5:
 	VADDPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R11
+	JEQ   piece6
+	MOVQ  R11, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -1882,6 +1906,8 @@ piece40:
 	VADDPS       Y5, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (SP)
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
@@ -1900,6 +1926,8 @@ piece40:
 	VADDPS       Y5, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
@@ -1918,6 +1946,8 @@ piece40:
 	VADDPS       Y5, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 32(SP)
+	CMPQ         R11, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
@@ -1936,19 +1966,21 @@ piece40:
 	VADDPS       Y5, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 48(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece41
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R11
+	JEQ   piece41
+	MOVQ  R11, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece41:
 	TESTQ $0x00000008, R11
@@ -2150,6 +2182,8 @@ piece5:
 	VADDPS    Y11, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      R10, $+9
+	JLT       groupnarrow
 	VCVTPH2PS 80(SP), Y0
 	VSUBPS    Y11, Y0, Y0
 	VDIVPS    Y14, Y0, Y0
@@ -2161,6 +2195,8 @@ piece5:
 	VADDPS    Y11, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      R10, $+17
+	JLT       groupnarrow
 	VCVTPH2PS 96(SP), Y0
 	VSUBPS    Y11, Y0, Y0
 	VDIVPS    Y14, Y0, Y0
@@ -2172,6 +2208,8 @@ piece5:
 	VADDPS    Y11, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      R10, $+25
+	JLT       groupnarrow
 	VCVTPH2PS 112(SP), Y0
 	VSUBPS    Y11, Y0, Y0
 	VDIVPS    Y14, Y0, Y0
@@ -2183,19 +2221,21 @@ piece5:
 	VADDPS    Y11, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, R10
-	JEQ       piece6
-	MOVQ      R10, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -2815,6 +2855,8 @@ piece35:
 	VADDPS    Y4, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
+	CMPQ      R10, $+9
+	JLT       lanenarrow
 	VCVTPH2PS 80(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
@@ -2830,6 +2872,8 @@ piece35:
 	VADDPS    Y4, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
+	CMPQ      R10, $+17
+	JLT       lanenarrow
 	VCVTPH2PS 96(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
@@ -2845,6 +2889,8 @@ piece35:
 	VADDPS    Y4, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
+	CMPQ      R10, $+25
+	JLT       lanenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VMOVUPS   352(SP), Y2
@@ -2860,19 +2906,21 @@ piece35:
 	VADDPS    Y4, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-	TESTQ     $0x00000010, R10
-	JEQ       piece36
-	MOVQ      R10, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece36
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -3090,6 +3138,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, (SP)
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y1
 	VMAXPS       Y1, Y11, Y2
 	VMINPS       Y2, Y10, Y2
@@ -3102,6 +3152,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SP)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    128(SP), Y2
 	VMAXPS       Y2, Y11, Y3
 	VMINPS       Y3, Y10, Y3
@@ -3114,6 +3166,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 32(SP)
+	CMPQ         R11, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    144(SP), Y3
 	VMAXPS       Y3, Y11, Y4
 	VMINPS       Y4, Y10, Y4
@@ -3126,26 +3180,28 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece6
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -3833,6 +3889,8 @@ piece40:
 	VFMADD213PS  Y15, Y1, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y1
 	VMOVUPS      192(SP), Y2
 	VMOVUPS      320(SP), Y3
@@ -3849,6 +3907,8 @@ piece40:
 	VFMADD213PS  Y15, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    128(SP), Y2
 	VMOVUPS      224(SP), Y3
 	VMOVUPS      352(SP), Y4
@@ -3865,6 +3925,8 @@ piece40:
 	VFMADD213PS  Y15, Y3, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
+	CMPQ         R11, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    144(SP), Y3
 	VMOVUPS      256(SP), Y4
 	VMOVUPS      384(SP), Y5
@@ -3881,26 +3943,28 @@ piece40:
 	VFMADD213PS  Y15, Y4, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece41
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece41
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece41:
 	TESTQ $0x00000008, R11
@@ -4176,6 +4240,8 @@ piece5:
 	VADDPS       Y10, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, (SP)
+	CMPQ         R12, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y1
 	VSUBPS       Y10, Y1, Y1
 	VBROADCASTSS (R9), Y2
@@ -4191,6 +4257,8 @@ piece5:
 	VADDPS       Y10, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SP)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    128(SP), Y2
 	VSUBPS       Y10, Y2, Y2
 	VBROADCASTSS (R9), Y3
@@ -4206,6 +4274,8 @@ piece5:
 	VADDPS       Y10, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 32(SP)
+	CMPQ         R12, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    144(SP), Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS (R9), Y4
@@ -4221,26 +4291,28 @@ piece5:
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece6
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece6
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R12
@@ -5042,6 +5114,8 @@ piece45:
 	VADDPS       Y5, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
+	CMPQ         R12, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y1
 	VMOVUPS      192(SP), Y2
 	VMOVUPS      320(SP), Y3
@@ -5061,6 +5135,8 @@ piece45:
 	VADDPS       Y6, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    128(SP), Y2
 	VMOVUPS      224(SP), Y3
 	VMOVUPS      352(SP), Y4
@@ -5080,6 +5156,8 @@ piece45:
 	VADDPS       Y7, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
+	CMPQ         R12, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    144(SP), Y3
 	VMOVUPS      256(SP), Y4
 	VMOVUPS      384(SP), Y5
@@ -5099,26 +5177,28 @@ piece45:
 	VADDPS       Y8, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece46
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece46
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece46:
 	TESTQ $0x00000008, R12
@@ -5376,6 +5456,8 @@ piece5:
 	VADDPS    Y10, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SP)
+	CMPQ      R11, $+9
+	JLT       groupnarrow
 	VCVTPH2PS 112(SP), Y1
 	VSUBPS    Y10, Y1, Y1
 	VDIVPS    Y13, Y1, Y1
@@ -5388,6 +5470,8 @@ piece5:
 	VADDPS    Y10, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SP)
+	CMPQ      R11, $+17
+	JLT       groupnarrow
 	VCVTPH2PS 128(SP), Y2
 	VSUBPS    Y10, Y2, Y2
 	VDIVPS    Y13, Y2, Y2
@@ -5400,6 +5484,8 @@ piece5:
 	VADDPS    Y10, Y3, Y3
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 32(SP)
+	CMPQ      R11, $+25
+	JLT       groupnarrow
 	VCVTPH2PS 144(SP), Y3
 	VSUBPS    Y10, Y3, Y3
 	VDIVPS    Y13, Y3, Y3
@@ -5412,6 +5498,8 @@ piece5:
 	VADDPS    Y10, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 48(SP)
+
+groupnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -6116,6 +6204,8 @@ piece40:
 	VADDPS    Y4, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
+	CMPQ      R11, $+9
+	JLT       lanenarrow
 	VCVTPH2PS 112(SP), Y1
 	VMOVUPS   192(SP), Y2
 	VMOVUPS   320(SP), Y3
@@ -6132,6 +6222,8 @@ piece40:
 	VADDPS    Y5, Y3, Y3
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
+	CMPQ      R11, $+17
+	JLT       lanenarrow
 	VCVTPH2PS 128(SP), Y2
 	VMOVUPS   224(SP), Y3
 	VMOVUPS   352(SP), Y4
@@ -6148,6 +6240,8 @@ piece40:
 	VADDPS    Y6, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
+	CMPQ      R11, $+25
+	JLT       lanenarrow
 	VCVTPH2PS 144(SP), Y3
 	VMOVUPS   256(SP), Y4
 	VMOVUPS   384(SP), Y5
@@ -6164,6 +6258,8 @@ piece40:
 	VADDPS    Y7, Y5, Y5
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
+
+lanenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -6442,6 +6538,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, (SP)
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    96(SP), Y1
 	VMAXPS       Y1, Y11, Y2
 	VMINPS       Y2, Y10, Y2
@@ -6454,6 +6552,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SP)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y2
 	VMAXPS       Y2, Y11, Y3
 	VMINPS       Y3, Y10, Y3
@@ -6466,6 +6566,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 32(SP)
+	CMPQ         R11, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    128(SP), Y3
 	VMAXPS       Y3, Y11, Y4
 	VMINPS       Y4, Y10, Y4
@@ -6478,27 +6580,29 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece6
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -7165,6 +7269,8 @@ piece36:
 	VFMADD213PS  Y15, Y1, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    96(SP), Y1
 	VMOVUPS      176(SP), Y2
 	VMOVUPS      304(SP), Y3
@@ -7181,6 +7287,8 @@ piece36:
 	VFMADD213PS  Y15, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y2
 	VMOVUPS      208(SP), Y3
 	VMOVUPS      336(SP), Y4
@@ -7197,6 +7305,8 @@ piece36:
 	VFMADD213PS  Y15, Y3, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
+	CMPQ         R11, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    128(SP), Y3
 	VMOVUPS      240(SP), Y4
 	VMOVUPS      368(SP), Y5
@@ -7213,27 +7323,29 @@ piece36:
 	VFMADD213PS  Y15, Y4, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece37
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece37
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece37:
 	TESTQ $0x00000008, R11
@@ -7485,6 +7597,8 @@ piece5:
 	VADDPS       Y10, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, (SP)
+	CMPQ         R12, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    96(SP), Y1
 	VSUBPS       Y10, Y1, Y1
 	VBROADCASTSS (R9), Y2
@@ -7500,6 +7614,8 @@ piece5:
 	VADDPS       Y10, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SP)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y2
 	VSUBPS       Y10, Y2, Y2
 	VBROADCASTSS (R9), Y3
@@ -7515,6 +7631,8 @@ piece5:
 	VADDPS       Y10, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 32(SP)
+	CMPQ         R12, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    128(SP), Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS (R9), Y4
@@ -7530,27 +7648,29 @@ piece5:
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece6
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece6
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R12
@@ -8331,6 +8451,8 @@ piece41:
 	VADDPS       Y5, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
+	CMPQ         R12, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    96(SP), Y1
 	VMOVUPS      176(SP), Y2
 	VMOVUPS      304(SP), Y3
@@ -8350,6 +8472,8 @@ piece41:
 	VADDPS       Y6, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y2
 	VMOVUPS      208(SP), Y3
 	VMOVUPS      336(SP), Y4
@@ -8369,6 +8493,8 @@ piece41:
 	VADDPS       Y7, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
+	CMPQ         R12, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    128(SP), Y3
 	VMOVUPS      240(SP), Y4
 	VMOVUPS      368(SP), Y5
@@ -8388,27 +8514,29 @@ piece41:
 	VADDPS       Y8, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece42
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece42
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece42:
 	TESTQ $0x00000008, R12
@@ -8642,6 +8770,8 @@ piece5:
 	VADDPS    Y11, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SP)
+	CMPQ      R11, $+9
+	JLT       groupnarrow
 	VCVTPH2PS 96(SP), Y1
 	VSUBPS    Y11, Y1, Y1
 	VDIVPS    Y14, Y1, Y1
@@ -8654,6 +8784,8 @@ piece5:
 	VADDPS    Y11, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SP)
+	CMPQ      R11, $+17
+	JLT       groupnarrow
 	VCVTPH2PS 112(SP), Y2
 	VSUBPS    Y11, Y2, Y2
 	VDIVPS    Y14, Y2, Y2
@@ -8666,6 +8798,8 @@ piece5:
 	VADDPS    Y11, Y3, Y3
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 32(SP)
+	CMPQ      R11, $+25
+	JLT       groupnarrow
 	VCVTPH2PS 128(SP), Y3
 	VSUBPS    Y11, Y3, Y3
 	VDIVPS    Y14, Y3, Y3
@@ -8678,6 +8812,8 @@ piece5:
 	VADDPS    Y11, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 48(SP)
+
+groupnarrow:
 	VMOVMSKPS Y0, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y1, AX
@@ -9365,6 +9501,8 @@ piece36:
 	VADDPS    Y4, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
+	CMPQ      R11, $+9
+	JLT       lanenarrow
 	VCVTPH2PS 96(SP), Y1
 	VMOVUPS   176(SP), Y2
 	VMOVUPS   304(SP), Y3
@@ -9381,6 +9519,8 @@ piece36:
 	VADDPS    Y5, Y3, Y3
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
+	CMPQ      R11, $+17
+	JLT       lanenarrow
 	VCVTPH2PS 112(SP), Y2
 	VMOVUPS   208(SP), Y3
 	VMOVUPS   336(SP), Y4
@@ -9397,6 +9537,8 @@ piece36:
 	VADDPS    Y6, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
+	CMPQ      R11, $+25
+	JLT       lanenarrow
 	VCVTPH2PS 128(SP), Y3
 	VMOVUPS   240(SP), Y4
 	VMOVUPS   368(SP), Y5
@@ -9413,6 +9555,8 @@ piece36:
 	VADDPS    Y7, Y5, Y5
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
+
+lanenarrow:
 	VMOVMSKPS Y0, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y1, AX

@@ -100,6 +100,8 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVDQU16    Y1, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -111,8 +113,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y1, K6, 32(DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -124,8 +127,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y1, K6, 64(DI)
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -137,10 +141,11 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y1, K6, 96(DI)
-	LEAQ         (DI)(R10*2), DI
-	LEAQ         (SI)(R10*2), SI
+
+groupnarrow:
+	LEAQ (DI)(R10*2), DI
+	LEAQ (SI)(R10*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -392,16 +397,14 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVDQU16    Y3, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z4
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -411,18 +414,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y3, K6, 32(DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z4
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -432,18 +432,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y3, K6, 64(DI)
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z4
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -453,9 +450,9 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y3, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -568,6 +565,8 @@ grouptail:
 	VADDPS       Z26, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVDQU16    Y1, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -581,8 +580,9 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z1
 	VADDPS       Z26, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y1, K6, 32(DI)
+	CMPQ         R11, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -596,8 +596,9 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z1
 	VADDPS       Z26, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y1, K6, 64(DI)
+	CMPQ         R11, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -611,10 +612,11 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z1
 	VADDPS       Z26, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y1, K6, 96(DI)
-	LEAQ         (DI)(R11*2), DI
-	LEAQ         (SI)(R11*2), SI
+
+groupnarrow:
+	LEAQ (DI)(R11*2), DI
+	LEAQ (SI)(R11*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -907,18 +909,15 @@ lanetail:
 	VADDPS       Z5, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVDQU16    Y3, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z0
@@ -930,20 +929,16 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z3
 	VADDPS       Z5, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y3, K6, 32(DI)
+	CMPQ         R11, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z0
@@ -955,20 +950,16 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z3
 	VADDPS       Z5, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y3, K6, 64(DI)
+	CMPQ         R11, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z0
@@ -980,9 +971,9 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z3
 	VADDPS       Z5, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y3, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1088,6 +1079,8 @@ grouptail:
 	VADDPS      Z27, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R10, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1100,8 +1093,9 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R10, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1114,8 +1108,9 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R10, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1128,10 +1123,11 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
-	LEAQ        (DI)(R10*2), DI
-	LEAQ        (SI)(R10*2), SI
+
+groupnarrow:
+	LEAQ (DI)(R10*2), DI
+	LEAQ (SI)(R10*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -1396,16 +1392,14 @@ lanetail:
 	VADDPS      Z4, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R10, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R8), K6, Z3
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R9), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -1416,18 +1410,15 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R10, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R8), K6, Z3
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -1438,18 +1429,15 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R10, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R8), K6, Z3
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R9), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -1460,9 +1448,9 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y0, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1576,6 +1564,8 @@ grouptail:
 	VFMADD213PS  Z31, Z29, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1588,8 +1578,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R11, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1602,8 +1593,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R11, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1616,16 +1608,17 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
-	LEAQ         (DI)(R11*2), DI
-	LEAQ         (SI)(R11*1), SI
-	LEAQ         (DX)(R11*2), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R11*2), DI
+	LEAQ       (SI)(R11*1), SI
+	LEAQ       (DX)(R11*2), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -1908,16 +1901,14 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -1928,18 +1919,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R11, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -1950,18 +1938,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R11, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -1972,13 +1957,14 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -2105,6 +2091,8 @@ grouptail:
 	VADDPS       Z25, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -2119,8 +2107,9 @@ grouptail:
 	VFMADD213PS  Z31, Z29, Z0
 	VADDPS       Z25, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R12, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -2135,8 +2124,9 @@ grouptail:
 	VFMADD213PS  Z31, Z29, Z0
 	VADDPS       Z25, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R12, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -2151,16 +2141,17 @@ grouptail:
 	VFMADD213PS  Z31, Z29, Z0
 	VADDPS       Z25, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
-	LEAQ         (DI)(R12*2), DI
-	LEAQ         (SI)(R12*1), SI
-	LEAQ         (DX)(R12*2), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R12*2), DI
+	LEAQ       (SI)(R12*1), SI
+	LEAQ       (DX)(R12*2), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -2484,18 +2475,15 @@ lanetail:
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -2508,20 +2496,16 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R12, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -2534,20 +2518,16 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R12, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -2560,13 +2540,14 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -2686,6 +2667,8 @@ grouptail:
 	VADDPS      Z26, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -2699,8 +2682,9 @@ grouptail:
 	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        R11, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -2714,8 +2698,9 @@ grouptail:
 	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        R11, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -2729,16 +2714,17 @@ grouptail:
 	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z30, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
-	LEAQ        (DI)(R11*2), DI
-	LEAQ        (SI)(R11*1), SI
-	LEAQ        (DX)(R11*2), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R11*2), DI
+	LEAQ       (SI)(R11*1), SI
+	LEAQ       (DX)(R11*2), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -3034,16 +3020,14 @@ lanetail:
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R8), K6, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R9), K6, Z3
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -3055,18 +3039,15 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y2, K6, 32(DI)
+	CMPQ        R11, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R8), K6, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z3
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -3078,18 +3059,15 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y2, K6, 64(DI)
+	CMPQ        R11, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R8), K6, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R9), K6, Z3
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -3101,13 +3079,14 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y2, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z30, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -3220,6 +3199,8 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -3232,8 +3213,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R11, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -3246,8 +3228,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R11, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -3260,43 +3243,44 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R11, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R11, $+9
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R11, $+17
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R11, $+25
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R11, $+33
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R11, $+41
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R11, $+49
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R11, $+57
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R11*2), DI
@@ -3583,16 +3567,14 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -3603,18 +3585,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R11, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -3625,18 +3604,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R11, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -3647,43 +3623,44 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R11, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R11, $+9
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R11, $+17
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R11, $+25
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R11, $+33
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R11, $+41
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R11, $+49
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R11, $+57
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:
@@ -3809,6 +3786,8 @@ grouptail:
 	VADDPS       Z26, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -3823,8 +3802,9 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z0
 	VADDPS       Z26, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R12, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -3839,8 +3819,9 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z0
 	VADDPS       Z26, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R12, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -3855,43 +3836,44 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z0
 	VADDPS       Z26, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R12, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R12, $+9
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R12, $+17
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R12, $+25
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R12, $+33
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R12, $+41
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R12, $+49
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R12, $+57
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R12, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R12, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R12, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R12, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R12, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R12, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R12, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R12, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R12*2), DI
@@ -4219,18 +4201,15 @@ lanetail:
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -4243,20 +4222,16 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R12, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -4269,20 +4244,16 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R12, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -4295,43 +4266,44 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y0, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R12, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R12, $+9
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R12, $+17
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R12, $+25
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R12, $+33
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R12, $+41
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R12, $+49
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R12, $+57
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R12, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R12, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R12, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R12, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R12, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R12, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R12, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R12, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:
@@ -4450,6 +4422,8 @@ grouptail:
 	VADDPS      Z27, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4463,8 +4437,9 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        R11, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4478,8 +4453,9 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        R11, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4493,43 +4469,44 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R11, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R11, $+9
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R11, $+17
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R11, $+25
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R11, $+33
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R11, $+41
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R11, $+49
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R11, $+57
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R11*2), DI
@@ -4829,16 +4806,14 @@ lanetail:
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R8), K6, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R9), K6, Z3
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -4850,18 +4825,15 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y2, K6, 32(DI)
+	CMPQ        R11, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R8), K6, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z3
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -4873,18 +4845,15 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y2, K6, 64(DI)
+	CMPQ        R11, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R8), K6, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R9), K6, Z3
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -4896,43 +4865,44 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y2, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R11, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R11, $+9
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R11, $+17
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R11, $+25
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R11, $+33
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R11, $+41
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R11, $+49
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R11, $+57
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:

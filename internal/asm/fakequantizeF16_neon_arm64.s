@@ -119,6 +119,8 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
@@ -131,6 +133,8 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
@@ -143,6 +147,8 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
@@ -155,6 +161,7 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -400,6 +407,8 @@ piece28:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
@@ -416,6 +425,8 @@ piece28:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
@@ -432,6 +443,8 @@ piece28:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
@@ -448,6 +461,7 @@ piece28:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -596,6 +610,8 @@ piece4:
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
@@ -610,6 +626,8 @@ piece4:
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
@@ -624,6 +642,8 @@ piece4:
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
@@ -638,6 +658,7 @@ piece4:
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece5
@@ -925,6 +946,8 @@ piece32:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
@@ -944,6 +967,8 @@ piece32:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
@@ -963,6 +988,8 @@ piece32:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
@@ -982,6 +1009,7 @@ piece32:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece33
@@ -1118,6 +1146,8 @@ piece4:
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1130,6 +1160,8 @@ piece4:
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1142,6 +1174,8 @@ piece4:
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
@@ -1154,6 +1188,7 @@ piece4:
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1399,6 +1434,8 @@ piece28:
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
@@ -1415,6 +1452,8 @@ piece28:
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
@@ -1431,6 +1470,8 @@ piece28:
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
@@ -1447,6 +1488,7 @@ piece28:
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -1595,6 +1637,8 @@ piece4:
 	VFMLA V29.S4, V2.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
@@ -1608,6 +1652,8 @@ piece4:
 	VFMLA V29.S4, V3.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
@@ -1621,6 +1667,8 @@ piece4:
 	VFMLA V29.S4, V4.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
@@ -1634,6 +1682,7 @@ piece4:
 	VFMLA V29.S4, V5.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -1914,6 +1963,8 @@ piece32:
 	VFMLA V1.S4, V4.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -1931,6 +1982,8 @@ piece32:
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -1948,6 +2001,8 @@ piece32:
 	VFMLA V3.S4, V6.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 32(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -1965,6 +2020,7 @@ piece32:
 	VFMLA V4.S4, V7.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2148,6 +2204,8 @@ piece4:
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R8
+	BLT groupnarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
@@ -2163,6 +2221,8 @@ piece4:
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R8
+	BLT groupnarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
@@ -2178,6 +2238,8 @@ piece4:
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	CMP $13, R8
+	BLT groupnarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
@@ -2193,6 +2255,7 @@ piece4:
 	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2515,6 +2578,8 @@ piece36:
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R8
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -2535,6 +2600,8 @@ piece36:
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
+	CMP $9, R8
+	BLT lanenarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -2555,6 +2622,8 @@ piece36:
 	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 32(RSP)
+	CMP $13, R8
+	BLT lanenarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -2575,6 +2644,7 @@ piece36:
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2746,6 +2816,8 @@ piece4:
 	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
@@ -2759,6 +2831,8 @@ piece4:
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
@@ -2772,6 +2846,8 @@ piece4:
 	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
@@ -2785,6 +2861,7 @@ piece4:
 	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3065,6 +3142,8 @@ piece32:
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -3082,6 +3161,8 @@ piece32:
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -3099,6 +3180,8 @@ piece32:
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 32(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -3116,6 +3199,7 @@ piece32:
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3291,6 +3375,8 @@ piece4:
 	VFMLA V28.S4, V2.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
@@ -3304,6 +3390,8 @@ piece4:
 	VFMLA V28.S4, V3.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e3af443 // fmax v3.4s, v2.4s, v26.4s
@@ -3317,6 +3405,8 @@ piece4:
 	VFMLA V28.S4, V4.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e3af464 // fmax v4.4s, v3.4s, v26.4s
@@ -3330,6 +3420,7 @@ piece4:
 	VFMLA V28.S4, V5.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3613,6 +3704,8 @@ piece29:
 	VFMLA V1.S4, V4.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -3630,6 +3723,8 @@ piece29:
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -3647,6 +3742,8 @@ piece29:
 	VFMLA V3.S4, V6.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 32(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -3664,6 +3761,7 @@ piece29:
 	VFMLA V4.S4, V7.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3851,6 +3949,8 @@ piece4:
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R8
+	BLT groupnarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
@@ -3866,6 +3966,8 @@ piece4:
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R8
+	BLT groupnarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
@@ -3881,6 +3983,8 @@ piece4:
 	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	CMP $13, R8
+	BLT groupnarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
@@ -3896,6 +4000,7 @@ piece4:
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4221,6 +4326,8 @@ piece33:
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R8
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -4241,6 +4348,8 @@ piece33:
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
+	CMP $9, R8
+	BLT lanenarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -4261,6 +4370,8 @@ piece33:
 	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 32(RSP)
+	CMP $13, R8
+	BLT lanenarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -4281,6 +4392,7 @@ piece33:
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4456,6 +4568,8 @@ piece4:
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
@@ -4469,6 +4583,8 @@ piece4:
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
@@ -4482,6 +4598,8 @@ piece4:
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
@@ -4495,6 +4613,7 @@ piece4:
 	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4778,6 +4897,8 @@ piece29:
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 112(RSP), F2
@@ -4795,6 +4916,8 @@ piece29:
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVD 80(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 128(RSP), F3
@@ -4812,6 +4935,8 @@ piece29:
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 32(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVD 88(RSP), F3
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	FMOVQ 144(RSP), F4
@@ -4829,6 +4954,7 @@ piece29:
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16

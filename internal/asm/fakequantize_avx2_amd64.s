@@ -179,6 +179,8 @@ piece5:
 	VSUBPS       Y14, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VMOVUPS      Y1, (SP)
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VMOVUPS      160(SP), Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y10, Y0
@@ -189,6 +191,8 @@ piece5:
 	VSUBPS       Y14, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VMOVUPS      Y1, 32(SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VMOVUPS      192(SP), Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y10, Y0
@@ -199,6 +203,8 @@ piece5:
 	VSUBPS       Y14, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VMOVUPS      Y1, 64(SP)
+	CMPQ         R10, $+25
+	JLT          groupnarrow
 	VMOVUPS      224(SP), Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y10, Y0
@@ -209,27 +215,29 @@ piece5:
 	VSUBPS       Y14, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VMOVUPS      Y1, 96(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -868,6 +876,8 @@ piece35:
 	VSUBPS       Y14, Y3, Y3
 	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, (SP)
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VMOVUPS      160(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VMOVUPS      416(SP), Y2
@@ -882,6 +892,8 @@ piece35:
 	VSUBPS       Y14, Y3, Y3
 	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, 32(SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -896,6 +908,8 @@ piece35:
 	VSUBPS       Y14, Y3, Y3
 	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, 64(SP)
+	CMPQ         R10, $+25
+	JLT          lanenarrow
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VMOVUPS      480(SP), Y2
@@ -910,27 +924,29 @@ piece35:
 	VSUBPS       Y14, Y3, Y3
 	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, 96(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece36
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece36
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -1168,6 +1184,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VADDPS       Y9, Y1, Y1
 	VMOVUPS      Y1, (SP)
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VMOVUPS      160(SP), Y0
 	VSUBPS       Y9, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
@@ -1180,6 +1198,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VADDPS       Y9, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	VMOVUPS      192(SP), Y0
 	VSUBPS       Y9, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
@@ -1192,6 +1212,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VADDPS       Y9, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
+	CMPQ         R11, $+25
+	JLT          groupnarrow
 	VMOVUPS      224(SP), Y0
 	VSUBPS       Y9, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
@@ -1204,27 +1226,29 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y1
 	VADDPS       Y9, Y1, Y1
 	VMOVUPS      Y1, 96(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R11
+	JEQ   piece6
+	MOVQ  R11, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -1975,6 +1999,8 @@ piece40:
 	VFMADD213PS  Y15, Y1, Y3
 	VADDPS       Y5, Y3, Y3
 	VMOVUPS      Y3, (SP)
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VMOVUPS      160(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VMOVUPS      416(SP), Y2
@@ -1992,6 +2018,8 @@ piece40:
 	VFMADD213PS  Y15, Y1, Y3
 	VADDPS       Y5, Y3, Y3
 	VMOVUPS      Y3, 32(SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -2009,6 +2037,8 @@ piece40:
 	VFMADD213PS  Y15, Y1, Y3
 	VADDPS       Y5, Y3, Y3
 	VMOVUPS      Y3, 64(SP)
+	CMPQ         R11, $+25
+	JLT          lanenarrow
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VMOVUPS      480(SP), Y2
@@ -2026,27 +2056,29 @@ piece40:
 	VFMADD213PS  Y15, Y1, Y3
 	VADDPS       Y5, Y3, Y3
 	VMOVUPS      Y3, 96(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece41
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R11
+	JEQ   piece41
+	MOVQ  R11, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece41:
 	TESTQ $0x00000008, R11
@@ -2271,6 +2303,8 @@ piece5:
 	VMULPS   Y14, Y0, Y0
 	VADDPS   Y11, Y0, Y0
 	VMOVUPS  Y0, (SP)
+	CMPQ     R10, $+9
+	JLT      groupnarrow
 	VMOVUPS  160(SP), Y0
 	VSUBPS   Y11, Y0, Y0
 	VDIVPS   Y14, Y0, Y0
@@ -2281,6 +2315,8 @@ piece5:
 	VMULPS   Y14, Y0, Y0
 	VADDPS   Y11, Y0, Y0
 	VMOVUPS  Y0, 32(SP)
+	CMPQ     R10, $+17
+	JLT      groupnarrow
 	VMOVUPS  192(SP), Y0
 	VSUBPS   Y11, Y0, Y0
 	VDIVPS   Y14, Y0, Y0
@@ -2291,6 +2327,8 @@ piece5:
 	VMULPS   Y14, Y0, Y0
 	VADDPS   Y11, Y0, Y0
 	VMOVUPS  Y0, 64(SP)
+	CMPQ     R10, $+25
+	JLT      groupnarrow
 	VMOVUPS  224(SP), Y0
 	VSUBPS   Y11, Y0, Y0
 	VDIVPS   Y14, Y0, Y0
@@ -2301,27 +2339,29 @@ piece5:
 	VMULPS   Y14, Y0, Y0
 	VADDPS   Y11, Y0, Y0
 	VMOVUPS  Y0, 96(SP)
-	TESTQ    $0x00000010, R10
-	JEQ      piece6
-	MOVQ     R10, AX
-	ANDQ     $-32, AX
-	SHLQ     $0x02, AX
-	MOVQ     (SP)(AX*1), CX
-	MOVQ     CX, (DI)(AX*1)
-	MOVQ     8(SP)(AX*1), CX
-	MOVQ     CX, 8(DI)(AX*1)
-	MOVQ     16(SP)(AX*1), CX
-	MOVQ     CX, 16(DI)(AX*1)
-	MOVQ     24(SP)(AX*1), CX
-	MOVQ     CX, 24(DI)(AX*1)
-	MOVQ     32(SP)(AX*1), CX
-	MOVQ     CX, 32(DI)(AX*1)
-	MOVQ     40(SP)(AX*1), CX
-	MOVQ     CX, 40(DI)(AX*1)
-	MOVQ     48(SP)(AX*1), CX
-	MOVQ     CX, 48(DI)(AX*1)
-	MOVQ     56(SP)(AX*1), CX
-	MOVQ     CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -2960,6 +3000,8 @@ piece35:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y4, Y0, Y0
 	VMOVUPS  Y0, (SP)
+	CMPQ     R10, $+9
+	JLT      lanenarrow
 	VMOVUPS  160(SP), Y0
 	VMOVUPS  288(SP), Y1
 	VMOVUPS  416(SP), Y2
@@ -2974,6 +3016,8 @@ piece35:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y4, Y0, Y0
 	VMOVUPS  Y0, 32(SP)
+	CMPQ     R10, $+17
+	JLT      lanenarrow
 	VMOVUPS  192(SP), Y0
 	VMOVUPS  320(SP), Y1
 	VMOVUPS  448(SP), Y2
@@ -2988,6 +3032,8 @@ piece35:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y4, Y0, Y0
 	VMOVUPS  Y0, 64(SP)
+	CMPQ     R10, $+25
+	JLT      lanenarrow
 	VMOVUPS  224(SP), Y0
 	VMOVUPS  352(SP), Y1
 	VMOVUPS  480(SP), Y2
@@ -3002,27 +3048,29 @@ piece35:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y4, Y0, Y0
 	VMOVUPS  Y0, 96(SP)
-	TESTQ    $0x00000010, R10
-	JEQ      piece36
-	MOVQ     R10, AX
-	ANDQ     $-32, AX
-	SHLQ     $0x02, AX
-	MOVQ     (SP)(AX*1), CX
-	MOVQ     CX, (DI)(AX*1)
-	MOVQ     8(SP)(AX*1), CX
-	MOVQ     CX, 8(DI)(AX*1)
-	MOVQ     16(SP)(AX*1), CX
-	MOVQ     CX, 16(DI)(AX*1)
-	MOVQ     24(SP)(AX*1), CX
-	MOVQ     CX, 24(DI)(AX*1)
-	MOVQ     32(SP)(AX*1), CX
-	MOVQ     CX, 32(DI)(AX*1)
-	MOVQ     40(SP)(AX*1), CX
-	MOVQ     CX, 40(DI)(AX*1)
-	MOVQ     48(SP)(AX*1), CX
-	MOVQ     CX, 48(DI)(AX*1)
-	MOVQ     56(SP)(AX*1), CX
-	MOVQ     CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R10
+	JEQ   piece36
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -3263,6 +3311,8 @@ piece5:
 	VSUBPS       Y14, Y2, Y2
 	VFMADD213PS  Y15, Y13, Y2
 	VMOVUPS      Y2, (SP)
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VMOVUPS      192(SP), Y1
 	VMAXPS       Y1, Y11, Y2
 	VMINPS       Y2, Y10, Y2
@@ -3274,6 +3324,8 @@ piece5:
 	VSUBPS       Y14, Y3, Y3
 	VFMADD213PS  Y15, Y13, Y3
 	VMOVUPS      Y3, 32(SP)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	VMOVUPS      224(SP), Y2
 	VMAXPS       Y2, Y11, Y3
 	VMINPS       Y3, Y10, Y3
@@ -3285,6 +3337,8 @@ piece5:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y13, Y4
 	VMOVUPS      Y4, 64(SP)
+	CMPQ         R11, $+25
+	JLT          groupnarrow
 	VMOVUPS      256(SP), Y3
 	VMAXPS       Y3, Y11, Y4
 	VMINPS       Y4, Y10, Y4
@@ -3296,34 +3350,36 @@ piece5:
 	VSUBPS       Y14, Y5, Y5
 	VFMADD213PS  Y15, Y13, Y5
 	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece6
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -4030,6 +4086,8 @@ piece40:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y1, Y4
 	VMOVUPS      Y4, (SP)
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
 	VMOVUPS      448(SP), Y3
@@ -4045,6 +4103,8 @@ piece40:
 	VSUBPS       Y14, Y5, Y5
 	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 32(SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
 	VMOVUPS      480(SP), Y4
@@ -4060,6 +4120,8 @@ piece40:
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y3, Y6
 	VMOVUPS      Y6, 64(SP)
+	CMPQ         R11, $+25
+	JLT          lanenarrow
 	VMOVUPS      256(SP), Y3
 	VMOVUPS      384(SP), Y4
 	VMOVUPS      512(SP), Y5
@@ -4075,34 +4137,36 @@ piece40:
 	VSUBPS       Y14, Y7, Y7
 	VFMADD213PS  Y15, Y4, Y7
 	VMOVUPS      Y7, 96(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece41
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece41
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece41:
 	TESTQ $0x00000008, R11
@@ -4401,6 +4465,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y2
 	VADDPS       Y10, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	CMPQ         R12, $+9
+	JLT          groupnarrow
 	VMOVUPS      192(SP), Y1
 	VSUBPS       Y10, Y1, Y1
 	VBROADCASTSS (R9), Y2
@@ -4415,6 +4481,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y3
 	VADDPS       Y10, Y3, Y3
 	VMOVUPS      Y3, 32(SP)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	VMOVUPS      224(SP), Y2
 	VSUBPS       Y10, Y2, Y2
 	VBROADCASTSS (R9), Y3
@@ -4429,6 +4497,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y4
 	VADDPS       Y10, Y4, Y4
 	VMOVUPS      Y4, 64(SP)
+	CMPQ         R12, $+25
+	JLT          groupnarrow
 	VMOVUPS      256(SP), Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS (R9), Y4
@@ -4443,34 +4513,36 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y5
 	VADDPS       Y10, Y5, Y5
 	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece6
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece6
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R12
@@ -5291,6 +5363,8 @@ piece45:
 	VFMADD213PS  Y15, Y1, Y4
 	VADDPS       Y5, Y4, Y4
 	VMOVUPS      Y4, (SP)
+	CMPQ         R12, $+9
+	JLT          lanenarrow
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
 	VMOVUPS      448(SP), Y3
@@ -5309,6 +5383,8 @@ piece45:
 	VFMADD213PS  Y15, Y2, Y5
 	VADDPS       Y6, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
 	VMOVUPS      480(SP), Y4
@@ -5327,6 +5403,8 @@ piece45:
 	VFMADD213PS  Y15, Y3, Y6
 	VADDPS       Y7, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
+	CMPQ         R12, $+25
+	JLT          lanenarrow
 	VMOVUPS      256(SP), Y3
 	VMOVUPS      384(SP), Y4
 	VMOVUPS      512(SP), Y5
@@ -5345,34 +5423,36 @@ piece45:
 	VFMADD213PS  Y15, Y4, Y7
 	VADDPS       Y8, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece46
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece46
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece46:
 	TESTQ $0x00000008, R12
@@ -5642,50 +5722,58 @@ piece4:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece5:
-	VMOVUPS   160(SP), Y0
-	VSUBPS    Y10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VCMPPS    $0x00, Y0, Y1, Y0
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y10, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	VMOVUPS   192(SP), Y1
-	VSUBPS    Y10, Y1, Y1
-	VDIVPS    Y13, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y12, Y2
-	VMINPS    Y2, Y11, Y2
-	VCMPPS    $0x00, Y1, Y2, Y1
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y10, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
-	VMOVUPS   224(SP), Y2
-	VSUBPS    Y10, Y2, Y2
-	VDIVPS    Y13, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y12, Y3
-	VMINPS    Y3, Y11, Y3
-	VCMPPS    $0x00, Y2, Y3, Y2
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y10, Y3, Y3
-	VMOVUPS   Y3, 64(SP)
-	VMOVUPS   256(SP), Y3
-	VSUBPS    Y10, Y3, Y3
-	VDIVPS    Y13, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y12, Y4
-	VMINPS    Y4, Y11, Y4
-	VCMPPS    $0x00, Y3, Y4, Y3
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y10, Y4, Y4
-	VMOVUPS   Y4, 96(SP)
+	VMOVUPS  160(SP), Y0
+	VSUBPS   Y10, Y0, Y0
+	VDIVPS   Y13, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y12, Y1
+	VMINPS   Y1, Y11, Y1
+	VCMPPS   $0x00, Y0, Y1, Y0
+	VADDPS   Y15, Y1, Y1
+	VMULPS   Y13, Y1, Y1
+	VADDPS   Y10, Y1, Y1
+	VMOVUPS  Y1, (SP)
+	CMPQ     R11, $+9
+	JLT      groupnarrow
+	VMOVUPS  192(SP), Y1
+	VSUBPS   Y10, Y1, Y1
+	VDIVPS   Y13, Y1, Y1
+	VROUNDPS $0x08, Y1, Y1
+	VMAXPS   Y1, Y12, Y2
+	VMINPS   Y2, Y11, Y2
+	VCMPPS   $0x00, Y1, Y2, Y1
+	VADDPS   Y15, Y2, Y2
+	VMULPS   Y13, Y2, Y2
+	VADDPS   Y10, Y2, Y2
+	VMOVUPS  Y2, 32(SP)
+	CMPQ     R11, $+17
+	JLT      groupnarrow
+	VMOVUPS  224(SP), Y2
+	VSUBPS   Y10, Y2, Y2
+	VDIVPS   Y13, Y2, Y2
+	VROUNDPS $0x08, Y2, Y2
+	VMAXPS   Y2, Y12, Y3
+	VMINPS   Y3, Y11, Y3
+	VCMPPS   $0x00, Y2, Y3, Y2
+	VADDPS   Y15, Y3, Y3
+	VMULPS   Y13, Y3, Y3
+	VADDPS   Y10, Y3, Y3
+	VMOVUPS  Y3, 64(SP)
+	CMPQ     R11, $+25
+	JLT      groupnarrow
+	VMOVUPS  256(SP), Y3
+	VSUBPS   Y10, Y3, Y3
+	VDIVPS   Y13, Y3, Y3
+	VROUNDPS $0x08, Y3, Y3
+	VMAXPS   Y3, Y12, Y4
+	VMINPS   Y4, Y11, Y4
+	VCMPPS   $0x00, Y3, Y4, Y3
+	VADDPS   Y15, Y4, Y4
+	VMULPS   Y13, Y4, Y4
+	VADDPS   Y10, Y4, Y4
+	VMOVUPS  Y4, 96(SP)
+
+groupnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -6402,66 +6490,74 @@ piece39:
 	MOVL  CX, 672(SP)(AX*1)
 
 piece40:
-	VMOVUPS   160(SP), Y0
-	VMOVUPS   288(SP), Y1
-	VMOVUPS   416(SP), Y2
-	VMOVUPS   544(SP), Y3
-	VMOVUPS   672(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   320(SP), Y2
-	VMOVUPS   448(SP), Y3
-	VMOVUPS   576(SP), Y4
-	VMOVUPS   704(SP), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y3
-	VMINPS    Y3, Y4, Y3
-	VCMPPS    $0x00, Y1, Y3, Y1
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    Y5, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VMOVUPS   224(SP), Y2
-	VMOVUPS   352(SP), Y3
-	VMOVUPS   480(SP), Y4
-	VMOVUPS   608(SP), Y5
-	VMOVUPS   736(SP), Y6
-	VSUBPS    Y6, Y2, Y2
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y2, Y4, Y2
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VMOVUPS   256(SP), Y3
-	VMOVUPS   384(SP), Y4
-	VMOVUPS   512(SP), Y5
-	VMOVUPS   640(SP), Y6
-	VMOVUPS   768(SP), Y7
-	VSUBPS    Y7, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y5, Y5
-	VMINPS    Y5, Y6, Y5
-	VCMPPS    $0x00, Y3, Y5, Y3
-	VADDPS    Y15, Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    Y7, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
+	VMOVUPS  160(SP), Y0
+	VMOVUPS  288(SP), Y1
+	VMOVUPS  416(SP), Y2
+	VMOVUPS  544(SP), Y3
+	VMOVUPS  672(SP), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y2
+	VMINPS   Y2, Y3, Y2
+	VCMPPS   $0x00, Y0, Y2, Y0
+	VADDPS   Y15, Y2, Y2
+	VMULPS   Y1, Y2, Y2
+	VADDPS   Y4, Y2, Y2
+	VMOVUPS  Y2, (SP)
+	CMPQ     R11, $+9
+	JLT      lanenarrow
+	VMOVUPS  192(SP), Y1
+	VMOVUPS  320(SP), Y2
+	VMOVUPS  448(SP), Y3
+	VMOVUPS  576(SP), Y4
+	VMOVUPS  704(SP), Y5
+	VSUBPS   Y5, Y1, Y1
+	VDIVPS   Y2, Y1, Y1
+	VROUNDPS $0x08, Y1, Y1
+	VMAXPS   Y1, Y3, Y3
+	VMINPS   Y3, Y4, Y3
+	VCMPPS   $0x00, Y1, Y3, Y1
+	VADDPS   Y15, Y3, Y3
+	VMULPS   Y2, Y3, Y3
+	VADDPS   Y5, Y3, Y3
+	VMOVUPS  Y3, 32(SP)
+	CMPQ     R11, $+17
+	JLT      lanenarrow
+	VMOVUPS  224(SP), Y2
+	VMOVUPS  352(SP), Y3
+	VMOVUPS  480(SP), Y4
+	VMOVUPS  608(SP), Y5
+	VMOVUPS  736(SP), Y6
+	VSUBPS   Y6, Y2, Y2
+	VDIVPS   Y3, Y2, Y2
+	VROUNDPS $0x08, Y2, Y2
+	VMAXPS   Y2, Y4, Y4
+	VMINPS   Y4, Y5, Y4
+	VCMPPS   $0x00, Y2, Y4, Y2
+	VADDPS   Y15, Y4, Y4
+	VMULPS   Y3, Y4, Y4
+	VADDPS   Y6, Y4, Y4
+	VMOVUPS  Y4, 64(SP)
+	CMPQ     R11, $+25
+	JLT      lanenarrow
+	VMOVUPS  256(SP), Y3
+	VMOVUPS  384(SP), Y4
+	VMOVUPS  512(SP), Y5
+	VMOVUPS  640(SP), Y6
+	VMOVUPS  768(SP), Y7
+	VSUBPS   Y7, Y3, Y3
+	VDIVPS   Y4, Y3, Y3
+	VROUNDPS $0x08, Y3, Y3
+	VMAXPS   Y3, Y5, Y5
+	VMINPS   Y5, Y6, Y5
+	VCMPPS   $0x00, Y3, Y5, Y3
+	VADDPS   Y15, Y5, Y5
+	VMULPS   Y4, Y5, Y5
+	VADDPS   Y7, Y5, Y5
+	VMOVUPS  Y5, 96(SP)
+
+lanenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -6771,6 +6867,8 @@ piece5:
 	VSUBPS       Y14, Y2, Y2
 	VFMADD213PS  Y15, Y13, Y2
 	VMOVUPS      Y2, (SP)
+	CMPQ         R11, $+9
+	JLT          groupnarrow
 	VMOVUPS      176(SP), Y1
 	VMAXPS       Y1, Y11, Y2
 	VMINPS       Y2, Y10, Y2
@@ -6782,6 +6880,8 @@ piece5:
 	VSUBPS       Y14, Y3, Y3
 	VFMADD213PS  Y15, Y13, Y3
 	VMOVUPS      Y3, 32(SP)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	VMOVUPS      208(SP), Y2
 	VMAXPS       Y2, Y11, Y3
 	VMINPS       Y3, Y10, Y3
@@ -6793,6 +6893,8 @@ piece5:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y13, Y4
 	VMOVUPS      Y4, 64(SP)
+	CMPQ         R11, $+25
+	JLT          groupnarrow
 	VMOVUPS      240(SP), Y3
 	VMAXPS       Y3, Y11, Y4
 	VMINPS       Y4, Y10, Y4
@@ -6804,35 +6906,37 @@ piece5:
 	VSUBPS       Y14, Y5, Y5
 	VFMADD213PS  Y15, Y13, Y5
 	VMOVUPS      Y5, 96(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 131(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece6
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R11
@@ -7518,6 +7622,8 @@ piece36:
 	VSUBPS       Y14, Y4, Y4
 	VFMADD213PS  Y15, Y1, Y4
 	VMOVUPS      Y4, (SP)
+	CMPQ         R11, $+9
+	JLT          lanenarrow
 	VMOVUPS      176(SP), Y1
 	VMOVUPS      304(SP), Y2
 	VMOVUPS      432(SP), Y3
@@ -7533,6 +7639,8 @@ piece36:
 	VSUBPS       Y14, Y5, Y5
 	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 32(SP)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	VMOVUPS      208(SP), Y2
 	VMOVUPS      336(SP), Y3
 	VMOVUPS      464(SP), Y4
@@ -7548,6 +7656,8 @@ piece36:
 	VSUBPS       Y14, Y6, Y6
 	VFMADD213PS  Y15, Y3, Y6
 	VMOVUPS      Y6, 64(SP)
+	CMPQ         R11, $+25
+	JLT          lanenarrow
 	VMOVUPS      240(SP), Y3
 	VMOVUPS      368(SP), Y4
 	VMOVUPS      496(SP), Y5
@@ -7563,35 +7673,37 @@ piece36:
 	VSUBPS       Y14, Y7, Y7
 	VFMADD213PS  Y15, Y4, Y7
 	VMOVUPS      Y7, 96(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 131(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece37
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R11
+	JEQ       piece37
+	MOVQ      R11, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece37:
 	TESTQ $0x00000008, R11
@@ -7866,6 +7978,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y2
 	VADDPS       Y10, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	CMPQ         R12, $+9
+	JLT          groupnarrow
 	VMOVUPS      176(SP), Y1
 	VSUBPS       Y10, Y1, Y1
 	VBROADCASTSS (R9), Y2
@@ -7880,6 +7994,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y3
 	VADDPS       Y10, Y3, Y3
 	VMOVUPS      Y3, 32(SP)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	VMOVUPS      208(SP), Y2
 	VSUBPS       Y10, Y2, Y2
 	VBROADCASTSS (R9), Y3
@@ -7894,6 +8010,8 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y4
 	VADDPS       Y10, Y4, Y4
 	VMOVUPS      Y4, 64(SP)
+	CMPQ         R12, $+25
+	JLT          groupnarrow
 	VMOVUPS      240(SP), Y3
 	VSUBPS       Y10, Y3, Y3
 	VBROADCASTSS (R9), Y4
@@ -7908,35 +8026,37 @@ piece5:
 	VFMADD213PS  Y15, Y13, Y5
 	VADDPS       Y10, Y5, Y5
 	VMOVUPS      Y5, 96(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 131(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece6
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece6
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R12
@@ -8736,6 +8856,8 @@ piece41:
 	VFMADD213PS  Y15, Y1, Y4
 	VADDPS       Y5, Y4, Y4
 	VMOVUPS      Y4, (SP)
+	CMPQ         R12, $+9
+	JLT          lanenarrow
 	VMOVUPS      176(SP), Y1
 	VMOVUPS      304(SP), Y2
 	VMOVUPS      432(SP), Y3
@@ -8754,6 +8876,8 @@ piece41:
 	VFMADD213PS  Y15, Y2, Y5
 	VADDPS       Y6, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	VMOVUPS      208(SP), Y2
 	VMOVUPS      336(SP), Y3
 	VMOVUPS      464(SP), Y4
@@ -8772,6 +8896,8 @@ piece41:
 	VFMADD213PS  Y15, Y3, Y6
 	VADDPS       Y7, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
+	CMPQ         R12, $+25
+	JLT          lanenarrow
 	VMOVUPS      240(SP), Y3
 	VMOVUPS      368(SP), Y4
 	VMOVUPS      496(SP), Y5
@@ -8790,35 +8916,37 @@ piece41:
 	VFMADD213PS  Y15, Y4, Y7
 	VADDPS       Y8, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 131(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece42
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R12
+	JEQ       piece42
+	MOVQ      R12, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece42:
 	TESTQ $0x00000008, R12
@@ -9064,50 +9192,58 @@ piece4:
 	MOVL  CX, 144(SP)(AX*1)
 
 piece5:
-	VMOVUPS   144(SP), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VMINPS    Y1, Y12, Y1
-	VCMPPS    $0x00, Y0, Y1, Y0
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y14, Y1, Y1
-	VADDPS    Y11, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	VMOVUPS   176(SP), Y1
-	VSUBPS    Y11, Y1, Y1
-	VDIVPS    Y14, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y13, Y2
-	VMINPS    Y2, Y12, Y2
-	VCMPPS    $0x00, Y1, Y2, Y1
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y14, Y2, Y2
-	VADDPS    Y11, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
-	VMOVUPS   208(SP), Y2
-	VSUBPS    Y11, Y2, Y2
-	VDIVPS    Y14, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y13, Y3
-	VMINPS    Y3, Y12, Y3
-	VCMPPS    $0x00, Y2, Y3, Y2
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y14, Y3, Y3
-	VADDPS    Y11, Y3, Y3
-	VMOVUPS   Y3, 64(SP)
-	VMOVUPS   240(SP), Y3
-	VSUBPS    Y11, Y3, Y3
-	VDIVPS    Y14, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y13, Y4
-	VMINPS    Y4, Y12, Y4
-	VCMPPS    $0x00, Y3, Y4, Y3
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y14, Y4, Y4
-	VADDPS    Y11, Y4, Y4
-	VMOVUPS   Y4, 96(SP)
+	VMOVUPS  144(SP), Y0
+	VSUBPS   Y11, Y0, Y0
+	VDIVPS   Y14, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y13, Y1
+	VMINPS   Y1, Y12, Y1
+	VCMPPS   $0x00, Y0, Y1, Y0
+	VADDPS   Y15, Y1, Y1
+	VMULPS   Y14, Y1, Y1
+	VADDPS   Y11, Y1, Y1
+	VMOVUPS  Y1, (SP)
+	CMPQ     R11, $+9
+	JLT      groupnarrow
+	VMOVUPS  176(SP), Y1
+	VSUBPS   Y11, Y1, Y1
+	VDIVPS   Y14, Y1, Y1
+	VROUNDPS $0x08, Y1, Y1
+	VMAXPS   Y1, Y13, Y2
+	VMINPS   Y2, Y12, Y2
+	VCMPPS   $0x00, Y1, Y2, Y1
+	VADDPS   Y15, Y2, Y2
+	VMULPS   Y14, Y2, Y2
+	VADDPS   Y11, Y2, Y2
+	VMOVUPS  Y2, 32(SP)
+	CMPQ     R11, $+17
+	JLT      groupnarrow
+	VMOVUPS  208(SP), Y2
+	VSUBPS   Y11, Y2, Y2
+	VDIVPS   Y14, Y2, Y2
+	VROUNDPS $0x08, Y2, Y2
+	VMAXPS   Y2, Y13, Y3
+	VMINPS   Y3, Y12, Y3
+	VCMPPS   $0x00, Y2, Y3, Y2
+	VADDPS   Y15, Y3, Y3
+	VMULPS   Y14, Y3, Y3
+	VADDPS   Y11, Y3, Y3
+	VMOVUPS  Y3, 64(SP)
+	CMPQ     R11, $+25
+	JLT      groupnarrow
+	VMOVUPS  240(SP), Y3
+	VSUBPS   Y11, Y3, Y3
+	VDIVPS   Y14, Y3, Y3
+	VROUNDPS $0x08, Y3, Y3
+	VMAXPS   Y3, Y13, Y4
+	VMINPS   Y4, Y12, Y4
+	VCMPPS   $0x00, Y3, Y4, Y3
+	VADDPS   Y15, Y4, Y4
+	VMULPS   Y14, Y4, Y4
+	VADDPS   Y11, Y4, Y4
+	VMOVUPS  Y4, 96(SP)
+
+groupnarrow:
 	VMOVMSKPS Y0, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y1, AX
@@ -9807,66 +9943,74 @@ piece35:
 	MOVL  CX, 656(SP)(AX*1)
 
 piece36:
-	VMOVUPS   144(SP), Y0
-	VMOVUPS   272(SP), Y1
-	VMOVUPS   400(SP), Y2
-	VMOVUPS   528(SP), Y3
-	VMOVUPS   656(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VMOVUPS   176(SP), Y1
-	VMOVUPS   304(SP), Y2
-	VMOVUPS   432(SP), Y3
-	VMOVUPS   560(SP), Y4
-	VMOVUPS   688(SP), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y3
-	VMINPS    Y3, Y4, Y3
-	VCMPPS    $0x00, Y1, Y3, Y1
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    Y5, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VMOVUPS   208(SP), Y2
-	VMOVUPS   336(SP), Y3
-	VMOVUPS   464(SP), Y4
-	VMOVUPS   592(SP), Y5
-	VMOVUPS   720(SP), Y6
-	VSUBPS    Y6, Y2, Y2
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y2, Y4, Y2
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VMOVUPS   240(SP), Y3
-	VMOVUPS   368(SP), Y4
-	VMOVUPS   496(SP), Y5
-	VMOVUPS   624(SP), Y6
-	VMOVUPS   752(SP), Y7
-	VSUBPS    Y7, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y5, Y5
-	VMINPS    Y5, Y6, Y5
-	VCMPPS    $0x00, Y3, Y5, Y3
-	VADDPS    Y15, Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    Y7, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
+	VMOVUPS  144(SP), Y0
+	VMOVUPS  272(SP), Y1
+	VMOVUPS  400(SP), Y2
+	VMOVUPS  528(SP), Y3
+	VMOVUPS  656(SP), Y4
+	VSUBPS   Y4, Y0, Y0
+	VDIVPS   Y1, Y0, Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMAXPS   Y0, Y2, Y2
+	VMINPS   Y2, Y3, Y2
+	VCMPPS   $0x00, Y0, Y2, Y0
+	VADDPS   Y15, Y2, Y2
+	VMULPS   Y1, Y2, Y2
+	VADDPS   Y4, Y2, Y2
+	VMOVUPS  Y2, (SP)
+	CMPQ     R11, $+9
+	JLT      lanenarrow
+	VMOVUPS  176(SP), Y1
+	VMOVUPS  304(SP), Y2
+	VMOVUPS  432(SP), Y3
+	VMOVUPS  560(SP), Y4
+	VMOVUPS  688(SP), Y5
+	VSUBPS   Y5, Y1, Y1
+	VDIVPS   Y2, Y1, Y1
+	VROUNDPS $0x08, Y1, Y1
+	VMAXPS   Y1, Y3, Y3
+	VMINPS   Y3, Y4, Y3
+	VCMPPS   $0x00, Y1, Y3, Y1
+	VADDPS   Y15, Y3, Y3
+	VMULPS   Y2, Y3, Y3
+	VADDPS   Y5, Y3, Y3
+	VMOVUPS  Y3, 32(SP)
+	CMPQ     R11, $+17
+	JLT      lanenarrow
+	VMOVUPS  208(SP), Y2
+	VMOVUPS  336(SP), Y3
+	VMOVUPS  464(SP), Y4
+	VMOVUPS  592(SP), Y5
+	VMOVUPS  720(SP), Y6
+	VSUBPS   Y6, Y2, Y2
+	VDIVPS   Y3, Y2, Y2
+	VROUNDPS $0x08, Y2, Y2
+	VMAXPS   Y2, Y4, Y4
+	VMINPS   Y4, Y5, Y4
+	VCMPPS   $0x00, Y2, Y4, Y2
+	VADDPS   Y15, Y4, Y4
+	VMULPS   Y3, Y4, Y4
+	VADDPS   Y6, Y4, Y4
+	VMOVUPS  Y4, 64(SP)
+	CMPQ     R11, $+25
+	JLT      lanenarrow
+	VMOVUPS  240(SP), Y3
+	VMOVUPS  368(SP), Y4
+	VMOVUPS  496(SP), Y5
+	VMOVUPS  624(SP), Y6
+	VMOVUPS  752(SP), Y7
+	VSUBPS   Y7, Y3, Y3
+	VDIVPS   Y4, Y3, Y3
+	VROUNDPS $0x08, Y3, Y3
+	VMAXPS   Y3, Y5, Y5
+	VMINPS   Y5, Y6, Y5
+	VCMPPS   $0x00, Y3, Y5, Y3
+	VADDPS   Y15, Y5, Y5
+	VMULPS   Y4, Y5, Y5
+	VADDPS   Y7, Y5, Y5
+	VMOVUPS  Y5, 96(SP)
+
+lanenarrow:
 	VMOVMSKPS Y0, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y1, AX

@@ -94,6 +94,8 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
 	VMOVUPS      Z1, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
 	VMAXPS       Z0, Z28, Z0
@@ -103,8 +105,9 @@ grouptail:
 	VFMADD231PS  Z29, Z0, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z1, K6, 64(DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
 	VMAXPS       Z0, Z28, Z0
@@ -114,8 +117,9 @@ grouptail:
 	VFMADD231PS  Z29, Z0, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z1, K6, 128(DI)
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
 	VMAXPS       Z0, Z28, Z0
@@ -125,10 +129,11 @@ grouptail:
 	VFMADD231PS  Z29, Z0, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z1, K6, 192(DI)
-	LEAQ         (DI)(R10*4), DI
-	LEAQ         (SI)(R10*4), SI
+
+groupnarrow:
+	LEAQ (DI)(R10*4), DI
+	LEAQ (SI)(R10*4), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -366,15 +371,13 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
 	VMOVUPS      Z3, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z4
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -383,17 +386,14 @@ lanetail:
 	VFMADD231PS  Z2, Z0, Z3
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z4
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -402,17 +402,14 @@ lanetail:
 	VFMADD231PS  Z2, Z0, Z3
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(DI)
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z4
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -421,9 +418,9 @@ lanetail:
 	VFMADD231PS  Z2, Z0, Z3
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -530,6 +527,8 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z1
 	VADDPS       Z26, Z1, Z1
 	VMOVUPS      Z1, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
 	VSUBPS       Z26, Z0, Z0
@@ -541,8 +540,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
 	VADDPS       Z26, Z1, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z1, K6, 64(DI)
+	CMPQ         R11, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
 	VSUBPS       Z26, Z0, Z0
@@ -554,8 +554,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
 	VADDPS       Z26, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z1, K6, 128(DI)
+	CMPQ         R11, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
 	VSUBPS       Z26, Z0, Z0
@@ -567,10 +568,11 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VFMADD213PS  Z31, Z30, Z1
 	VADDPS       Z26, Z1, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z1, K6, 192(DI)
-	LEAQ         (DI)(R11*4), DI
-	LEAQ         (SI)(R11*4), SI
+
+groupnarrow:
+	LEAQ (DI)(R11*4), DI
+	LEAQ (SI)(R11*4), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -849,17 +851,14 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z3
 	VADDPS       Z5, Z3, Z3
 	VMOVUPS      Z3, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z0
@@ -870,19 +869,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
 	VADDPS       Z5, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(DI)
+	CMPQ         R11, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z0
@@ -893,19 +888,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
 	VADDPS       Z5, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(DI)
+	CMPQ         R11, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z0
@@ -916,9 +907,9 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VFMADD213PS  Z31, Z1, Z3
 	VADDPS       Z5, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1018,6 +1009,8 @@ grouptail:
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R10, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(SI), K6, Z0
 	VSUBPS      Z27, Z0, Z0
@@ -1028,8 +1021,9 @@ grouptail:
 	VADDPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R10, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(SI), K6, Z0
 	VSUBPS      Z27, Z0, Z0
@@ -1040,8 +1034,9 @@ grouptail:
 	VADDPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R10, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(SI), K6, Z0
 	VSUBPS      Z27, Z0, Z0
@@ -1052,10 +1047,11 @@ grouptail:
 	VADDPS      Z31, Z0, Z0
 	VMULPS      Z30, Z0, Z0
 	VADDPS      Z27, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
-	LEAQ        (DI)(R10*4), DI
-	LEAQ        (SI)(R10*4), SI
+
+groupnarrow:
+	LEAQ (DI)(R10*4), DI
+	LEAQ (SI)(R10*4), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -1306,15 +1302,13 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
+	CMPQ        R10, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(SI), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R8), K6, Z3
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R9), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -1324,17 +1318,14 @@ lanetail:
 	VADDPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        R10, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(SI), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R8), K6, Z3
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -1344,17 +1335,14 @@ lanetail:
 	VADDPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        R10, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(SI), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R8), K6, Z3
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R9), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -1364,9 +1352,9 @@ lanetail:
 	VADDPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z4, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z0, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1474,6 +1462,8 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VMAXPS       Z0, Z27, Z1
@@ -1484,8 +1474,9 @@ grouptail:
 	VFMADD231PS  Z28, Z1, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R11, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VMAXPS       Z0, Z27, Z1
@@ -1496,8 +1487,9 @@ grouptail:
 	VFMADD231PS  Z28, Z1, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R11, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VMAXPS       Z0, Z27, Z1
@@ -1508,16 +1500,17 @@ grouptail:
 	VFMADD231PS  Z28, Z1, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
-	LEAQ         (DI)(R11*4), DI
-	LEAQ         (SI)(R11*1), SI
-	LEAQ         (DX)(R11*4), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R11*4), DI
+	LEAQ       (SI)(R11*1), SI
+	LEAQ       (DX)(R11*4), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -1786,15 +1779,13 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -1804,17 +1795,14 @@ lanetail:
 	VFMADD231PS  Z2, Z3, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R11, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -1824,17 +1812,14 @@ lanetail:
 	VFMADD231PS  Z2, Z3, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R11, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -1844,13 +1829,14 @@ lanetail:
 	VFMADD231PS  Z2, Z3, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -1971,6 +1957,8 @@ grouptail:
 	VFMADD213PS  Z31, Z29, Z0
 	VADDPS       Z25, Z0, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VSUBPS       Z25, Z0, Z0
@@ -1983,8 +1971,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
 	VADDPS       Z25, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R12, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VSUBPS       Z25, Z0, Z0
@@ -1997,8 +1986,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
 	VADDPS       Z25, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R12, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VSUBPS       Z25, Z0, Z0
@@ -2011,16 +2001,17 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z29, Z0
 	VADDPS       Z25, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
-	LEAQ         (DI)(R12*4), DI
-	LEAQ         (SI)(R12*1), SI
-	LEAQ         (DX)(R12*4), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R12*4), DI
+	LEAQ       (SI)(R12*1), SI
+	LEAQ       (DX)(R12*4), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -2330,17 +2321,14 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -2352,19 +2340,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R12, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -2376,19 +2360,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R12, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -2400,13 +2380,14 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z30, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -2520,6 +2501,8 @@ grouptail:
 	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
 	VSUBPS      Z26, Z0, Z0
@@ -2531,8 +2514,9 @@ grouptail:
 	VADDPS      Z31, Z1, Z1
 	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
+	CMPQ        R11, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
 	VSUBPS      Z26, Z0, Z0
@@ -2544,8 +2528,9 @@ grouptail:
 	VADDPS      Z31, Z1, Z1
 	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
+	CMPQ        R11, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
 	VSUBPS      Z26, Z0, Z0
@@ -2557,16 +2542,17 @@ grouptail:
 	VADDPS      Z31, Z1, Z1
 	VMULPS      Z29, Z1, Z1
 	VADDPS      Z26, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z30, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
-	LEAQ        (DI)(R11*4), DI
-	LEAQ        (SI)(R11*1), SI
-	LEAQ        (DX)(R11*4), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R11*4), DI
+	LEAQ       (SI)(R11*1), SI
+	LEAQ       (DX)(R11*4), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -2848,15 +2834,13 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R8), K6, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R9), K6, Z3
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -2867,17 +2851,14 @@ lanetail:
 	VADDPS      Z31, Z2, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z2, K6, 64(DI)
+	CMPQ        R11, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R8), K6, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z3
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -2888,17 +2869,14 @@ lanetail:
 	VADDPS      Z31, Z2, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z2, K6, 128(DI)
+	CMPQ        R11, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R8), K6, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R9), K6, Z3
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -2909,13 +2887,14 @@ lanetail:
 	VADDPS      Z31, Z2, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z2, K6, 192(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z30, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z30, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -3022,6 +3001,8 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VMAXPS       Z0, Z28, Z1
@@ -3032,8 +3013,9 @@ grouptail:
 	VFMADD231PS  Z29, Z1, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R11, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VMAXPS       Z0, Z28, Z1
@@ -3044,8 +3026,9 @@ grouptail:
 	VFMADD231PS  Z29, Z1, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R11, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VMAXPS       Z0, Z28, Z1
@@ -3056,43 +3039,44 @@ grouptail:
 	VFMADD231PS  Z29, Z1, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R11, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R11, $+9
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R11, $+17
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R11, $+25
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R11, $+33
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R11, $+41
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R11, $+49
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R11, $+57
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R11*4), DI
@@ -3365,15 +3349,13 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R11, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -3383,17 +3365,14 @@ lanetail:
 	VFMADD231PS  Z2, Z3, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R11, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -3403,17 +3382,14 @@ lanetail:
 	VFMADD231PS  Z2, Z3, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R11, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
 	VMAXPS       Z0, Z3, Z3
 	VMINPS       Z3, Z4, Z3
@@ -3423,43 +3399,44 @@ lanetail:
 	VFMADD231PS  Z2, Z3, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R11, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R11, $+9
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R11, $+17
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R11, $+25
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R11, $+33
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R11, $+41
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R11, $+49
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R11, $+57
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:
@@ -3579,6 +3556,8 @@ grouptail:
 	VFMADD213PS  Z31, Z30, Z0
 	VADDPS       Z26, Z0, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VSUBPS       Z26, Z0, Z0
@@ -3591,8 +3570,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
 	VADDPS       Z26, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R12, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VSUBPS       Z26, Z0, Z0
@@ -3605,8 +3585,9 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
 	VADDPS       Z26, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R12, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VSUBPS       Z26, Z0, Z0
@@ -3619,43 +3600,44 @@ grouptail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z30, Z0
 	VADDPS       Z26, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R12, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R12, $+9
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R12, $+17
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R12, $+25
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R12, $+33
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R12, $+41
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R12, $+49
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R12, $+57
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R12, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R12, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R12, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R12, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R12, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R12, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R12, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R12, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R12*4), DI
@@ -3969,17 +3951,14 @@ lanetail:
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
 	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R12, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R10), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -3991,19 +3970,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R12, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R10), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -4015,19 +3990,15 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R12, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R10), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R11), K6, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMAXPS       Z0, Z3, Z3
@@ -4039,43 +4010,44 @@ lanetail:
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VFMADD213PS  Z31, Z1, Z0
 	VADDPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z0, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R12, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R12, $+9
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R12, $+17
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R12, $+25
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R12, $+33
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R12, $+41
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R12, $+49
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R12, $+57
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R12, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R12, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R12, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R12, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R12, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R12, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R12, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R12, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:
@@ -4188,6 +4160,8 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
 	VSUBPS      Z27, Z0, Z0
@@ -4199,8 +4173,9 @@ grouptail:
 	VADDPS      Z31, Z1, Z1
 	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
+	CMPQ        R11, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
 	VSUBPS      Z27, Z0, Z0
@@ -4212,8 +4187,9 @@ grouptail:
 	VADDPS      Z31, Z1, Z1
 	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
+	CMPQ        R11, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
 	VSUBPS      Z27, Z0, Z0
@@ -4225,43 +4201,44 @@ grouptail:
 	VADDPS      Z31, Z1, Z1
 	VMULPS      Z30, Z1, Z1
 	VADDPS      Z27, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R11, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R11, $+9
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R11, $+17
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R11, $+25
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R11, $+33
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R11, $+41
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R11, $+49
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R11, $+57
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R11*4), DI
@@ -4547,15 +4524,13 @@ lanetail:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
+	CMPQ        R11, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R8), K6, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R9), K6, Z3
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -4566,17 +4541,14 @@ lanetail:
 	VADDPS      Z31, Z2, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z2, K6, 64(DI)
+	CMPQ        R11, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R8), K6, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R9), K6, Z3
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -4587,17 +4559,14 @@ lanetail:
 	VADDPS      Z31, Z2, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z2, K6, 128(DI)
+	CMPQ        R11, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R8), K6, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R9), K6, Z3
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(R10), K6, Z4
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
@@ -4608,43 +4577,44 @@ lanetail:
 	VADDPS      Z31, Z2, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z4, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z2, K6, 192(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R11, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R11, $+9
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R11, $+17
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R11, $+25
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R11, $+33
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R11, $+41
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R11, $+49
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R11, $+57
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R11, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R11, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R11, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R11, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R11, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R11, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R11, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R11, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:

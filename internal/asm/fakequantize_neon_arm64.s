@@ -113,6 +113,8 @@ piece4:
 	VMOV V30.B16, V0.B16
 	VFMLA V29.S4, V1.S4, V0.S4
 	FMOVQ F0, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
 	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
@@ -123,6 +125,8 @@ piece4:
 	VMOV V30.B16, V0.B16
 	VFMLA V29.S4, V1.S4, V0.S4
 	FMOVQ F0, 32(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
 	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
@@ -133,6 +137,8 @@ piece4:
 	VMOV V30.B16, V0.B16
 	VFMLA V29.S4, V1.S4, V0.S4
 	FMOVQ F0, 48(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
 	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
@@ -143,6 +149,7 @@ piece4:
 	VMOV V30.B16, V0.B16
 	VFMLA V29.S4, V1.S4, V0.S4
 	FMOVQ F0, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -384,6 +391,8 @@ piece28:
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
 	FMOVQ F0, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -398,6 +407,8 @@ piece28:
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
 	FMOVQ F0, 32(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -412,6 +423,8 @@ piece28:
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
 	FMOVQ F0, 48(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -426,6 +439,7 @@ piece28:
 	VMOV V30.B16, V0.B16
 	VFMLA V1.S4, V3.S4, V0.S4
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -570,6 +584,8 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
@@ -582,6 +598,8 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
@@ -594,6 +612,8 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
@@ -606,6 +626,7 @@ piece4:
 	VFMLA V29.S4, V1.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece5
@@ -889,6 +910,8 @@ piece32:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -906,6 +929,8 @@ piece32:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -923,6 +948,8 @@ piece32:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -940,6 +967,7 @@ piece32:
 	VFMLA V1.S4, V3.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R7, piece33
@@ -1072,6 +1100,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
@@ -1082,6 +1112,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
@@ -1092,6 +1124,8 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
@@ -1102,6 +1136,7 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1343,6 +1378,8 @@ piece28:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -1357,6 +1394,8 @@ piece28:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 32(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -1371,6 +1410,8 @@ piece28:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 48(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -1385,6 +1426,7 @@ piece28:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -1529,6 +1571,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V2.S4, V1.S4
 	FMOVQ F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVQ 112(RSP), F1
 	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
 	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
@@ -1540,6 +1584,8 @@ piece4:
 	VMOV V30.B16, V2.B16
 	VFMLA V29.S4, V3.S4, V2.S4
 	FMOVQ F2, 32(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVQ 128(RSP), F2
 	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
 	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
@@ -1551,6 +1597,8 @@ piece4:
 	VMOV V30.B16, V3.B16
 	VFMLA V29.S4, V4.S4, V3.S4
 	FMOVQ F3, 48(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVQ 144(RSP), F3
 	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
 	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
@@ -1562,6 +1610,7 @@ piece4:
 	VMOV V30.B16, V4.B16
 	VFMLA V29.S4, V5.S4, V4.S4
 	FMOVQ F4, 64(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -1838,6 +1887,8 @@ piece32:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
 	FMOVQ F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -1853,6 +1904,8 @@ piece32:
 	VMOV V30.B16, V3.B16
 	VFMLA V2.S4, V5.S4, V3.S4
 	FMOVQ F3, 32(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -1868,6 +1921,8 @@ piece32:
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
 	FMOVQ F4, 48(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -1883,6 +1938,7 @@ piece32:
 	VMOV V30.B16, V5.B16
 	VFMLA V4.S4, V7.S4, V5.S4
 	FMOVQ F5, 64(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2062,6 +2118,8 @@ piece4:
 	VFMLA V29.S4, V2.S4, V1.S4
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R8
+	BLT groupnarrow
 	FMOVQ 112(RSP), F1
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
 	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
@@ -2075,6 +2133,8 @@ piece4:
 	VFMLA V29.S4, V3.S4, V2.S4
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R8
+	BLT groupnarrow
 	FMOVQ 128(RSP), F2
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
 	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
@@ -2088,6 +2148,8 @@ piece4:
 	VFMLA V29.S4, V4.S4, V3.S4
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	FMOVQ F3, 48(RSP)
+	CMP $13, R8
+	BLT groupnarrow
 	FMOVQ 144(RSP), F3
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
 	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
@@ -2101,6 +2163,7 @@ piece4:
 	VFMLA V29.S4, V5.S4, V4.S4
 	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	FMOVQ F4, 64(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2419,6 +2482,8 @@ piece36:
 	VFMLA V1.S4, V4.S4, V2.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R8
+	BLT lanenarrow
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -2437,6 +2502,8 @@ piece36:
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	FMOVQ F3, 32(RSP)
+	CMP $9, R8
+	BLT lanenarrow
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -2455,6 +2522,8 @@ piece36:
 	VFMLA V3.S4, V6.S4, V4.S4
 	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	FMOVQ F4, 48(RSP)
+	CMP $13, R8
+	BLT lanenarrow
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -2473,6 +2542,7 @@ piece36:
 	VFMLA V4.S4, V7.S4, V5.S4
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	FMOVQ F5, 64(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2640,6 +2710,8 @@ piece4:
 	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
 	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVQ 112(RSP), F1
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6e3dfc21 // fdiv v1.4s, v1.4s, v29.4s
@@ -2651,6 +2723,8 @@ piece4:
 	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVQ 128(RSP), F2
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
 	WORD $0x6e3dfc42 // fdiv v2.4s, v2.4s, v29.4s
@@ -2662,6 +2736,8 @@ piece4:
 	WORD $0x6e3ddc63 // fmul v3.4s, v3.4s, v29.4s
 	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	FMOVQ F3, 48(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVQ 144(RSP), F3
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
 	WORD $0x6e3dfc63 // fdiv v3.4s, v3.4s, v29.4s
@@ -2673,6 +2749,7 @@ piece4:
 	WORD $0x6e3ddc84 // fmul v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
 	FMOVQ F4, 64(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -2949,6 +3026,8 @@ piece32:
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -2964,6 +3043,8 @@ piece32:
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 32(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -2979,6 +3060,8 @@ piece32:
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	FMOVQ F4, 48(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -2994,6 +3077,7 @@ piece32:
 	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	FMOVQ F5, 64(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3165,6 +3249,8 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V28.S4, V2.S4, V1.S4
 	FMOVQ F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVQ 112(RSP), F1
 	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
 	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
@@ -3176,6 +3262,8 @@ piece4:
 	VMOV V30.B16, V2.B16
 	VFMLA V28.S4, V3.S4, V2.S4
 	FMOVQ F2, 32(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVQ 128(RSP), F2
 	WORD $0x4e3af443 // fmax v3.4s, v2.4s, v26.4s
 	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
@@ -3187,6 +3275,8 @@ piece4:
 	VMOV V30.B16, V3.B16
 	VFMLA V28.S4, V4.S4, V3.S4
 	FMOVQ F3, 48(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVQ 144(RSP), F3
 	WORD $0x4e3af464 // fmax v4.4s, v3.4s, v26.4s
 	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
@@ -3198,6 +3288,7 @@ piece4:
 	VMOV V30.B16, V4.B16
 	VFMLA V28.S4, V5.S4, V4.S4
 	FMOVQ F4, 64(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3477,6 +3568,8 @@ piece29:
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V4.S4, V2.S4
 	FMOVQ F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -3492,6 +3585,8 @@ piece29:
 	VMOV V30.B16, V3.B16
 	VFMLA V2.S4, V5.S4, V3.S4
 	FMOVQ F3, 32(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -3507,6 +3602,8 @@ piece29:
 	VMOV V30.B16, V4.B16
 	VFMLA V3.S4, V6.S4, V4.S4
 	FMOVQ F4, 48(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -3522,6 +3619,7 @@ piece29:
 	VMOV V30.B16, V5.B16
 	VFMLA V4.S4, V7.S4, V5.S4
 	FMOVQ F5, 64(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -3705,6 +3803,8 @@ piece4:
 	VFMLA V28.S4, V2.S4, V1.S4
 	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R8
+	BLT groupnarrow
 	FMOVQ 112(RSP), F1
 	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
 	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
@@ -3718,6 +3818,8 @@ piece4:
 	VFMLA V28.S4, V3.S4, V2.S4
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R8
+	BLT groupnarrow
 	FMOVQ 128(RSP), F2
 	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
 	WORD $0x4e3af443 // fmax v3.4s, v2.4s, v26.4s
@@ -3731,6 +3833,8 @@ piece4:
 	VFMLA V28.S4, V4.S4, V3.S4
 	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
 	FMOVQ F3, 48(RSP)
+	CMP $13, R8
+	BLT groupnarrow
 	FMOVQ 144(RSP), F3
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
 	WORD $0x4e3af464 // fmax v4.4s, v3.4s, v26.4s
@@ -3744,6 +3848,7 @@ piece4:
 	VFMLA V28.S4, V5.S4, V4.S4
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	FMOVQ F4, 64(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4065,6 +4170,8 @@ piece33:
 	VFMLA V1.S4, V4.S4, V2.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R8
+	BLT lanenarrow
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -4083,6 +4190,8 @@ piece33:
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	FMOVQ F3, 32(RSP)
+	CMP $9, R8
+	BLT lanenarrow
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -4101,6 +4210,8 @@ piece33:
 	VFMLA V3.S4, V6.S4, V4.S4
 	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	FMOVQ F4, 48(RSP)
+	CMP $13, R8
+	BLT lanenarrow
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -4119,6 +4230,7 @@ piece33:
 	VFMLA V4.S4, V7.S4, V5.S4
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	FMOVQ F5, 64(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4290,6 +4402,8 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R7
+	BLT groupnarrow
 	FMOVQ 112(RSP), F1
 	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
 	WORD $0x6e3cfc21 // fdiv v1.4s, v1.4s, v28.4s
@@ -4301,6 +4415,8 @@ piece4:
 	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R7
+	BLT groupnarrow
 	FMOVQ 128(RSP), F2
 	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
 	WORD $0x6e3cfc42 // fdiv v2.4s, v2.4s, v28.4s
@@ -4312,6 +4428,8 @@ piece4:
 	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	FMOVQ F3, 48(RSP)
+	CMP $13, R7
+	BLT groupnarrow
 	FMOVQ 144(RSP), F3
 	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
 	WORD $0x6e3cfc63 // fdiv v3.4s, v3.4s, v28.4s
@@ -4323,6 +4441,7 @@ piece4:
 	WORD $0x6e3cdc84 // fmul v4.4s, v4.4s, v28.4s
 	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	FMOVQ F4, 64(RSP)
+groupnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
@@ -4602,6 +4721,8 @@ piece29:
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R7
+	BLT lanenarrow
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	FMOVQ 240(RSP), F3
@@ -4617,6 +4738,8 @@ piece29:
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 32(RSP)
+	CMP $9, R7
+	BLT lanenarrow
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	FMOVQ 256(RSP), F4
@@ -4632,6 +4755,8 @@ piece29:
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	FMOVQ F4, 48(RSP)
+	CMP $13, R7
+	BLT lanenarrow
 	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F4
 	FMOVQ 272(RSP), F5
@@ -4647,6 +4772,7 @@ piece29:
 	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	FMOVQ F5, 64(RSP)
+lanenarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16

@@ -212,6 +212,8 @@ piece5:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y8, Y1
@@ -227,6 +229,42 @@ piece5:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y11, Y3, Y3
+	CMPQ         R9, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMULPS       Y10, Y1, Y4
+	VFNMADD231PS Y11, Y4, Y1
+	VFMADD231PS  Y10, Y1, Y4
+	VPAND        Y12, Y4, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y4, Y4
+	VSUBPS       Y1, Y4, Y4
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y11, Y4, Y4
+	CMPQ         R9, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMULPS       Y10, Y1, Y5
+	VFNMADD231PS Y11, Y5, Y1
+	VFMADD231PS  Y10, Y1, Y5
+	VPAND        Y12, Y5, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y1, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+
+groupnarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
@@ -241,45 +279,15 @@ piece5:
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y3
-	VFNMADD231PS Y11, Y3, Y1
-	VFMADD231PS  Y10, Y1, Y3
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
+	VPADDD       Y1, Y4, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
+	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
+	VPADDD       Y2, Y5, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
@@ -922,6 +930,8 @@ piece30:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
@@ -941,6 +951,50 @@ piece30:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
+	CMPQ         R9, $+17
+	JLT          lanenarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMOVUPS      448(SP), Y5
+	VPXOR        Y13, Y5, Y6
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y5, Y6
+	VMULPS       Y2, Y6, Y5
+	VFNMADD231PS Y1, Y5, Y6
+	VFMADD231PS  Y2, Y6, Y5
+	VPAND        Y12, Y5, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y5, Y5
+	VSUBPS       Y2, Y5, Y5
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      352(SP), Y2
+	VMOVUPS      480(SP), Y6
+	VPXOR        Y13, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y2, Y7, Y6
+	VFNMADD231PS Y1, Y6, Y7
+	VFMADD231PS  Y2, Y7, Y6
+	VPAND        Y12, Y6, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y6, Y6
+	VSUBPS       Y2, Y6, Y6
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y1, Y6, Y6
+
+lanenarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
@@ -955,53 +1009,15 @@ piece30:
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VPXOR        Y13, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y12, Y3, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y4
-	VPXOR        Y13, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VPAND        Y12, Y4, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VSUBPS       Y2, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y1, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
+	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
+	VPADDD       Y1, Y5, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
+	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
+	VPADDD       Y2, Y6, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
@@ -1070,7 +1086,7 @@ TEXT ·FakeQuantizeFpAnyBF16AVX2(SB), NOSPLIT, $256-56
 	// pointers: DI y, SI x, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 least, Y14 step, Y13 most, Y12 0x80000000, Y11 Xor, Y10 0x7f800000, Y9 0x7fff, Y8 0x7fc00000
 	// per group: Y7 scale
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1266,6 +1282,8 @@ piece5:
 	VPAND     Y12, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y7, Y1, Y1
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VPMOVZXWD 80(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VDIVPS    Y7, Y0, Y0
@@ -1279,6 +1297,38 @@ piece5:
 	VPAND     Y12, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y7, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       groupnarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y10, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y3, Y3
+	VMULPS    Y7, Y3, Y3
+	CMPQ      BX, $+25
+	JLT       groupnarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y11, Y4
+	VMINPS    Y4, Y13, Y4
+	VPAND     Y10, Y4, Y5
+	VPMAXUD   Y15, Y5, Y5
+	VPADDD    Y14, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPAND     Y12, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VMULPS    Y7, Y4, Y4
+
+groupnarrow:
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
@@ -1296,49 +1346,23 @@ piece5:
 	VPACKUSDW Y2, Y1, Y1
 	VPERMQ    $0xd8, Y1, Y1
 	VMOVUPS   Y1, (SP)
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y10, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y7, Y1, Y1
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y7, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPSLLD    $0x0f, Y3, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y3, Y0
 	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y0, Y8, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y2, Y0
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y0, Y8, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x0f, Y4, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
+	VPADDD    Y0, Y4, Y0
 	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPACKUSDW Y2, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, 32(SP)
+	VCMPPS    $0x07, Y4, Y4, Y4
+	VBLENDVPS Y4, Y0, Y8, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPACKUSDW Y4, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
 	TESTQ     $0x00000010, BX
 	JEQ       piece6
 	MOVQ      BX, AX
@@ -1775,6 +1799,8 @@ piece20:
 	VPAND     Y12, Y1, Y1
 	VPOR      Y1, Y2, Y2
 	VMULPS    Y0, Y2, Y2
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VMOVUPS   160(SP), Y0
 	VPMOVZXWD 80(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
@@ -1789,6 +1815,40 @@ piece20:
 	VPAND     Y12, Y1, Y1
 	VPOR      Y1, Y3, Y3
 	VMULPS    Y0, Y3, Y3
+	CMPQ      BX, $+17
+	JLT       lanenarrow
+	VMOVUPS   192(SP), Y0
+	VPMOVZXWD 96(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y4
+	VMINPS    Y4, Y13, Y4
+	VPAND     Y10, Y4, Y5
+	VPMAXUD   Y15, Y5, Y5
+	VPADDD    Y14, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y4, Y4
+	VMULPS    Y0, Y4, Y4
+	CMPQ      BX, $+25
+	JLT       lanenarrow
+	VMOVUPS   224(SP), Y0
+	VPMOVZXWD 112(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMAXPS    Y1, Y11, Y5
+	VMINPS    Y5, Y13, Y5
+	VPAND     Y10, Y5, Y6
+	VPMAXUD   Y15, Y6, Y6
+	VPADDD    Y14, Y6, Y6
+	VADDPS    Y6, Y5, Y5
+	VSUBPS    Y6, Y5, Y5
+	VPAND     Y12, Y1, Y1
+	VPOR      Y1, Y5, Y5
+	VMULPS    Y0, Y5, Y5
+
+lanenarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
@@ -1806,51 +1866,23 @@ piece20:
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, (SP)
-	VMOVUPS   192(SP), Y0
-	VPMOVZXWD 96(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   224(SP), Y0
-	VPMOVZXWD 112(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y10, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	VPSLLD    $0x0f, Y2, Y0
+	VPSLLD    $0x0f, Y4, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
+	VPADDD    Y0, Y4, Y0
 	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y3, Y0
+	VCMPPS    $0x07, Y4, Y4, Y4
+	VBLENDVPS Y4, Y0, Y8, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y5, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
+	VPADDD    Y0, Y5, Y0
 	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y8, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VBLENDVPS Y5, Y0, Y8, Y5
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
 	TESTQ     $0x00000010, BX
 	JEQ       piece21
 	MOVQ      BX, AX
@@ -2151,6 +2183,8 @@ piece5:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
@@ -2172,42 +2206,9 @@ piece5:
 	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -2228,24 +2229,63 @@ piece5:
 	VPOR         Y0, Y7, Y7
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y7, Y7
+	CMPQ         R10, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x00, Y0, Y1, Y8
+	VMULPS       Y14, Y1, Y9
+	VBROADCASTSS (BX), Y10
+	VFNMADD231PS Y10, Y9, Y1
+	VFMADD231PS  Y14, Y1, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y9, Y1
+	VBROADCASTSS least+48(FP), Y10
+	VPMAXUD      Y10, Y1, Y1
+	VBROADCASTSS step+52(FP), Y10
+	VPADDD       Y10, Y1, Y1
+	VADDPS       Y1, Y9, Y9
+	VSUBPS       Y1, Y9, Y9
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y9, Y9
+
+groupnarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
+	VPADDD       Y1, Y3, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -2987,6 +3027,8 @@ piece35:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
@@ -3010,48 +3052,13 @@ piece35:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y5
-	VPXOR        Y15, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VCMPPS       $0x00, Y0, Y6, Y5
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y6
+	VMOVUPS      480(SP), Y6
 	VPXOR        Y15, Y6, Y8
 	VMAXPS       Y0, Y8, Y8
 	VMINPS       Y8, Y6, Y8
@@ -3070,15 +3077,56 @@ piece35:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
+	CMPQ         R10, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VMOVUPS      512(SP), Y8
+	VPXOR        Y15, Y8, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y8, Y10
+	VCMPPS       $0x00, Y0, Y10, Y8
+	VMULPS       Y2, Y10, Y11
+	VFNMADD231PS Y1, Y11, Y10
+	VFMADD231PS  Y2, Y10, Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y11, Y2
+	VBROADCASTSS least+48(FP), Y10
+	VPMAXUD      Y10, Y2, Y2
+	VBROADCASTSS step+52(FP), Y10
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y11, Y11
+	VSUBPS       Y2, Y11, Y11
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y11, Y11
+	VMULPS       Y1, Y11, Y11
+
+lanenarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y7, Y1
+	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
+	VPADDD       Y1, Y5, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y9, Y2
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y9, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y9, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y11, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
@@ -3086,8 +3134,8 @@ piece35:
 	VMOVUPS      Y1, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
@@ -3194,19 +3242,18 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·FakeQuantizeFpAnyBytesBF16AVX2(SB), $288-64
 	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 step, Y14 most, Y13 0x80000000, Y12 Xor, Y11 0x7f800000
-	// per group: Y10 scale
-	// loaded at each use: least, 0x7fff, 0x7fc00000, table
+	// per call: Y15 most, Y14 0x80000000, Y13 Xor, Y12 0x7f800000
+	// per group: Y11 scale
+	// loaded at each use: least, step, 0x7fff, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
-	VBROADCASTSS step+36(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPXOR        Y13, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS most+40(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VPXOR        Y14, Y15, Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -3215,7 +3262,7 @@ TEXT ·FakeQuantizeFpAnyBytesBF16AVX2(SB), $288-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -3223,34 +3270,36 @@ groups:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y11, Y1, Y3
+	VPAND        Y12, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y14, Y3
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y15, Y3
 	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y11, Y3, Y5
+	VPAND        Y12, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
 	VPSLLD       $0x0f, Y1, Y6
@@ -3272,34 +3321,36 @@ grouploop:
 	VMOVUPS      Y1, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y11, Y1, Y5
+	VPAND        Y12, Y1, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y14, Y5
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y15, Y5
 	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y11, Y5, Y7
+	VPAND        Y12, Y5, Y7
 	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y5
 	VSUBPS       Y7, Y5, Y5
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y10, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPSLLD       $0x0f, Y1, Y8
@@ -3400,106 +3451,118 @@ piece4:
 piece5:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y11, Y1, Y3
+	VPAND        Y12, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y14, Y3
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y15, Y3
 	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y11, Y3, Y5
+	VPAND        Y12, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y15, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y12, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y15, Y7
+	VCMPPS       $0x00, Y0, Y7, Y8
+	VPAND        Y12, Y7, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+36(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+
+groupnarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPSLLD       $0x0f, Y1, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y1, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
+	VBLENDVPS    Y1, Y10, Y9, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y3, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y3, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
+	VBLENDVPS    Y3, Y10, Y9, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y11, Y1, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y14, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y11, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPSLLD       $0x0f, Y1, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y1, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
+	VBLENDVPS    Y5, Y3, Y1, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
+	VPSLLD       $0x0f, Y7, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y7, Y3
+	VPADDD       Y0, Y3, Y3
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y3, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -3615,38 +3678,40 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y11, Y1, Y3
+	VPAND        Y12, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y14, Y3
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y15, Y3
 	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y11, Y3, Y5
+	VPAND        Y12, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
 	VPSLLD       $0x0f, Y1, Y6
@@ -3668,34 +3733,36 @@ short2loop:
 	VMOVUPS      Y1, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y11, Y1, Y5
+	VPAND        Y12, Y1, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y10, Y1, Y1
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y14, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y15, Y5
 	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y11, Y5, Y7
+	VPAND        Y12, Y5, Y7
 	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y5
 	VSUBPS       Y7, Y5, Y5
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPSLLD       $0x0f, Y1, Y8
@@ -3746,32 +3813,34 @@ laneloop:
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y1, Y13, Y2
+	VMINPS       Y2, Y15, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y11, Y2, Y4
+	VPAND        Y12, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      32(BX), Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y1, Y13, Y4
+	VMINPS       Y4, Y15, Y4
 	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y11, Y4, Y6
+	VPAND        Y12, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
+	VBROADCASTSS step+36(FP), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
 	VSUBPS       Y6, Y4, Y4
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VMULPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -3797,32 +3866,34 @@ laneloop:
 	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y1, Y13, Y2
+	VMINPS       Y2, Y15, Y2
 	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y11, Y2, Y6
+	VPAND        Y12, Y2, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
+	VBROADCASTSS step+36(FP), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      96(BX), Y0
 	VPMOVZXWD    48(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y1, Y13, Y6
+	VMINPS       Y6, Y15, Y6
 	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y11, Y6, Y8
+	VPAND        Y12, Y6, Y8
 	VBROADCASTSS least+32(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y15, Y8, Y8
+	VBROADCASTSS step+36(FP), Y9
+	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y6
 	VSUBPS       Y8, Y6, Y6
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y6, Y6
 	VMULPS       Y0, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -4012,108 +4083,120 @@ piece25:
 	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y1, Y13, Y2
+	VMINPS       Y2, Y15, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y11, Y2, Y4
+	VPAND        Y12, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanenarrow
 	VMOVUPS      192(SP), Y0
 	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y1, Y13, Y4
+	VMINPS       Y4, Y15, Y4
 	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y11, Y4, Y6
+	VPAND        Y12, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
+	VBROADCASTSS step+36(FP), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
 	VSUBPS       Y6, Y4, Y4
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	CMPQ         R8, $+17
+	JLT          lanenarrow
 	VMOVUPS      224(SP), Y0
 	VPMOVZXWD    128(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y11, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
+	VMAXPS       Y1, Y13, Y6
+	VMINPS       Y6, Y15, Y6
+	VCMPPS       $0x00, Y1, Y6, Y7
+	VPAND        Y12, Y6, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+36(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	CMPQ         R8, $+25
+	JLT          lanenarrow
 	VMOVUPS      256(SP), Y0
 	VPMOVZXWD    144(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y6
-	VMINPS       Y6, Y14, Y6
-	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y11, Y6, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y13, Y8
+	VMINPS       Y8, Y15, Y8
+	VCMPPS       $0x00, Y1, Y8, Y9
+	VPAND        Y12, Y8, Y10
+	VBROADCASTSS least+32(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+36(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	VSUBPS       Y10, Y8, Y8
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+
+lanenarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
+	VBLENDVPS    Y2, Y10, Y1, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+16(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y3, Y3
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
@@ -4460,6 +4543,8 @@ piece5:
 	VPOR         Y0, Y3, Y3
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
@@ -4481,42 +4566,9 @@ piece5:
 	VPOR         Y0, Y5, Y5
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4537,27 +4589,66 @@ piece5:
 	VPOR         Y0, Y7, Y7
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y7, Y7
+	CMPQ         R10, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x00, Y0, Y1, Y8
+	VMULPS       Y14, Y1, Y9
+	VBROADCASTSS (BX), Y10
+	VFNMADD231PS Y10, Y9, Y1
+	VFMADD231PS  Y14, Y1, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y9, Y1
+	VBROADCASTSS least+48(FP), Y10
+	VPMAXUD      Y10, Y1, Y1
+	VBROADCASTSS step+52(FP), Y10
+	VPADDD       Y10, Y1, Y1
+	VADDPS       Y1, Y9, Y9
+	VSUBPS       Y1, Y9, Y9
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y9, Y9
+
+groupnarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
+	VPADDD       Y1, Y3, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y6, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R10
 	JEQ          piece6
@@ -5276,6 +5367,8 @@ piece31:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      176(SP), Y1
@@ -5299,48 +5392,13 @@ piece31:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      208(SP), Y1
 	VMOVUPS      336(SP), Y2
-	VMOVUPS      464(SP), Y5
-	VPXOR        Y15, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VCMPPS       $0x00, Y0, Y6, Y5
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMOVUPS      496(SP), Y6
+	VMOVUPS      464(SP), Y6
 	VPXOR        Y15, Y6, Y8
 	VMAXPS       Y0, Y8, Y8
 	VMINPS       Y8, Y6, Y8
@@ -5359,15 +5417,56 @@ piece31:
 	VPAND        Y15, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
+	CMPQ         R10, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      368(SP), Y2
+	VMOVUPS      496(SP), Y8
+	VPXOR        Y15, Y8, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y8, Y10
+	VCMPPS       $0x00, Y0, Y10, Y8
+	VMULPS       Y2, Y10, Y11
+	VFNMADD231PS Y1, Y11, Y10
+	VFMADD231PS  Y2, Y10, Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y11, Y2
+	VBROADCASTSS least+48(FP), Y10
+	VPMAXUD      Y10, Y2, Y2
+	VBROADCASTSS step+52(FP), Y10
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y11, Y11
+	VSUBPS       Y2, Y11, Y11
+	VPAND        Y15, Y0, Y0
+	VPOR         Y0, Y11, Y11
+	VMULPS       Y1, Y11, Y11
+
+lanenarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y7, Y1
+	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
+	VPADDD       Y1, Y5, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y9, Y2
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPSLLD       $0x0f, Y9, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y9, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y11, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
@@ -5377,9 +5476,9 @@ piece31:
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y6, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R10
 	JEQ          piece32
@@ -5459,19 +5558,18 @@ laneend:
 // Requires: AVX, AVX2, BMI2
 TEXT ·FakeQuantizeFpAnyBitsBF16AVX2(SB), $272-64
 	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 step, Y14 most, Y13 0x80000000, Y12 Xor, Y11 0x7f800000
-	// per group: Y10 scale
-	// loaded at each use: least, 0x7fff, 0x7fc00000
+	// per call: Y15 most, Y14 0x80000000, Y13 Xor, Y12 0x7f800000
+	// per group: Y11 scale
+	// loaded at each use: least, step, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
-	VBROADCASTSS step+36(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPXOR        Y13, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS most+40(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VPXOR        Y14, Y15, Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -5480,7 +5578,7 @@ TEXT ·FakeQuantizeFpAnyBitsBF16AVX2(SB), $272-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -5488,34 +5586,36 @@ groups:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y11, Y1, Y3
+	VPAND        Y12, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y14, Y3
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y15, Y3
 	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y11, Y3, Y5
+	VPAND        Y12, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
 	VPSLLD       $0x0f, Y1, Y6
@@ -5537,34 +5637,36 @@ grouploop:
 	VMOVUPS      Y1, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y11, Y1, Y5
+	VPAND        Y12, Y1, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y14, Y5
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y15, Y5
 	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y11, Y5, Y7
+	VPAND        Y12, Y5, Y7
 	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y5
 	VSUBPS       Y7, Y5, Y5
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y10, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPSLLD       $0x0f, Y1, Y8
@@ -5666,109 +5768,121 @@ piece4:
 piece5:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y11, Y1, Y3
+	VPAND        Y12, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y14, Y3
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y15, Y3
 	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y11, Y3, Y5
+	VPAND        Y12, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y15, Y5
+	VCMPPS       $0x00, Y0, Y5, Y6
+	VPAND        Y12, Y5, Y7
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y15, Y7
+	VCMPPS       $0x00, Y0, Y7, Y8
+	VPAND        Y12, Y7, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+36(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+
+groupnarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VPSLLD       $0x0f, Y1, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y1, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
+	VBLENDVPS    Y1, Y10, Y9, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y3, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y3, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
+	VBLENDVPS    Y3, Y10, Y9, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y11, Y1, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y14, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y11, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPSLLD       $0x0f, Y1, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y1, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
+	VBLENDVPS    Y5, Y3, Y1, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
+	VPSLLD       $0x0f, Y7, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y7, Y3
+	VPADDD       Y0, Y3, Y3
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y3, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y6, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R8
 	JEQ          piece6
@@ -5859,38 +5973,40 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y11, Y1, Y3
+	VPAND        Y12, Y1, Y3
 	VBROADCASTSS least+32(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y14, Y3
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y15, Y3
 	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y11, Y3, Y5
+	VPAND        Y12, Y3, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
 	VPSLLD       $0x0f, Y1, Y6
@@ -5912,34 +6028,36 @@ short2loop:
 	VMOVUPS      Y1, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y14, Y1
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y15, Y1
 	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y11, Y1, Y5
+	VPAND        Y12, Y1, Y5
 	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y10, Y1, Y1
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y14, Y5
+	VDIVPS       Y10, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y15, Y5
 	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y11, Y5, Y7
+	VPAND        Y12, Y5, Y7
 	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y5
 	VSUBPS       Y7, Y5, Y5
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPSLLD       $0x0f, Y1, Y8
@@ -5991,32 +6109,34 @@ laneloop:
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y1, Y13, Y2
+	VMINPS       Y2, Y15, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y11, Y2, Y4
+	VPAND        Y12, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      32(BX), Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y1, Y13, Y4
+	VMINPS       Y4, Y15, Y4
 	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y11, Y4, Y6
+	VPAND        Y12, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
+	VBROADCASTSS step+36(FP), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
 	VSUBPS       Y6, Y4, Y4
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VMULPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -6042,32 +6162,34 @@ laneloop:
 	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y1, Y13, Y2
+	VMINPS       Y2, Y15, Y2
 	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y11, Y2, Y6
+	VPAND        Y12, Y2, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
+	VBROADCASTSS step+36(FP), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      96(BX), Y0
 	VPMOVZXWD    48(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y6
-	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y1, Y13, Y6
+	VMINPS       Y6, Y15, Y6
 	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y11, Y6, Y8
+	VPAND        Y12, Y6, Y8
 	VBROADCASTSS least+32(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y15, Y8, Y8
+	VBROADCASTSS step+36(FP), Y9
+	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y6
 	VSUBPS       Y8, Y6, Y6
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y6, Y6
 	VMULPS       Y0, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -6258,111 +6380,123 @@ piece21:
 	VPMOVZXWD    80(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y1, Y13, Y2
+	VMINPS       Y2, Y15, Y2
 	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y11, Y2, Y4
+	VPAND        Y12, Y2, Y4
 	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y2, Y2
 	VSUBPS       Y4, Y2, Y2
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMULPS       Y0, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanenarrow
 	VMOVUPS      176(SP), Y0
 	VPMOVZXWD    96(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y4
-	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y1, Y13, Y4
+	VMINPS       Y4, Y15, Y4
 	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y11, Y4, Y6
+	VPAND        Y12, Y4, Y6
 	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
+	VBROADCASTSS step+36(FP), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
 	VSUBPS       Y6, Y4, Y4
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	CMPQ         R8, $+17
+	JLT          lanenarrow
 	VMOVUPS      208(SP), Y0
 	VPMOVZXWD    112(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y14, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y11, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
+	VMAXPS       Y1, Y13, Y6
+	VMINPS       Y6, Y15, Y6
+	VCMPPS       $0x00, Y1, Y6, Y7
+	VPAND        Y12, Y6, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+36(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	CMPQ         R8, $+25
+	JLT          lanenarrow
 	VMOVUPS      240(SP), Y0
 	VPMOVZXWD    128(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y12, Y6
-	VMINPS       Y6, Y14, Y6
-	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y11, Y6, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y0, Y6, Y6
+	VMAXPS       Y1, Y13, Y8
+	VMINPS       Y8, Y15, Y8
+	VCMPPS       $0x00, Y1, Y8, Y9
+	VPAND        Y12, Y8, Y10
+	VBROADCASTSS least+32(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+36(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	VSUBPS       Y10, Y8, Y8
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+
+lanenarrow:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
+	VBLENDVPS    Y2, Y10, Y1, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y7, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y9, AX
 	MOVB         AL, 67(SP)
 	TESTQ        $0x00000010, R8
 	JEQ          piece22

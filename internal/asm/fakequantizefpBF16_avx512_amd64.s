@@ -148,6 +148,8 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -164,63 +166,69 @@ grouptail:
 	VSUBPS       Z1, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z23, Z3, Z3
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z2
-	VPADDD       Z25, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z2, Z2
-	VPERMQ       Z2, Z24, Z2
-	VMOVDQU16    Z2, K7, (DI)
+	CMPQ         R9, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z4
+	VFNMADD231PS Z23, Z4, Z1
+	VFMADD231PS  Z22, Z1, Z4
+	VPANDD       Z28, Z4, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z4, Z4
+	VSUBPS       Z1, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z23, Z4, Z4
+	CMPQ         R9, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
-	VMULPS       Z22, Z1, Z3
-	VFNMADD231PS Z23, Z3, Z1
-	VFMADD231PS  Z22, Z1, Z3
-	VPANDD       Z28, Z3, Z1
+	VMULPS       Z22, Z1, Z5
+	VFNMADD231PS Z23, Z5, Z1
+	VFMADD231PS  Z22, Z1, Z5
+	VPANDD       Z28, Z5, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z3, Z3
-	VSUBPS       Z1, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z23, Z3, Z3
-	VPTESTMD     Z26, Z2, K1
-	VPADDD       Z27, Z2, Z2
-	VPADDD       Z25, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z2, Z2
-	VPERMQ       Z2, Z24, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z2, K6, 64(DI)
-	LEAQ         (DI)(R9*2), DI
-	LEAQ         (SI)(R9*2), SI
+	VADDPS       Z1, Z5, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z29, Z0, Z5
+	VMULPS       Z23, Z5, Z5
+
+groupnarrow:
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	VMOVDQU16 Z2, K7, (DI)
+	VPTESTMD  Z26, Z4, K1
+	VPADDD    Z27, Z4, Z4
+	VPADDD    Z25, Z4, K1, Z4
+	VPSRLD    $0x10, Z4, Z4
+	VPTESTMD  Z26, Z5, K1
+	VPADDD    Z27, Z5, Z5
+	VPADDD    Z25, Z5, K1, Z5
+	VPSRLD    $0x10, Z5, Z5
+	VPACKUSDW Z5, Z4, Z4
+	VPERMQ    Z4, Z24, Z4
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z4, K6, 64(DI)
+	LEAQ      (DI)(R9*2), DI
+	LEAQ      (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -586,15 +594,14 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z4
 	VPXORD       Z29, Z4, Z5
 	VMAXPS       Z0, Z5, Z5
@@ -609,75 +616,75 @@ lanetail:
 	VSUBPS       Z2, Z4, Z4
 	VPTERNLOGD   $0xf8, Z29, Z0, Z4
 	VMULPS       Z1, Z4, Z4
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z26, Z4, K1
-	VPADDD       Z27, Z4, Z4
-	VPADDD       Z25, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z24, Z3
-	VMOVDQU16    Z3, K7, (DI)
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    128(R8), K6, Z5
+	VPXORD       Z29, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z2, Z6, Z5
+	VFNMADD231PS Z1, Z5, Z6
+	VFMADD231PS  Z2, Z6, Z5
+	VPANDD       Z28, Z5, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z5, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z29, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	CMPQ         R9, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z4
-	VPXORD       Z29, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z2, Z5, Z4
-	VFNMADD231PS Z1, Z4, Z5
-	VFMADD231PS  Z2, Z5, Z4
-	VPANDD       Z28, Z4, Z2
+	VMOVUPS.Z    192(R8), K6, Z6
+	VPXORD       Z29, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z2, Z7, Z6
+	VFNMADD231PS Z1, Z6, Z7
+	VFMADD231PS  Z2, Z7, Z6
+	VPANDD       Z28, Z6, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z4, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPTERNLOGD   $0xf8, Z29, Z0, Z4
-	VMULPS       Z1, Z4, Z4
-	VPTESTMD     Z26, Z3, K1
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z26, Z4, K1
-	VPADDD       Z27, Z4, Z4
-	VPADDD       Z25, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z24, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z3, K6, 64(DI)
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z2, Z6, Z6
+	VPTERNLOGD   $0xf8, Z29, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+
+lanenarrow:
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPTESTMD  Z26, Z4, K1
+	VPADDD    Z27, Z4, Z4
+	VPADDD    Z25, Z4, K1, Z4
+	VPSRLD    $0x10, Z4, Z4
+	VPACKUSDW Z4, Z3, Z3
+	VPERMQ    Z3, Z24, Z3
+	VMOVDQU16 Z3, K7, (DI)
+	VPTESTMD  Z26, Z5, K1
+	VPADDD    Z27, Z5, Z5
+	VPADDD    Z25, Z5, K1, Z5
+	VPSRLD    $0x10, Z5, Z5
+	VPTESTMD  Z26, Z6, K1
+	VPADDD    Z27, Z6, Z6
+	VPADDD    Z25, Z6, K1, Z6
+	VPSRLD    $0x10, Z6, Z6
+	VPACKUSDW Z6, Z5, Z5
+	VPERMQ    Z5, Z24, Z5
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z5, K6, 64(DI)
 
 laneend:
 	VZEROUPPER
@@ -823,6 +830,8 @@ grouptail:
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z20, Z1, Z1
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
@@ -837,67 +846,73 @@ grouptail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z0, Z2
 	VMULPS      Z20, Z2, Z2
-	VPTESTMD    Z24, Z1, K1
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z0, Z21, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z2, K1
-	VPADDD      Z25, Z2, Z1
-	VPADDD      Z23, Z1, K1, Z1
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z1, Z21, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z20, Z1, Z1
+	VMAXPS      Z0, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z0, Z3
+	VMULPS      Z20, Z3, Z3
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z0, Z2
-	VMULPS      Z20, Z2, Z2
-	VPTESTMD    Z24, Z1, K1
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z0, Z21, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z2, K1
-	VPADDD      Z25, Z2, Z1
-	VPADDD      Z23, Z1, K1, Z1
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z1, Z21, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
-	LEAQ        (DI)(BX*2), DI
-	LEAQ        (SI)(BX*2), SI
+	VMAXPS      Z0, Z27, Z4
+	VMINPS      Z4, Z29, Z4
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z31, Z5, Z5
+	VPADDD      Z30, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z28, Z0, Z4
+	VMULPS      Z20, Z4, Z4
+
+groupnarrow:
+	VPTESTMD  Z24, Z1, K1
+	VPADDD    Z25, Z1, Z0
+	VPADDD    Z23, Z0, K1, Z0
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z0, Z21, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z2, K1
+	VPADDD    Z25, Z2, Z1
+	VPADDD    Z23, Z1, K1, Z1
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z1, Z21, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z24, Z3, K1
+	VPADDD    Z25, Z3, Z0
+	VPADDD    Z23, Z0, K1, Z0
+	VCMPPS    $0x07, Z3, Z3, K1
+	VBLENDMPS Z0, Z21, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z4, K1
+	VPADDD    Z25, Z4, Z1
+	VPADDD    Z23, Z1, K1, Z1
+	VCMPPS    $0x07, Z4, Z4, K1
+	VBLENDMPS Z1, Z21, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z0, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (SI)(BX*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -1220,9 +1235,10 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
@@ -1236,69 +1252,73 @@ lanetail:
 	VSUBPS      Z4, Z3, Z3
 	VPTERNLOGD  $0xf8, Z28, Z1, Z3
 	VMULPS      Z0, Z3, Z3
-	VPTESTMD    Z24, Z2, K1
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z0, Z21, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z3, K1
-	VPADDD      Z25, Z3, Z1
-	VPADDD      Z23, Z1, K1, Z1
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z1, Z21, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z4
+	VMINPS      Z4, Z29, Z4
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z31, Z5, Z5
+	VPADDD      Z30, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z28, Z1, Z4
+	VMULPS      Z0, Z4, Z4
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z3
-	VMINPS      Z3, Z29, Z3
-	VPANDD      Z26, Z3, Z4
-	VPMAXUD     Z31, Z4, Z4
-	VPADDD      Z30, Z4, Z4
-	VADDPS      Z4, Z3, Z3
-	VSUBPS      Z4, Z3, Z3
-	VPTERNLOGD  $0xf8, Z28, Z1, Z3
-	VMULPS      Z0, Z3, Z3
-	VPTESTMD    Z24, Z2, K1
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K1, Z0
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z0, Z21, K1, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z3, K1
-	VPADDD      Z25, Z3, Z1
-	VPADDD      Z23, Z1, K1, Z1
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z1, Z21, K1, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
+	VMAXPS      Z1, Z27, Z5
+	VMINPS      Z5, Z29, Z5
+	VPANDD      Z26, Z5, Z6
+	VPMAXUD     Z31, Z6, Z6
+	VPADDD      Z30, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPTERNLOGD  $0xf8, Z28, Z1, Z5
+	VMULPS      Z0, Z5, Z5
+
+lanenarrow:
+	VPTESTMD  Z24, Z2, K1
+	VPADDD    Z25, Z2, Z0
+	VPADDD    Z23, Z0, K1, Z0
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z21, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z3, K1
+	VPADDD    Z25, Z3, Z1
+	VPADDD    Z23, Z1, K1, Z1
+	VCMPPS    $0x07, Z3, Z3, K1
+	VBLENDMPS Z1, Z21, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z24, Z4, K1
+	VPADDD    Z25, Z4, Z0
+	VPADDD    Z23, Z0, K1, Z0
+	VCMPPS    $0x07, Z4, Z4, K1
+	VBLENDMPS Z0, Z21, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z5, K1
+	VPADDD    Z25, Z5, Z1
+	VPADDD    Z23, Z1, K1, Z1
+	VCMPPS    $0x07, Z5, Z5, K1
+	VBLENDMPS Z1, Z21, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z0, K6, 64(DI)
 
 laneend:
 	VZEROUPPER
@@ -1461,6 +1481,8 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z22, Z2, Z2
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1478,17 +1500,8 @@ grouptail:
 	VSUBPS       Z1, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z22, Z3, Z3
-	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z2
-	VPADDD       Z25, Z2, K3, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K3, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z2, Z2
-	VPERMQ       Z2, Z24, Z2
-	VMOVDQU16    Z2, K7, (DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1496,16 +1509,18 @@ grouptail:
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z21, Z1, Z4
+	VFNMADD231PS Z22, Z4, Z1
+	VFMADD231PS  Z21, Z1, Z4
+	VPANDD       Z28, Z4, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z22, Z2, Z2
+	VADDPS       Z1, Z4, Z4
+	VSUBPS       Z1, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z22, Z4, Z4
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1513,36 +1528,49 @@ grouptail:
 	VMAXPS       Z0, Z19, Z1
 	VMINPS       Z1, Z20, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z21, Z1, Z3
-	VFNMADD231PS Z22, Z3, Z1
-	VFMADD231PS  Z21, Z1, Z3
-	VPANDD       Z28, Z3, Z1
+	VMULPS       Z21, Z1, Z5
+	VFNMADD231PS Z22, Z5, Z1
+	VFMADD231PS  Z21, Z1, Z5
+	VPANDD       Z28, Z5, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z3, Z3
-	VSUBPS       Z1, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z22, Z3, Z3
-	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z2
-	VPADDD       Z25, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z2, Z2
-	VPERMQ       Z2, Z24, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z2, K6, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z23, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
-	LEAQ         (DI)(R10*2), DI
-	LEAQ         (SI)(R10*1), SI
-	LEAQ         (DX)(R10*2), DX
+	VADDPS       Z1, Z5, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z29, Z0, Z5
+	VMULPS       Z22, Z5, Z5
+
+groupnarrow:
+	VPTESTMD   Z26, Z2, K5
+	VPADDD     Z27, Z2, Z2
+	VPADDD     Z25, Z2, K5, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPTESTMD   Z26, Z3, K5
+	VPADDD     Z27, Z3, Z3
+	VPADDD     Z25, Z3, K5, Z3
+	VPSRLD     $0x10, Z3, Z3
+	VPACKUSDW  Z3, Z2, Z2
+	VPERMQ     Z2, Z24, Z2
+	VMOVDQU16  Z2, K7, (DI)
+	VPTESTMD   Z26, Z4, K5
+	VPADDD     Z27, Z4, Z4
+	VPADDD     Z25, Z4, K5, Z4
+	VPSRLD     $0x10, Z4, Z4
+	VPTESTMD   Z26, Z5, K5
+	VPADDD     Z27, Z5, Z5
+	VPADDD     Z25, Z5, K5, Z5
+	VPSRLD     $0x10, Z5, Z5
+	VPACKUSDW  Z5, Z4, Z4
+	VPERMQ     Z4, Z24, Z4
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVDQU16  Z4, K6, 64(DI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z23, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R10*2), DI
+	LEAQ       (SI)(R10*1), SI
+	LEAQ       (DX)(R10*2), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -1939,15 +1967,14 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z4
 	VPXORD       Z29, Z4, Z5
 	VMAXPS       Z0, Z5, Z5
@@ -1963,82 +1990,82 @@ lanetail:
 	VSUBPS       Z2, Z4, Z4
 	VPTERNLOGD   $0xf8, Z29, Z0, Z4
 	VMULPS       Z1, Z4, Z4
-	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K3, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z26, Z4, K3
-	VPADDD       Z27, Z4, Z4
-	VPADDD       Z25, Z4, K3, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z24, Z3
-	VMOVDQU16    Z3, K7, (DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    128(R9), K6, Z5
+	VPXORD       Z29, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VCMPPS       $0x00, Z0, Z6, K3
+	VMULPS       Z2, Z6, Z5
+	VFNMADD231PS Z1, Z5, Z6
+	VFMADD231PS  Z2, Z6, Z5
+	VPANDD       Z28, Z5, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z5, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z29, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z4
-	VPXORD       Z29, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VCMPPS       $0x00, Z0, Z5, K4
-	VMULPS       Z2, Z5, Z4
-	VFNMADD231PS Z1, Z4, Z5
-	VFMADD231PS  Z2, Z5, Z4
-	VPANDD       Z28, Z4, Z2
+	VMOVUPS.Z    192(R9), K6, Z6
+	VPXORD       Z29, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VCMPPS       $0x00, Z0, Z7, K4
+	VMULPS       Z2, Z7, Z6
+	VFNMADD231PS Z1, Z6, Z7
+	VFMADD231PS  Z2, Z7, Z6
+	VPANDD       Z28, Z6, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z4, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPTERNLOGD   $0xf8, Z29, Z0, Z4
-	VMULPS       Z1, Z4, Z4
-	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z26, Z4, K5
-	VPADDD       Z27, Z4, Z4
-	VPADDD       Z25, Z4, K5, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z24, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z3, K6, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z23, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z2, Z6, Z6
+	VPTERNLOGD   $0xf8, Z29, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+
+lanenarrow:
+	VPTESTMD   Z26, Z3, K5
+	VPADDD     Z27, Z3, Z3
+	VPADDD     Z25, Z3, K5, Z3
+	VPSRLD     $0x10, Z3, Z3
+	VPTESTMD   Z26, Z4, K5
+	VPADDD     Z27, Z4, Z4
+	VPADDD     Z25, Z4, K5, Z4
+	VPSRLD     $0x10, Z4, Z4
+	VPACKUSDW  Z4, Z3, Z3
+	VPERMQ     Z3, Z24, Z3
+	VMOVDQU16  Z3, K7, (DI)
+	VPTESTMD   Z26, Z5, K5
+	VPADDD     Z27, Z5, Z5
+	VPADDD     Z25, Z5, K5, Z5
+	VPSRLD     $0x10, Z5, Z5
+	VPTESTMD   Z26, Z6, K5
+	VPADDD     Z27, Z6, Z6
+	VPADDD     Z25, Z6, K5, Z6
+	VPSRLD     $0x10, Z6, Z6
+	VPACKUSDW  Z6, Z5, Z5
+	VPERMQ     Z5, Z24, Z5
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVDQU16  Z5, K6, 64(DI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z23, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -2197,6 +2224,8 @@ grouptail:
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z19, Z1, Z1
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
@@ -2212,75 +2241,81 @@ grouptail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z0, Z2
 	VMULPS      Z19, Z2, Z2
-	VPTESTMD    Z24, Z1, K3
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x07, Z1, Z1, K3
-	VBLENDMPS   Z0, Z21, K3, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z2, K3
-	VPADDD      Z25, Z2, Z1
-	VPADDD      Z23, Z1, K3, Z1
-	VCMPPS      $0x07, Z2, Z2, K3
-	VBLENDMPS   Z1, Z21, K3, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z19, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VCMPPS      $0x00, Z0, Z1, K3
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z19, Z1, Z1
+	VMAXPS      Z0, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VCMPPS      $0x00, Z0, Z3, K3
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z0, Z3
+	VMULPS      Z19, Z3, Z3
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z19, Z0, Z0
-	VMAXPS      Z0, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z0, Z2, K4
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z0, Z2
-	VMULPS      Z19, Z2, Z2
-	VPTESTMD    Z24, Z1, K5
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x07, Z1, Z1, K5
-	VBLENDMPS   Z0, Z21, K5, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z2, K5
-	VPADDD      Z25, Z2, Z1
-	VPADDD      Z23, Z1, K5, Z1
-	VCMPPS      $0x07, Z2, Z2, K5
-	VBLENDMPS   Z1, Z21, K5, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z20, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
-	LEAQ        (DI)(R8*2), DI
-	LEAQ        (SI)(R8*1), SI
-	LEAQ        (DX)(R8*2), DX
+	VMAXPS      Z0, Z27, Z4
+	VMINPS      Z4, Z29, Z4
+	VCMPPS      $0x00, Z0, Z4, K4
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z31, Z5, Z5
+	VPADDD      Z30, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z28, Z0, Z4
+	VMULPS      Z19, Z4, Z4
+
+groupnarrow:
+	VPTESTMD   Z24, Z1, K5
+	VPADDD     Z25, Z1, Z0
+	VPADDD     Z23, Z0, K5, Z0
+	VCMPPS     $0x07, Z1, Z1, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z24, Z2, K5
+	VPADDD     Z25, Z2, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z2, Z2, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVDQU16  Z0, K7, (DI)
+	VPTESTMD   Z24, Z3, K5
+	VPADDD     Z25, Z3, Z0
+	VPADDD     Z23, Z0, K5, Z0
+	VCMPPS     $0x07, Z3, Z3, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z24, Z4, K5
+	VPADDD     Z25, Z4, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z4, Z4, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVDQU16  Z0, K6, 64(DI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z20, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R8*2), DI
+	LEAQ       (SI)(R8*1), SI
+	LEAQ       (DX)(R8*2), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -2634,9 +2669,10 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
@@ -2651,76 +2687,80 @@ lanetail:
 	VSUBPS      Z4, Z3, Z3
 	VPTERNLOGD  $0xf8, Z28, Z1, Z3
 	VMULPS      Z0, Z3, Z3
-	VPTESTMD    Z24, Z2, K3
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x07, Z2, Z2, K3
-	VBLENDMPS   Z0, Z21, K3, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z3, K3
-	VPADDD      Z25, Z3, Z1
-	VPADDD      Z23, Z1, K3, Z1
-	VCMPPS      $0x07, Z3, Z3, K3
-	VBLENDMPS   Z1, Z21, K3, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z1, Z2, K3
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z4
+	VMINPS      Z4, Z29, Z4
+	VCMPPS      $0x00, Z1, Z4, K3
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z31, Z5, Z5
+	VPADDD      Z30, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z28, Z1, Z4
+	VMULPS      Z0, Z4, Z4
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z3
-	VMINPS      Z3, Z29, Z3
-	VCMPPS      $0x00, Z1, Z3, K4
-	VPANDD      Z26, Z3, Z4
-	VPMAXUD     Z31, Z4, Z4
-	VPADDD      Z30, Z4, Z4
-	VADDPS      Z4, Z3, Z3
-	VSUBPS      Z4, Z3, Z3
-	VPTERNLOGD  $0xf8, Z28, Z1, Z3
-	VMULPS      Z0, Z3, Z3
-	VPTESTMD    Z24, Z2, K5
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x07, Z2, Z2, K5
-	VBLENDMPS   Z0, Z21, K5, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z3, K5
-	VPADDD      Z25, Z3, Z1
-	VPADDD      Z23, Z1, K5, Z1
-	VCMPPS      $0x07, Z3, Z3, K5
-	VBLENDMPS   Z1, Z21, K5, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z20, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
+	VMAXPS      Z1, Z27, Z5
+	VMINPS      Z5, Z29, Z5
+	VCMPPS      $0x00, Z1, Z5, K4
+	VPANDD      Z26, Z5, Z6
+	VPMAXUD     Z31, Z6, Z6
+	VPADDD      Z30, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPTERNLOGD  $0xf8, Z28, Z1, Z5
+	VMULPS      Z0, Z5, Z5
+
+lanenarrow:
+	VPTESTMD   Z24, Z2, K5
+	VPADDD     Z25, Z2, Z0
+	VPADDD     Z23, Z0, K5, Z0
+	VCMPPS     $0x07, Z2, Z2, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z24, Z3, K5
+	VPADDD     Z25, Z3, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z3, Z3, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	VMOVDQU16  Z0, K7, (DI)
+	VPTESTMD   Z24, Z4, K5
+	VPADDD     Z25, Z4, Z0
+	VPADDD     Z23, Z0, K5, Z0
+	VCMPPS     $0x07, Z4, Z4, K5
+	VBLENDMPS  Z0, Z21, K5, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z24, Z5, K5
+	VPADDD     Z25, Z5, Z1
+	VPADDD     Z23, Z1, K5, Z1
+	VCMPPS     $0x07, Z5, Z5, K5
+	VBLENDMPS  Z1, Z21, K5, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z22, Z0
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVDQU16  Z0, K6, 64(DI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z20, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -2881,6 +2921,8 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z23, Z2, Z2
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -2898,17 +2940,8 @@ grouptail:
 	VSUBPS       Z1, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z23, Z3, Z3
-	VPTESTMD     Z26, Z2, K3
-	VPADDD       Z27, Z2, Z2
-	VPADDD       Z25, Z2, K3, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K3, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z2, Z2
-	VPERMQ       Z2, Z24, Z2
-	VMOVDQU16    Z2, K7, (DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -2916,16 +2949,18 @@ grouptail:
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
+	VMULPS       Z22, Z1, Z4
+	VFNMADD231PS Z23, Z4, Z1
+	VFMADD231PS  Z22, Z1, Z4
+	VPANDD       Z28, Z4, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
+	VADDPS       Z1, Z4, Z4
+	VSUBPS       Z1, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z0, Z4
+	VMULPS       Z23, Z4, Z4
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
@@ -2933,63 +2968,76 @@ grouptail:
 	VMAXPS       Z0, Z20, Z1
 	VMINPS       Z1, Z21, Z1
 	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z22, Z1, Z3
-	VFNMADD231PS Z23, Z3, Z1
-	VFMADD231PS  Z22, Z1, Z3
-	VPANDD       Z28, Z3, Z1
+	VMULPS       Z22, Z1, Z5
+	VFNMADD231PS Z23, Z5, Z1
+	VFMADD231PS  Z22, Z1, Z5
+	VPANDD       Z28, Z5, Z1
 	VPMAXUD      Z31, Z1, Z1
 	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z3, Z3
-	VSUBPS       Z1, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z23, Z3, Z3
-	VPTESTMD     Z26, Z2, K5
-	VPADDD       Z27, Z2, Z2
-	VPADDD       Z25, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z2, Z2
-	VPERMQ       Z2, Z24, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z2, K6, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R10, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R10, $+9
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R10, $+17
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R10, $+25
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R10, $+33
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R10, $+41
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R10, $+49
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R10, $+57
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+	VADDPS       Z1, Z5, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z29, Z0, Z5
+	VMULPS       Z23, Z5, Z5
+
+groupnarrow:
+	VPTESTMD  Z26, Z2, K5
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K5, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K5
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K5, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	VMOVDQU16 Z2, K7, (DI)
+	VPTESTMD  Z26, Z4, K5
+	VPADDD    Z27, Z4, Z4
+	VPADDD    Z25, Z4, K5, Z4
+	VPSRLD    $0x10, Z4, Z4
+	VPTESTMD  Z26, Z5, K5
+	VPADDD    Z27, Z5, Z5
+	VPADDD    Z25, Z5, K5, Z5
+	VPSRLD    $0x10, Z5, Z5
+	VPACKUSDW Z5, Z4, Z4
+	VPERMQ    Z4, Z24, Z4
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z4, K6, 64(DI)
+	KUNPCKWD  K1, K2, K1
+	KUNPCKWD  K3, K4, K3
+	KUNPCKDQ  K1, K3, K1
+	KMOVQ     K1, (SP)
+	MOVQ      (SP), AX
+	BZHIQ     R10, AX, AX
+	MOVB      AL, (SI)
+	CMPQ      R10, $+9
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 1(SI)
+	CMPQ      R10, $+17
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 2(SI)
+	CMPQ      R10, $+25
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 3(SI)
+	CMPQ      R10, $+33
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 4(SI)
+	CMPQ      R10, $+41
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 5(SI)
+	CMPQ      R10, $+49
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 6(SI)
+	CMPQ      R10, $+57
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R10*2), DI
@@ -3390,15 +3438,14 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z4
 	VPXORD       Z29, Z4, Z5
 	VMAXPS       Z0, Z5, Z5
@@ -3414,112 +3461,112 @@ lanetail:
 	VSUBPS       Z2, Z4, Z4
 	VPTERNLOGD   $0xf8, Z29, Z0, Z4
 	VMULPS       Z1, Z4, Z4
-	VPTESTMD     Z26, Z3, K3
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K3, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z26, Z4, K3
-	VPADDD       Z27, Z4, Z4
-	VPADDD       Z25, Z4, K3, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z24, Z3
-	VMOVDQU16    Z3, K7, (DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
+	VMOVUPS.Z    128(R9), K6, Z5
+	VPXORD       Z29, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VCMPPS       $0x00, Z0, Z6, K3
+	VMULPS       Z2, Z6, Z5
+	VFNMADD231PS Z1, Z5, Z6
+	VFMADD231PS  Z2, Z6, Z5
+	VPANDD       Z28, Z5, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VADDPS       Z2, Z5, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z29, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z4
-	VPXORD       Z29, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VCMPPS       $0x00, Z0, Z5, K4
-	VMULPS       Z2, Z5, Z4
-	VFNMADD231PS Z1, Z4, Z5
-	VFMADD231PS  Z2, Z5, Z4
-	VPANDD       Z28, Z4, Z2
+	VMOVUPS.Z    192(R9), K6, Z6
+	VPXORD       Z29, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VCMPPS       $0x00, Z0, Z7, K4
+	VMULPS       Z2, Z7, Z6
+	VFNMADD231PS Z1, Z6, Z7
+	VFMADD231PS  Z2, Z7, Z6
+	VPANDD       Z28, Z6, Z2
 	VPMAXUD      Z31, Z2, Z2
 	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z4, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPTERNLOGD   $0xf8, Z29, Z0, Z4
-	VMULPS       Z1, Z4, Z4
-	VPTESTMD     Z26, Z3, K5
-	VPADDD       Z27, Z3, Z3
-	VPADDD       Z25, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z26, Z4, K5
-	VPADDD       Z27, Z4, Z4
-	VPADDD       Z25, Z4, K5, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z24, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z3, K6, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R10, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R10, $+9
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R10, $+17
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R10, $+25
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R10, $+33
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R10, $+41
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R10, $+49
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R10, $+57
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+	VADDPS       Z2, Z6, Z6
+	VSUBPS       Z2, Z6, Z6
+	VPTERNLOGD   $0xf8, Z29, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+
+lanenarrow:
+	VPTESTMD  Z26, Z3, K5
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K5, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPTESTMD  Z26, Z4, K5
+	VPADDD    Z27, Z4, Z4
+	VPADDD    Z25, Z4, K5, Z4
+	VPSRLD    $0x10, Z4, Z4
+	VPACKUSDW Z4, Z3, Z3
+	VPERMQ    Z3, Z24, Z3
+	VMOVDQU16 Z3, K7, (DI)
+	VPTESTMD  Z26, Z5, K5
+	VPADDD    Z27, Z5, Z5
+	VPADDD    Z25, Z5, K5, Z5
+	VPSRLD    $0x10, Z5, Z5
+	VPTESTMD  Z26, Z6, K5
+	VPADDD    Z27, Z6, Z6
+	VPADDD    Z25, Z6, K5, Z6
+	VPSRLD    $0x10, Z6, Z6
+	VPACKUSDW Z6, Z5, Z5
+	VPERMQ    Z5, Z24, Z5
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z5, K6, 64(DI)
+	KUNPCKWD  K1, K2, K1
+	KUNPCKWD  K3, K4, K3
+	KUNPCKDQ  K1, K3, K1
+	KMOVQ     K1, (SP)
+	MOVQ      (SP), AX
+	BZHIQ     R10, AX, AX
+	MOVB      AL, (SI)
+	CMPQ      R10, $+9
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 1(SI)
+	CMPQ      R10, $+17
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 2(SI)
+	CMPQ      R10, $+25
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 3(SI)
+	CMPQ      R10, $+33
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 4(SI)
+	CMPQ      R10, $+41
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 5(SI)
+	CMPQ      R10, $+49
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 6(SI)
+	CMPQ      R10, $+57
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 7(SI)
 
 staged2:
 laneend:
@@ -3677,6 +3724,8 @@ grouptail:
 	VSUBPS      Z2, Z1, Z1
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z20, Z1, Z1
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
@@ -3692,102 +3741,108 @@ grouptail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z0, Z2
 	VMULPS      Z20, Z2, Z2
-	VPTESTMD    Z24, Z1, K3
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x07, Z1, Z1, K3
-	VBLENDMPS   Z0, Z21, K3, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z2, K3
-	VPADDD      Z25, Z2, Z1
-	VPADDD      Z23, Z1, K3, Z1
-	VCMPPS      $0x07, Z2, Z2, K3
-	VBLENDMPS   Z1, Z21, K3, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z27, Z1
-	VMINPS      Z1, Z29, Z1
-	VCMPPS      $0x00, Z0, Z1, K3
-	VPANDD      Z26, Z1, Z2
-	VPMAXUD     Z31, Z2, Z2
-	VPADDD      Z30, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z28, Z0, Z1
-	VMULPS      Z20, Z1, Z1
+	VMAXPS      Z0, Z27, Z3
+	VMINPS      Z3, Z29, Z3
+	VCMPPS      $0x00, Z0, Z3, K3
+	VPANDD      Z26, Z3, Z4
+	VPMAXUD     Z31, Z4, Z4
+	VPADDD      Z30, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VSUBPS      Z4, Z3, Z3
+	VPTERNLOGD  $0xf8, Z28, Z0, Z3
+	VMULPS      Z20, Z3, Z3
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z0, Z2, K4
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z0, Z2
-	VMULPS      Z20, Z2, Z2
-	VPTESTMD    Z24, Z1, K5
-	VPADDD      Z25, Z1, Z0
-	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x07, Z1, Z1, K5
-	VBLENDMPS   Z0, Z21, K5, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z2, K5
-	VPADDD      Z25, Z2, Z1
-	VPADDD      Z23, Z1, K5, Z1
-	VCMPPS      $0x07, Z2, Z2, K5
-	VBLENDMPS   Z1, Z21, K5, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R8, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R8, $+9
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R8, $+17
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R8, $+25
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R8, $+33
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R8, $+41
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R8, $+49
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R8, $+57
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+	VMAXPS      Z0, Z27, Z4
+	VMINPS      Z4, Z29, Z4
+	VCMPPS      $0x00, Z0, Z4, K4
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z31, Z5, Z5
+	VPADDD      Z30, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z28, Z0, Z4
+	VMULPS      Z20, Z4, Z4
+
+groupnarrow:
+	VPTESTMD  Z24, Z1, K5
+	VPADDD    Z25, Z1, Z0
+	VPADDD    Z23, Z0, K5, Z0
+	VCMPPS    $0x07, Z1, Z1, K5
+	VBLENDMPS Z0, Z21, K5, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z2, K5
+	VPADDD    Z25, Z2, Z1
+	VPADDD    Z23, Z1, K5, Z1
+	VCMPPS    $0x07, Z2, Z2, K5
+	VBLENDMPS Z1, Z21, K5, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z24, Z3, K5
+	VPADDD    Z25, Z3, Z0
+	VPADDD    Z23, Z0, K5, Z0
+	VCMPPS    $0x07, Z3, Z3, K5
+	VBLENDMPS Z0, Z21, K5, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z4, K5
+	VPADDD    Z25, Z4, Z1
+	VPADDD    Z23, Z1, K5, Z1
+	VCMPPS    $0x07, Z4, Z4, K5
+	VBLENDMPS Z1, Z21, K5, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z0, K6, 64(DI)
+	KUNPCKWD  K1, K2, K1
+	KUNPCKWD  K3, K4, K3
+	KUNPCKDQ  K1, K3, K1
+	KMOVQ     K1, (SP)
+	MOVQ      (SP), AX
+	BZHIQ     R8, AX, AX
+	MOVB      AL, (SI)
+	CMPQ      R8, $+9
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 1(SI)
+	CMPQ      R8, $+17
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 2(SI)
+	CMPQ      R8, $+25
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 3(SI)
+	CMPQ      R8, $+33
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 4(SI)
+	CMPQ      R8, $+41
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 5(SI)
+	CMPQ      R8, $+49
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 6(SI)
+	CMPQ      R8, $+57
+	JLT       staged1
+	SHRQ      $0x08, AX
+	MOVB      AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R8*2), DI
@@ -4145,9 +4200,10 @@ lanetail:
 	VSUBPS      Z3, Z2, Z2
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
@@ -4162,106 +4218,110 @@ lanetail:
 	VSUBPS      Z4, Z3, Z3
 	VPTERNLOGD  $0xf8, Z28, Z1, Z3
 	VMULPS      Z0, Z3, Z3
-	VPTESTMD    Z24, Z2, K3
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K3, Z0
-	VCMPPS      $0x07, Z2, Z2, K3
-	VBLENDMPS   Z0, Z21, K3, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z3, K3
-	VPADDD      Z25, Z3, Z1
-	VPADDD      Z23, Z1, K3, Z1
-	VCMPPS      $0x07, Z3, Z3, K3
-	VBLENDMPS   Z1, Z21, K3, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	VMOVDQU16   Z0, K7, (DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z2
-	VMINPS      Z2, Z29, Z2
-	VCMPPS      $0x00, Z1, Z2, K3
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z31, Z3, Z3
-	VPADDD      Z30, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z28, Z1, Z2
-	VMULPS      Z0, Z2, Z2
+	VMAXPS      Z1, Z27, Z4
+	VMINPS      Z4, Z29, Z4
+	VCMPPS      $0x00, Z1, Z4, K3
+	VPANDD      Z26, Z4, Z5
+	VPMAXUD     Z31, Z5, Z5
+	VPADDD      Z30, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPTERNLOGD  $0xf8, Z28, Z1, Z4
+	VMULPS      Z0, Z4, Z4
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VDIVPS      Z0, Z1, Z1
-	VMAXPS      Z1, Z27, Z3
-	VMINPS      Z3, Z29, Z3
-	VCMPPS      $0x00, Z1, Z3, K4
-	VPANDD      Z26, Z3, Z4
-	VPMAXUD     Z31, Z4, Z4
-	VPADDD      Z30, Z4, Z4
-	VADDPS      Z4, Z3, Z3
-	VSUBPS      Z4, Z3, Z3
-	VPTERNLOGD  $0xf8, Z28, Z1, Z3
-	VMULPS      Z0, Z3, Z3
-	VPTESTMD    Z24, Z2, K5
-	VPADDD      Z25, Z2, Z0
-	VPADDD      Z23, Z0, K5, Z0
-	VCMPPS      $0x07, Z2, Z2, K5
-	VBLENDMPS   Z0, Z21, K5, Z0
-	VPSRLD      $0x10, Z0, Z0
-	VPTESTMD    Z24, Z3, K5
-	VPADDD      Z25, Z3, Z1
-	VPADDD      Z23, Z1, K5, Z1
-	VCMPPS      $0x07, Z3, Z3, K5
-	VBLENDMPS   Z1, Z21, K5, Z1
-	VPSRLD      $0x10, Z1, Z1
-	VPACKUSDW   Z1, Z0, Z0
-	VPERMQ      Z0, Z22, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Z0, K6, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R8, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R8, $+9
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R8, $+17
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R8, $+25
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R8, $+33
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R8, $+41
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R8, $+49
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R8, $+57
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+	VMAXPS      Z1, Z27, Z5
+	VMINPS      Z5, Z29, Z5
+	VCMPPS      $0x00, Z1, Z5, K4
+	VPANDD      Z26, Z5, Z6
+	VPMAXUD     Z31, Z6, Z6
+	VPADDD      Z30, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPTERNLOGD  $0xf8, Z28, Z1, Z5
+	VMULPS      Z0, Z5, Z5
+
+lanenarrow:
+	VPTESTMD  Z24, Z2, K5
+	VPADDD    Z25, Z2, Z0
+	VPADDD    Z23, Z0, K5, Z0
+	VCMPPS    $0x07, Z2, Z2, K5
+	VBLENDMPS Z0, Z21, K5, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z3, K5
+	VPADDD    Z25, Z3, Z1
+	VPADDD    Z23, Z1, K5, Z1
+	VCMPPS    $0x07, Z3, Z3, K5
+	VBLENDMPS Z1, Z21, K5, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z24, Z4, K5
+	VPADDD    Z25, Z4, Z0
+	VPADDD    Z23, Z0, K5, Z0
+	VCMPPS    $0x07, Z4, Z4, K5
+	VBLENDMPS Z0, Z21, K5, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z24, Z5, K5
+	VPADDD    Z25, Z5, Z1
+	VPADDD    Z23, Z1, K5, Z1
+	VCMPPS    $0x07, Z5, Z5, K5
+	VBLENDMPS Z1, Z21, K5, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z22, Z0
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z0, K6, 64(DI)
+	KUNPCKWD  K1, K2, K1
+	KUNPCKWD  K3, K4, K3
+	KUNPCKDQ  K1, K3, K1
+	KMOVQ     K1, (SP)
+	MOVQ      (SP), AX
+	BZHIQ     R8, AX, AX
+	MOVB      AL, (SI)
+	CMPQ      R8, $+9
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 1(SI)
+	CMPQ      R8, $+17
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 2(SI)
+	CMPQ      R8, $+25
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 3(SI)
+	CMPQ      R8, $+33
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 4(SI)
+	CMPQ      R8, $+41
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 5(SI)
+	CMPQ      R8, $+49
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 6(SI)
+	CMPQ      R8, $+57
+	JLT       staged2
+	SHRQ      $0x08, AX
+	MOVB      AL, 7(SI)
 
 staged2:
 laneend:

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff
 	// per group: V24 scale, V23 recip, V22 hi, V21 Xor
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -169,6 +169,8 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -185,6 +187,43 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	CMP $9, R5
+	BLT groupnarrow
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc24 // fmul v4.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V4.S4
+	VAND V27.B16, V4.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	CMP $13, R5
+	BLT groupnarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc25 // fmul v5.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V5.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+groupnarrow:
 	VUSHR $16, V2.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V2.S4
@@ -195,48 +234,16 @@ piece4:
 	VADD V25.S4, V3.S4, V3.S4
 	VUZP2 V3.H8, V2.H8, V2.H8
 	FMOVQ F2, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x6e37dc23 // fmul v3.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	VUSHR $16, V2.S4, V0.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V25.S4, V4.S4, V4.S4
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -495,6 +502,8 @@ piece24:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -515,6 +524,51 @@ piece24:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	CMP $9, R5
+	BLT lanenarrow
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F1
+	FMOVQ 176(RSP), F2
+	FMOVQ 240(RSP), F5
+	VEOR V28.B16, V5.B16, V6.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
+	VFMLS V1.S4, V5.S4, V6.S4
+	VFMLA V2.S4, V6.S4, V5.S4
+	VAND V27.B16, V5.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 128(RSP), F1
+	FMOVQ 192(RSP), F2
+	FMOVQ 256(RSP), F6
+	VEOR V28.B16, V6.B16, V7.B16
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x6e22dce6 // fmul v6.4s, v7.4s, v2.4s
+	VFMLS V1.S4, V6.S4, V7.S4
+	VFMLA V2.S4, V7.S4, V6.S4
+	VAND V27.B16, V6.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+lanenarrow:
 	VUSHR $16, V3.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V3.S4, V3.S4
@@ -525,56 +579,16 @@ piece24:
 	VADD V25.S4, V4.S4, V4.S4
 	VUZP2 V4.H8, V3.H8, V3.H8
 	FMOVQ F3, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	VUSHR $16, V3.S4, V0.S4
+	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V25.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -602,7 +616,7 @@ TEXT ·FakeQuantizeFpAnyBF16NEON(SB), NOSPLIT, $136-56
 	// pointers: R0 y, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000, V24 0x1, V23 0x7fff, V22 0x7fc00000
 	// per group: V21 scale
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -759,6 +773,8 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -773,6 +789,39 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
+	CMP $9, R3
+	BLT groupnarrow
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x4e3af403 // fmax v3.4s, v0.4s, v26.4s
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V25.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V27.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	CMP $13, R3
+	BLT groupnarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x4e3af404 // fmax v4.4s, v0.4s, v26.4s
+	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
+	VAND V25.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VAND V27.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e35dc84 // fmul v4.4s, v4.4s, v21.4s
+groupnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
@@ -787,48 +836,20 @@ piece4:
 	VBSL V22.B16, V0.B16, V2.B16
 	VUZP2 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(RSP)
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af402 // fmax v2.4s, v0.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
+	VUSHR $16, V3.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
+	VADD V0.S4, V3.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V2.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUSHR $16, V4.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
+	VADD V0.S4, V4.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -1016,6 +1037,8 @@ piece16:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
@@ -1031,6 +1054,41 @@ piece16:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVQ 112(RSP), F0
+	FMOVD 64(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x4e3af424 // fmax v4.4s, v1.4s, v26.4s
+	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
+	VAND V25.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VAND V27.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	CMP $13, R3
+	BLT lanenarrow
+	FMOVQ 128(RSP), F0
+	FMOVD 72(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x4e3af425 // fmax v5.4s, v1.4s, v26.4s
+	WORD $0x4ebcf4a5 // fmin v5.4s, v5.4s, v28.4s
+	VAND V25.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VAND V27.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+lanenarrow:
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
@@ -1045,50 +1103,20 @@ piece16:
 	VBSL V22.B16, V0.B16, V3.B16
 	VUZP2 V3.H8, V2.H8, V2.H8
 	FMOVQ F2, 16(RSP)
-	FMOVQ 112(RSP), F0
-	FMOVD 64(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af423 // fmax v3.4s, v1.4s, v26.4s
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V25.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
+	VUSHR $16, V4.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
+	VADD V0.S4, V4.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUSHR $16, V5.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
+	VADD V0.S4, V5.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V22.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V22.B16, V0.B16, V5.B16
+	VUZP2 V5.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1116,7 +1144,7 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff
 	// per group: V24 scale, V23 recip, V22 hi, V21 Xor
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1287,6 +1315,8 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1304,34 +1334,9 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e37dc25 // fmul v5.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V5.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
@@ -1348,19 +1353,49 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e35f401 // fmax v1.4s, v0.4s, v21.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e20e428 // fcmeq v8.4s, v1.4s, v0.4s
+	WORD $0x6e37dc29 // fmul v9.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V9.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V9.S4
+	VAND V27.B16, V9.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+groupnarrow:
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
 	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V5.S4, V5.S4
 	VADD V25.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(RSP)
 	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V7.S4, V7.S4
 	VADD V25.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
+	VUSHR $16, V9.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V9.S4
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	ADD $16, RSP, R16
@@ -1651,6 +1686,8 @@ piece28:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1672,43 +1709,14 @@ piece28:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 80(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 128(RSP), F1
 	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F5
-	VEOR V28.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e20e4c5 // fcmeq v5.4s, v6.4s, v0.4s
-	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V7.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V7.S4
-	VAND V27.B16, V7.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	FMOVQ 272(RSP), F6
+	FMOVQ 256(RSP), F6
 	VEOR V28.B16, V6.B16, V8.B16
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
@@ -1724,19 +1732,53 @@ piece28:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V9.B16, V9.B16
 	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	FMOVQ 208(RSP), F2
+	FMOVQ 272(RSP), F8
+	VEOR V28.B16, V8.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea8f54a // fmin v10.4s, v10.4s, v8.4s
+	WORD $0x4e20e548 // fcmeq v8.4s, v10.4s, v0.4s
+	WORD $0x6e22dd4b // fmul v11.4s, v10.4s, v2.4s
+	VFMLS V1.S4, V11.S4, V10.S4
+	VFMLA V2.S4, V10.S4, V11.S4
+	VAND V27.B16, V11.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x4ea2d56b // fsub v11.4s, v11.4s, v2.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V11.B16, V11.B16
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+lanenarrow:
+	VUSHR $16, V5.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
 	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V7.S4, V7.S4
 	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
 	VUSHR $16, V9.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V9.S4, V9.S4
 	VADD V25.S4, V9.S4, V9.S4
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 32(RSP)
+	VUSHR $16, V11.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V11.S4, V11.S4
+	VADD V25.S4, V11.S4, V11.S4
+	VUZP2 V11.H8, V9.H8, V9.H8
+	FMOVQ F9, 32(RSP)
 	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	ADD $16, RSP, R16
@@ -1784,7 +1826,7 @@ TEXT ·FakeQuantizeFpAnyBytesBF16NEON(SB), NOSPLIT, $152-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000, V24 0x1, V23 0x7fff, V22 0x7fc00000
 	// per group: V21 scale
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1953,6 +1995,8 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1968,36 +2012,9 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V22.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
-	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
@@ -2012,23 +2029,55 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	CMP $13, R4
+	BLT groupnarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	WORD $0x4e3af407 // fmax v7.4s, v0.4s, v26.4s
+	WORD $0x4ebcf4e7 // fmin v7.4s, v7.4s, v28.4s
+	WORD $0x4e20e4e8 // fcmeq v8.4s, v7.4s, v0.4s
+	VAND V25.B16, V7.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
+	VAND V27.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+groupnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	VUSHR $16, V5.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V5.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VBSL V22.B16, V0.B16, V5.B16
-	VUZP2 V5.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VUSHR $16, V7.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V22.B16, V0.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	ADD $16, RSP, R16
@@ -2248,6 +2297,8 @@ piece20:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
@@ -2264,38 +2315,10 @@ piece20:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V4.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V22.B16, V0.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVD 88(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -2310,23 +2333,56 @@ piece20:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	CMP $13, R4
+	BLT lanenarrow
+	FMOVQ 144(RSP), F0
+	FMOVD 88(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x4e3af428 // fmax v8.4s, v1.4s, v26.4s
+	WORD $0x4ebcf508 // fmin v8.4s, v8.4s, v28.4s
+	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
+	VAND V25.B16, V8.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4eaad508 // fsub v8.4s, v8.4s, v10.4s
+	VAND V27.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e20dd08 // fmul v8.4s, v8.4s, v0.4s
+lanenarrow:
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
+	VUSHR $16, V4.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	VUSHR $16, V6.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V6.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V22.B16, V0.B16, V6.B16
-	VUZP2 V6.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VUSHR $16, V8.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V22.B16, V0.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	ADD $16, RSP, R16
@@ -2374,7 +2430,7 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 0x1, V25 0x7fff, V24 table
 	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
-	// vector registers in use at once: 19
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2549,6 +2605,8 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -2566,34 +2624,9 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
-	VUSHR $16, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V5.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
-	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
@@ -2610,19 +2643,49 @@ piece4:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e20e428 // fcmeq v8.4s, v1.4s, v0.4s
+	WORD $0x6e36dc29 // fmul v9.4s, v1.4s, v22.4s
+	VFMLS V23.S4, V9.S4, V1.S4
+	VFMLA V22.S4, V1.S4, V9.S4
+	VAND V27.B16, V9.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
+groupnarrow:
+	VUSHR $16, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V25.S4, V3.S4, V3.S4
 	VUSHR $16, V5.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V5.S4, V5.S4
 	VADD V25.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(RSP)
 	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V7.S4, V7.S4
 	VADD V25.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
+	VUSHR $16, V9.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V9.S4
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	VAND V24.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -2916,6 +2979,8 @@ piece25:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -2937,43 +3002,14 @@ piece25:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V26.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 80(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ 128(RSP), F1
 	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F5
-	VEOR V28.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e20e4c5 // fcmeq v5.4s, v6.4s, v0.4s
-	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V7.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V7.S4
-	VAND V27.B16, V7.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	FMOVQ 272(RSP), F6
+	FMOVQ 256(RSP), F6
 	VEOR V28.B16, V6.B16, V8.B16
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
@@ -2989,19 +3025,53 @@ piece25:
 	VAND V28.B16, V0.B16, V0.B16
 	VORR V0.B16, V9.B16, V9.B16
 	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	FMOVQ 208(RSP), F2
+	FMOVQ 272(RSP), F8
+	VEOR V28.B16, V8.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea8f54a // fmin v10.4s, v10.4s, v8.4s
+	WORD $0x4e20e548 // fcmeq v8.4s, v10.4s, v0.4s
+	WORD $0x6e22dd4b // fmul v11.4s, v10.4s, v2.4s
+	VFMLS V1.S4, V11.S4, V10.S4
+	VFMLA V2.S4, V10.S4, V11.S4
+	VAND V27.B16, V11.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x4ea2d56b // fsub v11.4s, v11.4s, v2.4s
+	VAND V28.B16, V0.B16, V0.B16
+	VORR V0.B16, V11.B16, V11.B16
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+lanenarrow:
+	VUSHR $16, V5.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V25.S4, V5.S4, V5.S4
 	VUSHR $16, V7.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V7.S4, V7.S4
 	VADD V25.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
 	VUSHR $16, V9.S4, V0.S4
 	VAND V26.B16, V0.B16, V0.B16
 	VADD V0.S4, V9.S4, V9.S4
 	VADD V25.S4, V9.S4, V9.S4
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 32(RSP)
+	VUSHR $16, V11.S4, V0.S4
+	VAND V26.B16, V0.B16, V0.B16
+	VADD V0.S4, V11.S4, V11.S4
+	VADD V25.S4, V11.S4, V11.S4
+	VUZP2 V11.H8, V9.H8, V9.H8
+	FMOVQ F9, 32(RSP)
 	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V24.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -3049,7 +3119,7 @@ TEXT ·FakeQuantizeFpAnyBitsBF16NEON(SB), NOSPLIT, $152-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000, V24 0x1, V23 0x7fff, V22 0x7fc00000, V21 table
 	// per group: V20 scale
-	// vector registers in use at once: 19
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3222,6 +3292,8 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -3237,36 +3309,9 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V22.B16, V0.B16, V1.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V22.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
-	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
@@ -3281,23 +3326,55 @@ piece4:
 	VAND V27.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
+	CMP $13, R4
+	BLT groupnarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x4e3af407 // fmax v7.4s, v0.4s, v26.4s
+	WORD $0x4ebcf4e7 // fmin v7.4s, v7.4s, v28.4s
+	WORD $0x4e20e4e8 // fcmeq v8.4s, v7.4s, v0.4s
+	VAND V25.B16, V7.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
+	VAND V27.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e34dce7 // fmul v7.4s, v7.4s, v20.4s
+groupnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V22.B16, V0.B16, V1.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V22.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
 	VUSHR $16, V5.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V5.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VBSL V22.B16, V0.B16, V5.B16
-	VUZP2 V5.H8, V1.H8, V1.H8
-	FMOVQ F1, 32(RSP)
+	VUSHR $16, V7.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V7.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V22.B16, V0.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	VAND V21.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -3520,6 +3597,8 @@ piece17:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVD 72(RSP), F1
 	VUXTL V1.H4, V1.S4
@@ -3536,38 +3615,10 @@ piece17:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V22.B16, V0.B16, V2.B16
-	VUSHR $16, V4.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V22.B16, V0.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVD 80(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVD 88(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -3582,23 +3633,56 @@ piece17:
 	VAND V27.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	CMP $13, R4
+	BLT lanenarrow
+	FMOVQ 144(RSP), F0
+	FMOVD 88(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x4e3af428 // fmax v8.4s, v1.4s, v26.4s
+	WORD $0x4ebcf508 // fmin v8.4s, v8.4s, v28.4s
+	WORD $0x4e21e509 // fcmeq v9.4s, v8.4s, v1.4s
+	VAND V25.B16, V8.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4eaad508 // fsub v8.4s, v8.4s, v10.4s
+	VAND V27.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e20dd08 // fmul v8.4s, v8.4s, v0.4s
+lanenarrow:
 	VUSHR $16, V2.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V22.B16, V0.B16, V2.B16
+	VUSHR $16, V4.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V22.B16, V0.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
 	VUSHR $16, V6.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VADD V0.S4, V6.S4, V0.S4
 	VADD V23.S4, V0.S4, V0.S4
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V22.B16, V0.B16, V6.B16
-	VUZP2 V6.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VUSHR $16, V8.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V0.S4
+	VADD V23.S4, V0.S4, V0.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V22.B16, V0.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	VAND V21.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16

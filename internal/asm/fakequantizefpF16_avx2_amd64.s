@@ -188,6 +188,8 @@ piece5:
 	VMULPS       Y11, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, (SP)
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    80(SP), Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
@@ -204,6 +206,8 @@ piece5:
 	VMULPS       Y11, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 16(SP)
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    96(SP), Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
@@ -220,6 +224,8 @@ piece5:
 	VMULPS       Y11, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 32(SP)
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
@@ -236,19 +242,21 @@ piece5:
 	VMULPS       Y11, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 48(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece6
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R9
@@ -826,6 +834,8 @@ piece30:
 	VMULPS       Y1, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (SP)
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      288(SP), Y2
@@ -846,6 +856,8 @@ piece30:
 	VMULPS       Y1, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SP)
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
@@ -866,6 +878,8 @@ piece30:
 	VMULPS       Y1, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 32(SP)
+	CMPQ         R9, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
@@ -886,19 +900,21 @@ piece30:
 	VMULPS       Y1, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 48(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece31
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece31:
 	TESTQ $0x00000008, R9
@@ -1114,6 +1130,8 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SP)
+	CMPQ      BX, $+9
+	JLT       groupnarrow
 	VCVTPH2PS 80(SP), Y0
 	VDIVPS    Y9, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -1128,6 +1146,8 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SP)
+	CMPQ      BX, $+17
+	JLT       groupnarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y9, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -1142,6 +1162,8 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(SP)
+	CMPQ      BX, $+25
+	JLT       groupnarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y9, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -1156,19 +1178,21 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1533,6 +1557,8 @@ piece20:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
+	CMPQ      BX, $+9
+	JLT       lanenarrow
 	VMOVUPS   160(SP), Y0
 	VCVTPH2PS 80(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -1548,6 +1574,8 @@ piece20:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SP)
+	CMPQ      BX, $+17
+	JLT       lanenarrow
 	VMOVUPS   192(SP), Y0
 	VCVTPH2PS 96(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -1563,6 +1591,8 @@ piece20:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SP)
+	CMPQ      BX, $+25
+	JLT       lanenarrow
 	VMOVUPS   224(SP), Y0
 	VCVTPH2PS 112(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -1578,19 +1608,21 @@ piece20:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 48(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -1855,6 +1887,8 @@ piece5:
 	VMULPS       Y0, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (SP)
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -1877,6 +1911,8 @@ piece5:
 	VMULPS       Y0, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 16(SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    128(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -1899,6 +1935,8 @@ piece5:
 	VMULPS       Y0, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 32(SP)
+	CMPQ         R10, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    144(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -1921,26 +1959,28 @@ piece5:
 	VMULPS       Y0, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	VMOVUPS   constantsAVX2<>+8(SB), Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSDW Y5, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, 64(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece6
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -2619,6 +2659,8 @@ piece35:
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, (SP)
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      320(SP), Y2
@@ -2643,6 +2685,8 @@ piece35:
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 16(SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
@@ -2667,6 +2711,8 @@ piece35:
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
+	CMPQ         R10, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    144(SP), Y0
 	VMOVUPS      256(SP), Y1
 	VMOVUPS      384(SP), Y2
@@ -2691,26 +2737,28 @@ piece35:
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece36
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	VMOVUPS   constantsAVX2<>+8(SB), Y0
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, 64(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece36
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -2982,6 +3030,8 @@ piece5:
 	VMULPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SP)
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y8, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -2997,6 +3047,8 @@ piece5:
 	VMULPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SP)
+	CMPQ      R8, $+17
+	JLT       groupnarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y8, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -3012,6 +3064,8 @@ piece5:
 	VMULPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(SP)
+	CMPQ      R8, $+25
+	JLT       groupnarrow
 	VCVTPH2PS 144(SP), Y0
 	VDIVPS    Y8, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -3027,6 +3081,8 @@ piece5:
 	VMULPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 48(SP)
+
+groupnarrow:
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSDW Y5, Y4, Y4
 	VPACKSSWB Y4, Y2, Y2
@@ -3476,6 +3532,8 @@ piece25:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VMOVUPS   192(SP), Y0
 	VCVTPH2PS 112(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -3492,6 +3550,8 @@ piece25:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SP)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	VMOVUPS   224(SP), Y0
 	VCVTPH2PS 128(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -3508,6 +3568,8 @@ piece25:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SP)
+	CMPQ      R8, $+25
+	JLT       lanenarrow
 	VMOVUPS   256(SP), Y0
 	VCVTPH2PS 144(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -3524,6 +3586,8 @@ piece25:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 48(SP)
+
+lanenarrow:
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -3850,6 +3914,8 @@ piece5:
 	VMULPS       Y0, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (SP)
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    96(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -3872,6 +3938,8 @@ piece5:
 	VMULPS       Y0, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 16(SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -3894,6 +3962,8 @@ piece5:
 	VMULPS       Y0, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 32(SP)
+	CMPQ         R10, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    128(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -3916,27 +3986,29 @@ piece5:
 	VMULPS       Y0, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+groupnarrow:
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 67(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece6
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -4594,6 +4666,8 @@ piece31:
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, (SP)
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      176(SP), Y1
 	VMOVUPS      304(SP), Y2
@@ -4618,6 +4692,8 @@ piece31:
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 16(SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      208(SP), Y1
 	VMOVUPS      336(SP), Y2
@@ -4642,6 +4718,8 @@ piece31:
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
+	CMPQ         R10, $+25
+	JLT          lanenarrow
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      240(SP), Y1
 	VMOVUPS      368(SP), Y2
@@ -4666,27 +4744,29 @@ piece31:
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece32
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+lanenarrow:
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y6, AX
+	MOVB      AL, 67(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece32
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
 
 piece32:
 	TESTQ $0x00000008, R10
@@ -4934,6 +5014,8 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SP)
+	CMPQ      R8, $+9
+	JLT       groupnarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y9, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -4949,6 +5031,8 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SP)
+	CMPQ      R8, $+17
+	JLT       groupnarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y9, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -4964,6 +5048,8 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(SP)
+	CMPQ      R8, $+25
+	JLT       groupnarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y9, Y0, Y0
 	VMAXPS    Y0, Y11, Y1
@@ -4979,6 +5065,8 @@ piece5:
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 48(SP)
+
+groupnarrow:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y3, AX
@@ -5411,6 +5499,8 @@ piece21:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VMOVUPS   176(SP), Y0
 	VCVTPH2PS 96(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -5427,6 +5517,8 @@ piece21:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SP)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	VMOVUPS   208(SP), Y0
 	VCVTPH2PS 112(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -5443,6 +5535,8 @@ piece21:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SP)
+	CMPQ      R8, $+25
+	JLT       lanenarrow
 	VMOVUPS   240(SP), Y0
 	VCVTPH2PS 128(SP), Y1
 	VDIVPS    Y0, Y1, Y1
@@ -5459,6 +5553,8 @@ piece21:
 	VMULPS    Y0, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 48(SP)
+
+lanenarrow:
 	VMOVMSKPS Y3, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y4, AX

@@ -127,6 +127,8 @@ grouptail:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVDQU16    Y2, K7, (DI)
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -143,8 +145,9 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y2, K6, 32(DI)
+	CMPQ         R9, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -161,8 +164,9 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y2, K6, 64(DI)
+	CMPQ         R9, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -179,10 +183,11 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y2, K6, 96(DI)
-	LEAQ         (DI)(R9*2), DI
-	LEAQ         (SI)(R9*2), SI
+
+groupnarrow:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -495,14 +500,13 @@ lanetail:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVDQU16    Y3, K7, (DI)
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -518,16 +522,14 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y3, K6, 32(DI)
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -543,16 +545,14 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y3, K6, 64(DI)
+	CMPQ         R9, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -568,9 +568,9 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y3, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -685,6 +685,8 @@ grouptail:
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -699,8 +701,9 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -715,8 +718,9 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -731,10 +735,11 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
-	LEAQ        (DI)(BX*2), DI
-	LEAQ        (SI)(BX*2), SI
+
+groupnarrow:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -980,9 +985,10 @@ lanetail:
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(DX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -996,11 +1002,11 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y2, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(DX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -1014,11 +1020,11 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y2, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(DX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -1032,9 +1038,9 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y2, K6, 96(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1175,6 +1181,8 @@ grouptail:
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVDQU16    Y2, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1192,8 +1200,9 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y2, K6, 32(DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1211,8 +1220,9 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y2, K6, 64(DI)
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1230,16 +1240,17 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z26, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y2, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
-	LEAQ         (DI)(R10*2), DI
-	LEAQ         (SI)(R10*1), SI
-	LEAQ         (DX)(R10*2), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z27, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R10*2), DI
+	LEAQ       (SI)(R10*1), SI
+	LEAQ       (DX)(R10*2), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -1583,14 +1594,13 @@ lanetail:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVDQU16    Y3, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -1607,16 +1617,14 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y3, K6, 32(DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -1633,16 +1641,14 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y3, K6, 64(DI)
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -1659,13 +1665,14 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y3, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z27, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -1794,6 +1801,8 @@ grouptail:
 	VMULPS      Z24, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1809,8 +1818,9 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z24, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1826,8 +1836,9 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z24, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1843,16 +1854,17 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z24, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z25, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
-	LEAQ        (DI)(R8*2), DI
-	LEAQ        (SI)(R8*1), SI
-	LEAQ        (DX)(R8*2), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z25, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R8*2), DI
+	LEAQ       (SI)(R8*1), SI
+	LEAQ       (DX)(R8*2), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -2129,9 +2141,10 @@ lanetail:
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -2146,11 +2159,11 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y2, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -2165,11 +2178,11 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y2, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -2184,13 +2197,14 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y2, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z25, K1, Z0
-	VMOVDQU8    Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z25, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -2330,6 +2344,8 @@ grouptail:
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVDQU16    Y2, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -2347,8 +2363,9 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y2, K6, 32(DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -2366,8 +2383,9 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y2, K6, 64(DI)
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
@@ -2385,43 +2403,44 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y2, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R10, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R10, $+9
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R10, $+17
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R10, $+25
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R10, $+33
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R10, $+41
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R10, $+49
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R10, $+57
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R10, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R10, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R10, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R10, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R10, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R10, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R10, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R10, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R10*2), DI
@@ -2769,14 +2788,13 @@ lanetail:
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVDQU16    Y3, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -2793,16 +2811,14 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    Y3, K6, 32(DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -2819,16 +2835,14 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Y3, K6, 64(DI)
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(DX), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -2845,43 +2859,44 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    Y3, K6, 96(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R10, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R10, $+9
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R10, $+17
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R10, $+25
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R10, $+33
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R10, $+41
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R10, $+49
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R10, $+57
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R10, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R10, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R10, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R10, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R10, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R10, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R10, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R10, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:
@@ -3009,6 +3024,8 @@ grouptail:
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         groupnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3024,8 +3041,9 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         groupnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3041,8 +3059,9 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         groupnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3058,43 +3077,44 @@ grouptail:
 	VPTERNLOGD  $0xf8, Z28, Z0, Z1
 	VMULPS      Z25, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R8, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R8, $+9
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R8, $+17
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R8, $+25
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R8, $+33
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R8, $+41
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R8, $+49
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R8, $+57
-	JLT         staged1
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R8, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R8, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R8, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R8, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R8, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R8, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R8, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R8, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R8*2), DI
@@ -3375,9 +3395,10 @@ lanetail:
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(BX), K6, Z0
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -3392,11 +3413,11 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y2, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(BX), K6, Z0
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -3411,11 +3432,11 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y2, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(BX), K6, Z0
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y1
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z0, Z1, Z1
@@ -3430,43 +3451,44 @@ lanetail:
 	VPTERNLOGD  $0xf8, Z28, Z1, Z2
 	VMULPS      Z0, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y2, K6, 96(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	MOVQ        (SP), AX
-	BZHIQ       R8, AX, AX
-	MOVB        AL, (SI)
-	CMPQ        R8, $+9
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 1(SI)
-	CMPQ        R8, $+17
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 2(SI)
-	CMPQ        R8, $+25
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 3(SI)
-	CMPQ        R8, $+33
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 4(SI)
-	CMPQ        R8, $+41
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 5(SI)
-	CMPQ        R8, $+49
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 6(SI)
-	CMPQ        R8, $+57
-	JLT         staged2
-	SHRQ        $0x08, AX
-	MOVB        AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R8, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R8, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R8, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R8, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R8, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R8, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R8, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R8, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:

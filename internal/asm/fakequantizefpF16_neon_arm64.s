@@ -150,6 +150,8 @@ piece4:
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
@@ -167,6 +169,8 @@ piece4:
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R5
+	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
@@ -184,6 +188,8 @@ piece4:
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
+	CMP $13, R5
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
@@ -201,6 +207,7 @@ piece4:
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -444,6 +451,8 @@ piece24:
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
@@ -465,6 +474,8 @@ piece24:
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
@@ -486,6 +497,8 @@ piece24:
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	CMP $13, R5
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
@@ -507,6 +520,7 @@ piece24:
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -662,6 +676,8 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -677,6 +693,8 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -692,6 +710,8 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -707,6 +727,7 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -871,6 +892,8 @@ piece16:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	FMOVD 56(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -887,6 +910,8 @@ piece16:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVD 64(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -903,6 +928,8 @@ piece16:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -919,6 +946,7 @@ piece16:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1098,6 +1126,8 @@ piece4:
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
@@ -1116,6 +1146,8 @@ piece4:
 	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
@@ -1134,6 +1166,8 @@ piece4:
 	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
@@ -1152,6 +1186,7 @@ piece4:
 	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 40(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -1430,6 +1465,8 @@ piece28:
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
@@ -1452,6 +1489,8 @@ piece28:
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 24(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
@@ -1474,6 +1513,8 @@ piece28:
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 144(RSP), F1
@@ -1496,6 +1537,7 @@ piece28:
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 40(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -1686,6 +1728,8 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -1702,6 +1746,8 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -1718,6 +1764,8 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -1734,6 +1782,7 @@ piece4:
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -1933,6 +1982,8 @@ piece20:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -1950,6 +2001,8 @@ piece20:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVD 80(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -1967,6 +2020,8 @@ piece20:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVQ 144(RSP), F0
 	FMOVD 88(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -1984,6 +2039,7 @@ piece20:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -2190,6 +2246,8 @@ piece4:
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
@@ -2208,6 +2266,8 @@ piece4:
 	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
@@ -2226,6 +2286,8 @@ piece4:
 	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
@@ -2244,6 +2306,7 @@ piece4:
 	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 40(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -2525,6 +2588,8 @@ piece25:
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
@@ -2547,6 +2612,8 @@ piece25:
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 24(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
@@ -2569,6 +2636,8 @@ piece25:
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 144(RSP), F1
@@ -2591,6 +2660,7 @@ piece25:
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 40(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -2785,6 +2855,8 @@ piece4:
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
@@ -2801,6 +2873,8 @@ piece4:
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
@@ -2817,6 +2891,8 @@ piece4:
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
@@ -2833,6 +2909,7 @@ piece4:
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -3035,6 +3112,8 @@ piece17:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVD 72(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -3052,6 +3131,8 @@ piece17:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVD 80(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -3069,6 +3150,8 @@ piece17:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVQ 144(RSP), F0
 	FMOVD 88(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -3086,6 +3169,7 @@ piece17:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16

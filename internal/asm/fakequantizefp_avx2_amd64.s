@@ -205,6 +205,8 @@ piece5:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VMOVUPS      160(SP), Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
@@ -220,6 +222,8 @@ piece5:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VMOVUPS      192(SP), Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
@@ -235,6 +239,8 @@ piece5:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
 	VMOVUPS      Y2, 64(SP)
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VMOVUPS      224(SP), Y0
 	VMAXPS       Y0, Y8, Y1
 	VMINPS       Y1, Y9, Y1
@@ -250,27 +256,29 @@ piece5:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y11, Y2, Y2
 	VMOVUPS      Y2, 96(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece6
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R9
@@ -867,6 +875,8 @@ piece30:
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VMOVUPS      160(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VMOVUPS      416(SP), Y2
@@ -886,6 +896,8 @@ piece30:
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 32(SP)
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -905,6 +917,8 @@ piece30:
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 64(SP)
+	CMPQ         R9, $+25
+	JLT          lanenarrow
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VMOVUPS      480(SP), Y2
@@ -924,27 +938,29 @@ piece30:
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 96(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece31
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece31:
 	TESTQ $0x00000008, R9
@@ -1183,6 +1199,8 @@ piece5:
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, (SP)
+	CMPQ    BX, $+9
+	JLT     groupnarrow
 	VMOVUPS 160(SP), Y0
 	VDIVPS  Y9, Y0, Y0
 	VMAXPS  Y0, Y11, Y1
@@ -1196,6 +1214,8 @@ piece5:
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 32(SP)
+	CMPQ    BX, $+17
+	JLT     groupnarrow
 	VMOVUPS 192(SP), Y0
 	VDIVPS  Y9, Y0, Y0
 	VMAXPS  Y0, Y11, Y1
@@ -1209,6 +1229,8 @@ piece5:
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 64(SP)
+	CMPQ    BX, $+25
+	JLT     groupnarrow
 	VMOVUPS 224(SP), Y0
 	VDIVPS  Y9, Y0, Y0
 	VMAXPS  Y0, Y11, Y1
@@ -1222,27 +1244,29 @@ piece5:
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 96(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece6
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x02, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-	MOVQ    16(SP)(AX*1), CX
-	MOVQ    CX, 16(DI)(AX*1)
-	MOVQ    24(SP)(AX*1), CX
-	MOVQ    CX, 24(DI)(AX*1)
-	MOVQ    32(SP)(AX*1), CX
-	MOVQ    CX, 32(DI)(AX*1)
-	MOVQ    40(SP)(AX*1), CX
-	MOVQ    CX, 40(DI)(AX*1)
-	MOVQ    48(SP)(AX*1), CX
-	MOVQ    CX, 48(DI)(AX*1)
-	MOVQ    56(SP)(AX*1), CX
-	MOVQ    CX, 56(DI)(AX*1)
+
+groupnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1626,6 +1650,8 @@ piece20:
 	VPOR    Y1, Y2, Y2
 	VMULPS  Y0, Y2, Y2
 	VMOVUPS Y2, (SP)
+	CMPQ    BX, $+9
+	JLT     lanenarrow
 	VMOVUPS 288(SP), Y0
 	VMOVUPS 160(SP), Y1
 	VDIVPS  Y0, Y1, Y1
@@ -1640,6 +1666,8 @@ piece20:
 	VPOR    Y1, Y2, Y2
 	VMULPS  Y0, Y2, Y2
 	VMOVUPS Y2, 32(SP)
+	CMPQ    BX, $+17
+	JLT     lanenarrow
 	VMOVUPS 320(SP), Y0
 	VMOVUPS 192(SP), Y1
 	VDIVPS  Y0, Y1, Y1
@@ -1654,6 +1682,8 @@ piece20:
 	VPOR    Y1, Y2, Y2
 	VMULPS  Y0, Y2, Y2
 	VMOVUPS Y2, 64(SP)
+	CMPQ    BX, $+25
+	JLT     lanenarrow
 	VMOVUPS 352(SP), Y0
 	VMOVUPS 224(SP), Y1
 	VDIVPS  Y0, Y1, Y1
@@ -1668,27 +1698,29 @@ piece20:
 	VPOR    Y1, Y2, Y2
 	VMULPS  Y0, Y2, Y2
 	VMOVUPS Y2, 96(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece21
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x02, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-	MOVQ    16(SP)(AX*1), CX
-	MOVQ    CX, 16(DI)(AX*1)
-	MOVQ    24(SP)(AX*1), CX
-	MOVQ    CX, 24(DI)(AX*1)
-	MOVQ    32(SP)(AX*1), CX
-	MOVQ    CX, 32(DI)(AX*1)
-	MOVQ    40(SP)(AX*1), CX
-	MOVQ    CX, 40(DI)(AX*1)
-	MOVQ    48(SP)(AX*1), CX
-	MOVQ    CX, 48(DI)(AX*1)
-	MOVQ    56(SP)(AX*1), CX
-	MOVQ    CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -1976,6 +2008,8 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
 	VMOVUPS      Y3, (SP)
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VMOVUPS      192(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -1997,6 +2031,8 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y4, Y4
 	VMOVUPS      Y4, 32(SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VMOVUPS      224(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -2018,6 +2054,8 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 64(SP)
+	CMPQ         R10, $+25
+	JLT          groupnarrow
 	VMOVUPS      256(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -2039,34 +2077,36 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y6, Y6
 	VMOVUPS      Y6, 96(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	VMOVUPS   constantsAVX2<>+8(SB), Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSDW Y5, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, 128(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece6
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -2764,6 +2804,8 @@ piece35:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (SP)
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -2787,6 +2829,8 @@ piece35:
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VMOVUPS      480(SP), Y2
@@ -2810,6 +2854,8 @@ piece35:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
+	CMPQ         R10, $+25
+	JLT          lanenarrow
 	VMOVUPS      256(SP), Y0
 	VMOVUPS      384(SP), Y1
 	VMOVUPS      512(SP), Y2
@@ -2833,34 +2879,36 @@ piece35:
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece36
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	VMOVUPS   constantsAVX2<>+8(SB), Y0
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, 128(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece36
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece36:
 	TESTQ $0x00000008, R10
@@ -3141,62 +3189,70 @@ piece4:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece5:
-	VMOVUPS   160(SP), Y0
-	VDIVPS    Y8, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y2
-	VPAND     Y10, Y1, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y1, Y1
-	VSUBPS    Y3, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	VMOVUPS   192(SP), Y0
-	VDIVPS    Y8, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y3
-	VPAND     Y10, Y1, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y1, Y1
-	VSUBPS    Y4, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   Y1, 32(SP)
-	VMOVUPS   224(SP), Y0
-	VDIVPS    Y8, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y4
-	VPAND     Y10, Y1, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   Y1, 64(SP)
-	VMOVUPS   256(SP), Y0
-	VDIVPS    Y8, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y5
-	VPAND     Y10, Y1, Y6
-	VPMAXUD   Y15, Y6, Y6
-	VPADDD    Y14, Y6, Y6
-	VADDPS    Y6, Y1, Y1
-	VSUBPS    Y6, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   Y1, 96(SP)
+	VMOVUPS 160(SP), Y0
+	VDIVPS  Y8, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y2
+	VPAND   Y10, Y1, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y8, Y1, Y1
+	VMOVUPS Y1, (SP)
+	CMPQ    R8, $+9
+	JLT     groupnarrow
+	VMOVUPS 192(SP), Y0
+	VDIVPS  Y8, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y3
+	VPAND   Y10, Y1, Y4
+	VPMAXUD Y15, Y4, Y4
+	VPADDD  Y14, Y4, Y4
+	VADDPS  Y4, Y1, Y1
+	VSUBPS  Y4, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y8, Y1, Y1
+	VMOVUPS Y1, 32(SP)
+	CMPQ    R8, $+17
+	JLT     groupnarrow
+	VMOVUPS 224(SP), Y0
+	VDIVPS  Y8, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y4
+	VPAND   Y10, Y1, Y5
+	VPMAXUD Y15, Y5, Y5
+	VPADDD  Y14, Y5, Y5
+	VADDPS  Y5, Y1, Y1
+	VSUBPS  Y5, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y8, Y1, Y1
+	VMOVUPS Y1, 64(SP)
+	CMPQ    R8, $+25
+	JLT     groupnarrow
+	VMOVUPS 256(SP), Y0
+	VDIVPS  Y8, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y5
+	VPAND   Y10, Y1, Y6
+	VPMAXUD Y15, Y6, Y6
+	VPADDD  Y14, Y6, Y6
+	VADDPS  Y6, Y1, Y1
+	VSUBPS  Y6, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y8, Y1, Y1
+	VMOVUPS Y1, 96(SP)
+
+groupnarrow:
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSDW Y5, Y4, Y4
 	VPACKSSWB Y4, Y2, Y2
@@ -3658,66 +3714,74 @@ piece24:
 	MOVL  CX, 288(SP)(AX*1)
 
 piece25:
-	VMOVUPS   288(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y3
-	VPAND     Y10, Y2, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y2, Y2
-	VSUBPS    Y4, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VMOVUPS   320(SP), Y0
-	VMOVUPS   192(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y4
-	VPAND     Y10, Y2, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
-	VMOVUPS   352(SP), Y0
-	VMOVUPS   224(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y5
-	VPAND     Y10, Y2, Y6
-	VPMAXUD   Y15, Y6, Y6
-	VPADDD    Y14, Y6, Y6
-	VADDPS    Y6, Y2, Y2
-	VSUBPS    Y6, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 64(SP)
-	VMOVUPS   384(SP), Y0
-	VMOVUPS   256(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y6
-	VPAND     Y10, Y2, Y7
-	VPMAXUD   Y15, Y7, Y7
-	VPADDD    Y14, Y7, Y7
-	VADDPS    Y7, Y2, Y2
-	VSUBPS    Y7, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 96(SP)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS 160(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y3
+	VPAND   Y10, Y2, Y4
+	VPMAXUD Y15, Y4, Y4
+	VPADDD  Y14, Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	VSUBPS  Y4, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, (SP)
+	CMPQ    R8, $+9
+	JLT     lanenarrow
+	VMOVUPS 320(SP), Y0
+	VMOVUPS 192(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y4
+	VPAND   Y10, Y2, Y5
+	VPMAXUD Y15, Y5, Y5
+	VPADDD  Y14, Y5, Y5
+	VADDPS  Y5, Y2, Y2
+	VSUBPS  Y5, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, 32(SP)
+	CMPQ    R8, $+17
+	JLT     lanenarrow
+	VMOVUPS 352(SP), Y0
+	VMOVUPS 224(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y5
+	VPAND   Y10, Y2, Y6
+	VPMAXUD Y15, Y6, Y6
+	VPADDD  Y14, Y6, Y6
+	VADDPS  Y6, Y2, Y2
+	VSUBPS  Y6, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, 64(SP)
+	CMPQ    R8, $+25
+	JLT     lanenarrow
+	VMOVUPS 384(SP), Y0
+	VMOVUPS 256(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y6
+	VPAND   Y10, Y2, Y7
+	VPMAXUD Y15, Y7, Y7
+	VPADDD  Y14, Y7, Y7
+	VADDPS  Y7, Y2, Y2
+	VSUBPS  Y7, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, 96(SP)
+
+lanenarrow:
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -4075,6 +4139,8 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y3, Y3
 	VMOVUPS      Y3, (SP)
+	CMPQ         R10, $+9
+	JLT          groupnarrow
 	VMOVUPS      176(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4096,6 +4162,8 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y4, Y4
 	VMOVUPS      Y4, 32(SP)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	VMOVUPS      208(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4117,6 +4185,8 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 64(SP)
+	CMPQ         R10, $+25
+	JLT          groupnarrow
 	VMOVUPS      240(SP), Y0
 	VMAXPS       Y0, Y12, Y1
 	VMINPS       Y1, Y13, Y1
@@ -4138,35 +4208,37 @@ piece5:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y6, Y6
 	VMOVUPS      Y6, 96(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 131(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+groupnarrow:
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece6
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R10
@@ -4843,6 +4915,8 @@ piece31:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (SP)
+	CMPQ         R10, $+9
+	JLT          lanenarrow
 	VMOVUPS      176(SP), Y0
 	VMOVUPS      304(SP), Y1
 	VMOVUPS      432(SP), Y2
@@ -4866,6 +4940,8 @@ piece31:
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	VMOVUPS      208(SP), Y0
 	VMOVUPS      336(SP), Y1
 	VMOVUPS      464(SP), Y2
@@ -4889,6 +4965,8 @@ piece31:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
+	CMPQ         R10, $+25
+	JLT          lanenarrow
 	VMOVUPS      240(SP), Y0
 	VMOVUPS      368(SP), Y1
 	VMOVUPS      496(SP), Y2
@@ -4912,35 +4990,37 @@ piece31:
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 131(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece32
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 128(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y6, AX
+	MOVB      AL, 131(SP)
+	TESTQ     $0x00000010, R10
+	JEQ       piece32
+	MOVQ      R10, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x02, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+	MOVQ      32(SP)(AX*1), CX
+	MOVQ      CX, 32(DI)(AX*1)
+	MOVQ      40(SP)(AX*1), CX
+	MOVQ      CX, 40(DI)(AX*1)
+	MOVQ      48(SP)(AX*1), CX
+	MOVQ      CX, 48(DI)(AX*1)
+	MOVQ      56(SP)(AX*1), CX
+	MOVQ      CX, 56(DI)(AX*1)
 
 piece32:
 	TESTQ $0x00000008, R10
@@ -5197,62 +5277,70 @@ piece4:
 	MOVL  CX, 144(SP)(AX*1)
 
 piece5:
-	VMOVUPS   144(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y2
-	VPAND     Y10, Y1, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y1, Y1
-	VSUBPS    Y3, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	VMOVUPS   176(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y3
-	VPAND     Y10, Y1, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y1, Y1
-	VSUBPS    Y4, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVUPS   Y1, 32(SP)
-	VMOVUPS   208(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y4
-	VPAND     Y10, Y1, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVUPS   Y1, 64(SP)
-	VMOVUPS   240(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VCMPPS    $0x00, Y0, Y1, Y5
-	VPAND     Y10, Y1, Y6
-	VPMAXUD   Y15, Y6, Y6
-	VPADDD    Y14, Y6, Y6
-	VADDPS    Y6, Y1, Y1
-	VSUBPS    Y6, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVUPS   Y1, 96(SP)
+	VMOVUPS 144(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y2
+	VPAND   Y10, Y1, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, (SP)
+	CMPQ    R8, $+9
+	JLT     groupnarrow
+	VMOVUPS 176(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y3
+	VPAND   Y10, Y1, Y4
+	VPMAXUD Y15, Y4, Y4
+	VPADDD  Y14, Y4, Y4
+	VADDPS  Y4, Y1, Y1
+	VSUBPS  Y4, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(SP)
+	CMPQ    R8, $+17
+	JLT     groupnarrow
+	VMOVUPS 208(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y4
+	VPAND   Y10, Y1, Y5
+	VPMAXUD Y15, Y5, Y5
+	VPADDD  Y14, Y5, Y5
+	VADDPS  Y5, Y1, Y1
+	VSUBPS  Y5, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 64(SP)
+	CMPQ    R8, $+25
+	JLT     groupnarrow
+	VMOVUPS 240(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VMAXPS  Y0, Y11, Y1
+	VMINPS  Y1, Y13, Y1
+	VCMPPS  $0x00, Y0, Y1, Y5
+	VPAND   Y10, Y1, Y6
+	VPMAXUD Y15, Y6, Y6
+	VPADDD  Y14, Y6, Y6
+	VADDPS  Y6, Y1, Y1
+	VSUBPS  Y6, Y1, Y1
+	VPAND   Y12, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 96(SP)
+
+groupnarrow:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y3, AX
@@ -5697,66 +5785,74 @@ piece20:
 	MOVL  CX, 272(SP)(AX*1)
 
 piece21:
-	VMOVUPS   272(SP), Y0
-	VMOVUPS   144(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y3
-	VPAND     Y10, Y2, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y2, Y2
-	VSUBPS    Y4, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VMOVUPS   304(SP), Y0
-	VMOVUPS   176(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y4
-	VPAND     Y10, Y2, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
-	VMOVUPS   336(SP), Y0
-	VMOVUPS   208(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y5
-	VPAND     Y10, Y2, Y6
-	VPMAXUD   Y15, Y6, Y6
-	VPADDD    Y14, Y6, Y6
-	VADDPS    Y6, Y2, Y2
-	VSUBPS    Y6, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 64(SP)
-	VMOVUPS   368(SP), Y0
-	VMOVUPS   240(SP), Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VCMPPS    $0x00, Y1, Y2, Y6
-	VPAND     Y10, Y2, Y7
-	VPMAXUD   Y15, Y7, Y7
-	VPADDD    Y14, Y7, Y7
-	VADDPS    Y7, Y2, Y2
-	VSUBPS    Y7, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 96(SP)
+	VMOVUPS 272(SP), Y0
+	VMOVUPS 144(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y3
+	VPAND   Y10, Y2, Y4
+	VPMAXUD Y15, Y4, Y4
+	VPADDD  Y14, Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	VSUBPS  Y4, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, (SP)
+	CMPQ    R8, $+9
+	JLT     lanenarrow
+	VMOVUPS 304(SP), Y0
+	VMOVUPS 176(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y4
+	VPAND   Y10, Y2, Y5
+	VPMAXUD Y15, Y5, Y5
+	VPADDD  Y14, Y5, Y5
+	VADDPS  Y5, Y2, Y2
+	VSUBPS  Y5, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, 32(SP)
+	CMPQ    R8, $+17
+	JLT     lanenarrow
+	VMOVUPS 336(SP), Y0
+	VMOVUPS 208(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y5
+	VPAND   Y10, Y2, Y6
+	VPMAXUD Y15, Y6, Y6
+	VPADDD  Y14, Y6, Y6
+	VADDPS  Y6, Y2, Y2
+	VSUBPS  Y6, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, 64(SP)
+	CMPQ    R8, $+25
+	JLT     lanenarrow
+	VMOVUPS 368(SP), Y0
+	VMOVUPS 240(SP), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y11, Y2
+	VMINPS  Y2, Y13, Y2
+	VCMPPS  $0x00, Y1, Y2, Y6
+	VPAND   Y10, Y2, Y7
+	VPMAXUD Y15, Y7, Y7
+	VPADDD  Y14, Y7, Y7
+	VADDPS  Y7, Y2, Y2
+	VSUBPS  Y7, Y2, Y2
+	VPAND   Y12, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, 96(SP)
+
+lanenarrow:
 	VMOVMSKPS Y3, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y4, AX

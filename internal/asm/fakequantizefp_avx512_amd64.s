@@ -121,6 +121,8 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VMOVUPS      Z2, K7, (DI)
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
 	VMAXPS       Z0, Z24, Z1
@@ -135,8 +137,9 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z2, K6, 64(DI)
+	CMPQ         R9, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
 	VMAXPS       Z0, Z24, Z1
@@ -151,8 +154,9 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z2, K6, 128(DI)
+	CMPQ         R9, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
 	VMAXPS       Z0, Z24, Z1
@@ -167,10 +171,11 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z2, K6, 192(DI)
-	LEAQ         (DI)(R9*4), DI
-	LEAQ         (SI)(R9*4), SI
+
+groupnarrow:
+	LEAQ (DI)(R9*4), DI
+	LEAQ (SI)(R9*4), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -469,13 +474,12 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VMOVUPS      Z3, K7, (DI)
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -490,15 +494,13 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(DI)
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -513,15 +515,13 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(DI)
+	CMPQ         R9, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -536,9 +536,9 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -647,6 +647,8 @@ grouptail:
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
 	VMOVUPS    Z1, K7, (DI)
+	CMPQ       BX, $+17
+	JLT        groupnarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VDIVPS     Z25, Z0, Z0
@@ -659,8 +661,9 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS    Z1, K6, 64(DI)
+	CMPQ       BX, $+33
+	JLT        groupnarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
 	VDIVPS     Z25, Z0, Z0
@@ -673,8 +676,9 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS    Z1, K6, 128(DI)
+	CMPQ       BX, $+49
+	JLT        groupnarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
 	VDIVPS     Z25, Z0, Z0
@@ -687,10 +691,11 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS    Z1, K6, 192(DI)
-	LEAQ       (DI)(BX*4), DI
-	LEAQ       (SI)(BX*4), SI
+
+groupnarrow:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*4), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -922,9 +927,10 @@ lanetail:
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVUPS    Z2, K7, (DI)
+	CMPQ       BX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z0
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -936,11 +942,11 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS    Z2, K6, 64(DI)
+	CMPQ       BX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(DX), K6, Z0
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -952,11 +958,11 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS    Z2, K6, 128(DI)
+	CMPQ       BX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(DX), K6, Z0
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -968,9 +974,9 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS    Z2, K6, 192(DI)
 
+lanenarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1105,6 +1111,8 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z26, Z2, Z2
 	VMOVUPS      Z2, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VMAXPS       Z0, Z23, Z1
@@ -1120,8 +1128,9 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z26, Z2, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z2, K6, 64(DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VMAXPS       Z0, Z23, Z1
@@ -1137,8 +1146,9 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z26, Z2, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z2, K6, 128(DI)
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VMAXPS       Z0, Z23, Z1
@@ -1154,16 +1164,17 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z26, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z2, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
-	LEAQ         (DI)(R10*4), DI
-	LEAQ         (SI)(R10*1), SI
-	LEAQ         (DX)(R10*4), DX
+
+groupnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z27, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
+	LEAQ       (DI)(R10*4), DI
+	LEAQ       (SI)(R10*1), SI
+	LEAQ       (DX)(R10*4), DX
 
 groupend:
 	ADDQ  $+4, BX
@@ -1493,13 +1504,12 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VMOVUPS      Z3, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -1515,15 +1525,13 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -1539,15 +1547,13 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(DI)
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -1563,13 +1569,14 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
-	VMOVDQU8     Z0, K7, (SI)
+
+lanenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z27, K1, Z0
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER
@@ -1692,6 +1699,8 @@ grouptail:
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z24, Z1, Z1
 	VMOVUPS    Z1, K7, (DI)
+	CMPQ       R8, $+17
+	JLT        groupnarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z0
 	VDIVPS     Z24, Z0, Z0
@@ -1705,8 +1714,9 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z24, Z1, Z1
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS    Z1, K6, 64(DI)
+	CMPQ       R8, $+33
+	JLT        groupnarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(DX), K6, Z0
 	VDIVPS     Z24, Z0, Z0
@@ -1720,8 +1730,9 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z24, Z1, Z1
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS    Z1, K6, 128(DI)
+	CMPQ       R8, $+49
+	JLT        groupnarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(DX), K6, Z0
 	VDIVPS     Z24, Z0, Z0
@@ -1735,8 +1746,9 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z24, Z1, Z1
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS    Z1, K6, 192(DI)
+
+groupnarrow:
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
@@ -2007,9 +2019,10 @@ lanetail:
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVUPS    Z2, K7, (DI)
+	CMPQ       R8, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(BX), K6, Z0
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -2022,11 +2035,11 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS    Z2, K6, 64(DI)
+	CMPQ       R8, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(BX), K6, Z0
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(DX), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -2039,11 +2052,11 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS    Z2, K6, 128(DI)
+	CMPQ       R8, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(BX), K6, Z0
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(DX), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -2056,8 +2069,9 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS    Z2, K6, 192(DI)
+
+lanenarrow:
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
@@ -2196,6 +2210,8 @@ grouptail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
 	VMOVUPS      Z2, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VMAXPS       Z0, Z24, Z1
@@ -2211,8 +2227,9 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z2, K6, 64(DI)
+	CMPQ         R10, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VMAXPS       Z0, Z24, Z1
@@ -2228,8 +2245,9 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z2, K6, 128(DI)
+	CMPQ         R10, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VMAXPS       Z0, Z24, Z1
@@ -2245,43 +2263,44 @@ grouptail:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z29, Z0, Z2
 	VMULPS       Z27, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z2, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R10, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R10, $+9
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R10, $+17
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R10, $+25
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R10, $+33
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R10, $+41
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R10, $+49
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R10, $+57
-	JLT          staged1
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R10, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R10, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R10, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R10, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R10, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R10, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R10, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R10, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R10*4), DI
@@ -2615,13 +2634,12 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
 	VMOVUPS      Z3, K7, (DI)
+	CMPQ         R10, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -2637,15 +2655,13 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(DI)
+	CMPQ         R10, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -2661,15 +2677,13 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(DI)
+	CMPQ         R10, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R9), K6, Z3
 	VPXORD       Z29, Z3, Z4
 	VMAXPS       Z0, Z4, Z4
@@ -2685,43 +2699,44 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z29, Z0, Z3
 	VMULPS       Z1, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	MOVQ         (SP), AX
-	BZHIQ        R10, AX, AX
-	MOVB         AL, (SI)
-	CMPQ         R10, $+9
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 1(SI)
-	CMPQ         R10, $+17
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 2(SI)
-	CMPQ         R10, $+25
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 3(SI)
-	CMPQ         R10, $+33
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 4(SI)
-	CMPQ         R10, $+41
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 5(SI)
-	CMPQ         R10, $+49
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 6(SI)
-	CMPQ         R10, $+57
-	JLT          staged2
-	SHRQ         $0x08, AX
-	MOVB         AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R10, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R10, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R10, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R10, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R10, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R10, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R10, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R10, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:
@@ -2843,6 +2858,8 @@ grouptail:
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
 	VMOVUPS    Z1, K7, (DI)
+	CMPQ       R8, $+17
+	JLT        groupnarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z0
 	VDIVPS     Z25, Z0, Z0
@@ -2856,8 +2873,9 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS    Z1, K6, 64(DI)
+	CMPQ       R8, $+33
+	JLT        groupnarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(DX), K6, Z0
 	VDIVPS     Z25, Z0, Z0
@@ -2871,8 +2889,9 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS    Z1, K6, 128(DI)
+	CMPQ       R8, $+49
+	JLT        groupnarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(DX), K6, Z0
 	VDIVPS     Z25, Z0, Z0
@@ -2886,43 +2905,44 @@ grouptail:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z28, Z0, Z1
 	VMULPS     Z25, Z1, Z1
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS    Z1, K6, 192(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-	MOVQ       (SP), AX
-	BZHIQ      R8, AX, AX
-	MOVB       AL, (SI)
-	CMPQ       R8, $+9
-	JLT        staged1
-	SHRQ       $0x08, AX
-	MOVB       AL, 1(SI)
-	CMPQ       R8, $+17
-	JLT        staged1
-	SHRQ       $0x08, AX
-	MOVB       AL, 2(SI)
-	CMPQ       R8, $+25
-	JLT        staged1
-	SHRQ       $0x08, AX
-	MOVB       AL, 3(SI)
-	CMPQ       R8, $+33
-	JLT        staged1
-	SHRQ       $0x08, AX
-	MOVB       AL, 4(SI)
-	CMPQ       R8, $+41
-	JLT        staged1
-	SHRQ       $0x08, AX
-	MOVB       AL, 5(SI)
-	CMPQ       R8, $+49
-	JLT        staged1
-	SHRQ       $0x08, AX
-	MOVB       AL, 6(SI)
-	CMPQ       R8, $+57
-	JLT        staged1
-	SHRQ       $0x08, AX
-	MOVB       AL, 7(SI)
+
+groupnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R8, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R8, $+9
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R8, $+17
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R8, $+25
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R8, $+33
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R8, $+41
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R8, $+49
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R8, $+57
+	JLT      staged1
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged1:
 	LEAQ (DI)(R8*4), DI
@@ -3189,9 +3209,10 @@ lanetail:
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVUPS    Z2, K7, (DI)
+	CMPQ       R8, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(BX), K6, Z0
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -3204,11 +3225,11 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS    Z2, K6, 64(DI)
+	CMPQ       R8, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(BX), K6, Z0
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(DX), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -3221,11 +3242,11 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS    Z2, K6, 128(DI)
+	CMPQ       R8, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(BX), K6, Z0
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(DX), K6, Z1
 	VDIVPS     Z0, Z1, Z1
 	VMAXPS     Z1, Z27, Z2
@@ -3238,43 +3259,44 @@ lanetail:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z28, Z1, Z2
 	VMULPS     Z0, Z2, Z2
-	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS    Z2, K6, 192(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-	MOVQ       (SP), AX
-	BZHIQ      R8, AX, AX
-	MOVB       AL, (SI)
-	CMPQ       R8, $+9
-	JLT        staged2
-	SHRQ       $0x08, AX
-	MOVB       AL, 1(SI)
-	CMPQ       R8, $+17
-	JLT        staged2
-	SHRQ       $0x08, AX
-	MOVB       AL, 2(SI)
-	CMPQ       R8, $+25
-	JLT        staged2
-	SHRQ       $0x08, AX
-	MOVB       AL, 3(SI)
-	CMPQ       R8, $+33
-	JLT        staged2
-	SHRQ       $0x08, AX
-	MOVB       AL, 4(SI)
-	CMPQ       R8, $+41
-	JLT        staged2
-	SHRQ       $0x08, AX
-	MOVB       AL, 5(SI)
-	CMPQ       R8, $+49
-	JLT        staged2
-	SHRQ       $0x08, AX
-	MOVB       AL, 6(SI)
-	CMPQ       R8, $+57
-	JLT        staged2
-	SHRQ       $0x08, AX
-	MOVB       AL, 7(SI)
+
+lanenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	MOVQ     (SP), AX
+	BZHIQ    R8, AX, AX
+	MOVB     AL, (SI)
+	CMPQ     R8, $+9
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 1(SI)
+	CMPQ     R8, $+17
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 2(SI)
+	CMPQ     R8, $+25
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 3(SI)
+	CMPQ     R8, $+33
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 4(SI)
+	CMPQ     R8, $+41
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 5(SI)
+	CMPQ     R8, $+49
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 6(SI)
+	CMPQ     R8, $+57
+	JLT      staged2
+	SHRQ     $0x08, AX
+	MOVB     AL, 7(SI)
 
 staged2:
 laneend:

@@ -144,6 +144,8 @@ piece4:
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
@@ -159,6 +161,8 @@ piece4:
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R5
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
@@ -174,6 +178,8 @@ piece4:
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	FMOVQ F2, 48(RSP)
+	CMP $13, R5
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
@@ -189,6 +195,7 @@ piece4:
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	FMOVQ F2, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -428,6 +435,8 @@ piece24:
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	FMOVQ F3, 16(RSP)
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -447,6 +456,8 @@ piece24:
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	FMOVQ F3, 32(RSP)
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -466,6 +477,8 @@ piece24:
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	FMOVQ F3, 48(RSP)
+	CMP $13, R5
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -485,6 +498,7 @@ piece24:
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	FMOVQ F3, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -636,6 +650,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -649,6 +665,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 32(RSP)
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -662,6 +680,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -675,6 +695,7 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 64(RSP)
+groupnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -835,6 +856,8 @@ piece16:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 160(RSP), F0
 	FMOVQ 96(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -849,6 +872,8 @@ piece16:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVQ 176(RSP), F0
 	FMOVQ 112(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -863,6 +888,8 @@ piece16:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 48(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVQ 192(RSP), F0
 	FMOVQ 128(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -877,6 +904,7 @@ piece16:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 64(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1052,6 +1080,8 @@ piece4:
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	FMOVQ F3, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
@@ -1068,6 +1098,8 @@ piece4:
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
 	FMOVQ F4, 32(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
@@ -1084,6 +1116,8 @@ piece4:
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	FMOVQ F5, 48(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
@@ -1100,6 +1134,7 @@ piece4:
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
 	FMOVQ F6, 64(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -1374,6 +1409,8 @@ piece28:
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	FMOVQ F5, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -1394,6 +1431,8 @@ piece28:
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	FMOVQ F6, 32(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -1414,6 +1453,8 @@ piece28:
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	FMOVQ F7, 48(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 272(RSP), F2
@@ -1434,6 +1475,7 @@ piece28:
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	FMOVQ F8, 64(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -1620,6 +1662,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -1634,6 +1678,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 32(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -1648,6 +1694,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -1662,6 +1710,7 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	FMOVQ F1, 64(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -1857,6 +1906,8 @@ piece20:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 176(RSP), F0
 	FMOVQ 112(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -1872,6 +1923,8 @@ piece20:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 192(RSP), F0
 	FMOVQ 128(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -1887,6 +1940,8 @@ piece20:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 48(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVQ 208(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -1902,6 +1957,7 @@ piece20:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 64(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -2104,6 +2160,8 @@ piece4:
 	VORR V0.B16, V3.B16, V3.B16
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	FMOVQ F3, 16(RSP)
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
@@ -2120,6 +2178,8 @@ piece4:
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
 	FMOVQ F4, 32(RSP)
+	CMP $9, R6
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
@@ -2136,6 +2196,8 @@ piece4:
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 48(RSP)
+	CMP $13, R6
+	BLT groupnarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
@@ -2152,6 +2214,7 @@ piece4:
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
 	FMOVQ F6, 64(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -2429,6 +2492,8 @@ piece25:
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	FMOVQ F5, 16(RSP)
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -2449,6 +2514,8 @@ piece25:
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	FMOVQ F6, 32(RSP)
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -2469,6 +2536,8 @@ piece25:
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	FMOVQ F7, 48(RSP)
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 272(RSP), F2
@@ -2489,6 +2558,7 @@ piece25:
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	FMOVQ F8, 64(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -2679,6 +2749,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	FMOVQ F1, 16(RSP)
+	CMP $5, R4
+	BLT groupnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -2693,6 +2765,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	FMOVQ F1, 32(RSP)
+	CMP $9, R4
+	BLT groupnarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -2707,6 +2781,8 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	FMOVQ F1, 48(RSP)
+	CMP $13, R4
+	BLT groupnarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
@@ -2721,6 +2797,7 @@ piece4:
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	FMOVQ F1, 64(RSP)
+groupnarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -2919,6 +2996,8 @@ piece17:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 16(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 176(RSP), F0
 	FMOVQ 112(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -2934,6 +3013,8 @@ piece17:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 32(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 192(RSP), F0
 	FMOVQ 128(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -2949,6 +3030,8 @@ piece17:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 48(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVQ 208(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
@@ -2964,6 +3047,7 @@ piece17:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 64(RSP)
+lanenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16

@@ -544,9 +544,9 @@ TEXT ·MergeMinMaxAVX2(SB), $512-40
 	MOVQ y+24(FP), BX
 	MOVQ n+32(FP), R8
 	CMPQ R8, $+32
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (DI), Y0
 	VMOVUPS   (DX), Y1
 	VMINPS    Y1, Y0, Y1
@@ -601,11 +601,11 @@ flatloop:
 	ADDQ      $+128, BX
 	SUBQ      $+32, R8
 	CMPQ      R8, $+32
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ R8, R8
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, (SP)
 	MOVQ  AX, 8(SP)
@@ -954,6 +954,8 @@ piece20:
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 128(SP)
+	CMPQ      R8, $+9
+	JLT       lanenarrow
 	VMOVUPS   32(SP), Y0
 	VMOVUPS   288(SP), Y1
 	VMINPS    Y1, Y0, Y1
@@ -966,6 +968,8 @@ piece20:
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 160(SP)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	VMOVUPS   64(SP), Y0
 	VMOVUPS   320(SP), Y1
 	VMINPS    Y1, Y0, Y1
@@ -978,6 +982,8 @@ piece20:
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 192(SP)
+	CMPQ      R8, $+25
+	JLT       lanenarrow
 	VMOVUPS   96(SP), Y0
 	VMOVUPS   352(SP), Y1
 	VMINPS    Y1, Y0, Y1
@@ -990,27 +996,29 @@ piece20:
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 224(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece21
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x02, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-	MOVQ      32(SP)(AX*1), CX
-	MOVQ      CX, 32(DI)(AX*1)
-	MOVQ      40(SP)(AX*1), CX
-	MOVQ      CX, 40(DI)(AX*1)
-	MOVQ      48(SP)(AX*1), CX
-	MOVQ      CX, 48(DI)(AX*1)
-	MOVQ      56(SP)(AX*1), CX
-	MOVQ      CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, R8
@@ -1124,7 +1132,7 @@ piece29:
 	MOVL  CX, (SI)(AX*1)
 
 piece30:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 

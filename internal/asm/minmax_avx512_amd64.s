@@ -395,9 +395,9 @@ TEXT ·MergeMinMaxAVX512(SB), NOSPLIT, $0-40
 	MOVQ y+24(FP), BX
 	MOVQ n+32(FP), R8
 	CMPQ R8, $+64
-	JLT  flattail
+	JLT  lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS   (DI), Z0
 	VMOVUPS   (DX), Z1
 	VMINPS    Z1, Z0, Z1
@@ -452,11 +452,11 @@ flatloop:
 	ADDQ      $+256, BX
 	SUBQ      $+64, R8
 	CMPQ      R8, $+64
-	JGE       flatloop
+	JGE       laneloop
 
-flattail:
+lanetail:
 	TESTQ     R8, R8
-	JEQ       flatend
+	JEQ       laneend
 	MOVQ      $-1, AX
 	BZHIQ     R8, AX, AX
 	KMOVQ     AX, K7
@@ -472,62 +472,54 @@ flattail:
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VMOVUPS   Z1, K7, (SI)
+	CMPQ      R8, $+17
+	JLT       lanenarrow
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(DI), K6, Z0
-	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(DX), K6, Z1
 	VMINPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
-	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS   Z1, K6, 64(DI)
-	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(SI), K6, Z0
-	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(BX), K6, Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
-	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS   Z1, K6, 64(SI)
+	CMPQ      R8, $+33
+	JLT       lanenarrow
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(DI), K6, Z0
-	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(DX), K6, Z1
 	VMINPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
-	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS   Z1, K6, 128(DI)
-	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(SI), K6, Z0
-	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(BX), K6, Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
-	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS   Z1, K6, 128(SI)
+	CMPQ      R8, $+49
+	JLT       lanenarrow
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(DI), K6, Z0
-	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(DX), K6, Z1
 	VMINPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
-	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS   Z1, K6, 192(DI)
-	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(SI), K6, Z0
-	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(BX), K6, Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
-	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS   Z1, K6, 192(SI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 

@@ -347,8 +347,8 @@ TEXT ·MergeMinMaxNEON(SB), NOSPLIT, $264-40
 	MOVD y+24(FP), R3
 	MOVD n+32(FP), R4
 	CMP $16, R4
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R0), F0
 	FMOVQ (R2), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -387,9 +387,9 @@ flatloop:
 	ADD $64, R3, R3
 	SUB $16, R4, R4
 	CMP $16, R4
-	BGE flatloop
-flattail:
-	CBZ R4, flatend
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 16(RSP)
 	FMOVQ F31, 32(RSP)
@@ -498,6 +498,8 @@ piece16:
 	FMOVQ 208(RSP), F1
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 80(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 32(RSP), F0
 	FMOVQ 160(RSP), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -506,6 +508,8 @@ piece16:
 	FMOVQ 224(RSP), F1
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 96(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 176(RSP), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -514,6 +518,8 @@ piece16:
 	FMOVQ 240(RSP), F1
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 112(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVQ 64(RSP), F0
 	FMOVQ 192(RSP), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -522,6 +528,7 @@ piece16:
 	FMOVQ 256(RSP), F1
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 128(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece17
@@ -562,5 +569,5 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-flatend:
+laneend:
 	RET

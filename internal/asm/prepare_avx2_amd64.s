@@ -39,9 +39,9 @@ TEXT ·PrepareAVX2(SB), $512-48
 	VBROADCASTSS constantsAVX2<>+20(SB), Y7
 	MOVQ         n+40(FP), R8
 	CMPQ         R8, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (BX), Y0
 	VDIVPS       Y0, Y15, Y1
 	VMOVUPS      Y1, (DI)
@@ -176,11 +176,11 @@ flatloop:
 	ADDQ         $+128, BX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ R8, R8
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
@@ -297,6 +297,8 @@ piece5:
 	VPSUBD       Y2, Y3, Y3
 	VPXOR        Y7, Y3, Y3
 	VMOVUPS      Y3, 256(SP)
+	CMPQ         R8, $+9
+	JLT          lanenarrow
 	VMOVUPS      416(SP), Y0
 	VDIVPS       Y0, Y15, Y1
 	VMOVUPS      Y1, 32(SP)
@@ -329,6 +331,8 @@ piece5:
 	VPSUBD       Y2, Y3, Y3
 	VPXOR        Y7, Y3, Y3
 	VMOVUPS      Y3, 288(SP)
+	CMPQ         R8, $+17
+	JLT          lanenarrow
 	VMOVUPS      448(SP), Y0
 	VDIVPS       Y0, Y15, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -361,6 +365,8 @@ piece5:
 	VPSUBD       Y2, Y3, Y3
 	VPXOR        Y7, Y3, Y3
 	VMOVUPS      Y3, 320(SP)
+	CMPQ         R8, $+25
+	JLT          lanenarrow
 	VMOVUPS      480(SP), Y0
 	VDIVPS       Y0, Y15, Y1
 	VMOVUPS      Y1, 96(SP)
@@ -393,27 +399,29 @@ piece5:
 	VPSUBD       Y2, Y3, Y3
 	VPXOR        Y7, Y3, Y3
 	VMOVUPS      Y3, 352(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece6
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, R8
@@ -594,7 +602,7 @@ piece19:
 	MOVL  CX, (DX)(AX*1)
 
 piece20:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -620,9 +628,9 @@ TEXT ·PrepareZeroPointAVX2(SB), $640-56
 	VBROADCASTSS constantsAVX2<>+20(SB), Y7
 	MOVQ         n+48(FP), R9
 	CMPQ         R9, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (BX), Y0
 	VMOVUPS      (R8), Y1
 	VDIVPS       Y0, Y13, Y2
@@ -818,11 +826,11 @@ flatloop:
 	ADDQ         $+128, R8
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ R9, R9
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
@@ -1038,6 +1046,8 @@ piece10:
 	VPSUBD       Y2, Y5, Y5
 	VPXOR        Y7, Y5, Y5
 	VMOVUPS      Y5, 256(SP)
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VMOVUPS      416(SP), Y0
 	VMOVUPS      544(SP), Y1
 	VDIVPS       Y0, Y13, Y2
@@ -1085,6 +1095,8 @@ piece10:
 	VPSUBD       Y2, Y5, Y5
 	VPXOR        Y7, Y5, Y5
 	VMOVUPS      Y5, 288(SP)
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VMOVUPS      448(SP), Y0
 	VMOVUPS      576(SP), Y1
 	VDIVPS       Y0, Y13, Y2
@@ -1132,6 +1144,8 @@ piece10:
 	VPSUBD       Y2, Y5, Y5
 	VPXOR        Y7, Y5, Y5
 	VMOVUPS      Y5, 320(SP)
+	CMPQ         R9, $+25
+	JLT          lanenarrow
 	VMOVUPS      480(SP), Y0
 	VMOVUPS      608(SP), Y1
 	VDIVPS       Y0, Y13, Y2
@@ -1179,27 +1193,29 @@ piece10:
 	VPSUBD       Y2, Y5, Y5
 	VPXOR        Y7, Y5, Y5
 	VMOVUPS      Y5, 352(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece11
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece11:
 	TESTQ $0x00000008, R9
@@ -1380,7 +1396,7 @@ piece24:
 	MOVL  CX, (DX)(AX*1)
 
 piece25:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -1402,9 +1418,9 @@ TEXT ·PrepareFpAVX2(SB), $384-40
 	VXORPS       Y12, Y12, Y12
 	MOVQ         n+32(FP), BX
 	CMPQ         BX, $+32
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (DX), Y0
 	VDIVPS       Y0, Y14, Y1
 	VMOVUPS      Y1, (DI)
@@ -1478,11 +1494,11 @@ flatloop:
 	ADDQ         $+128, DX
 	SUBQ         $+32, BX
 	CMPQ         BX, $+32
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ BX, BX
-	JEQ   flatend
+	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
@@ -1584,6 +1600,8 @@ piece5:
 	VPSRLD       $0x1f, Y2, Y2
 	VPSUBD       Y2, Y3, Y3
 	VMOVUPS      Y3, 128(SP)
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VMOVUPS      288(SP), Y0
 	VDIVPS       Y0, Y14, Y1
 	VMOVUPS      Y1, 32(SP)
@@ -1601,6 +1619,8 @@ piece5:
 	VPSRLD       $0x1f, Y2, Y2
 	VPSUBD       Y2, Y3, Y3
 	VMOVUPS      Y3, 160(SP)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VMOVUPS      320(SP), Y0
 	VDIVPS       Y0, Y14, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -1618,6 +1638,8 @@ piece5:
 	VPSRLD       $0x1f, Y2, Y2
 	VPSUBD       Y2, Y3, Y3
 	VMOVUPS      Y3, 192(SP)
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VMOVUPS      352(SP), Y0
 	VDIVPS       Y0, Y14, Y1
 	VMOVUPS      Y1, 96(SP)
@@ -1635,27 +1657,29 @@ piece5:
 	VPSRLD       $0x1f, Y2, Y2
 	VPSUBD       Y2, Y3, Y3
 	VMOVUPS      Y3, 224(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece6
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-	MOVQ         32(SP)(AX*1), CX
-	MOVQ         CX, 32(DI)(AX*1)
-	MOVQ         40(SP)(AX*1), CX
-	MOVQ         CX, 40(DI)(AX*1)
-	MOVQ         48(SP)(AX*1), CX
-	MOVQ         CX, 48(DI)(AX*1)
-	MOVQ         56(SP)(AX*1), CX
-	MOVQ         CX, 56(DI)(AX*1)
+
+lanenarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -1769,7 +1793,7 @@ piece14:
 	MOVL  CX, (SI)(AX*1)
 
 piece15:
-flatend:
+laneend:
 	VZEROUPPER
 	RET
 

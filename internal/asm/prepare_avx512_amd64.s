@@ -39,9 +39,9 @@ TEXT ·PrepareAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+20(SB), Z23
 	MOVQ         n+40(FP), R8
 	CMPQ         R8, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (BX), Z0
 	VDIVPS       Z0, Z31, Z1
 	VMOVUPS      Z1, (DI)
@@ -176,11 +176,11 @@ flatloop:
 	ADDQ         $+256, BX
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ        R8, R8
-	JEQ          flatend
+	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -216,10 +216,11 @@ flattail:
 	VPSUBD       Z2, Z3, Z3
 	VPXORD       Z23, Z3, Z3
 	VMOVUPS      Z3, K7, (DX)
+	CMPQ         R8, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z0
 	VDIVPS       Z0, Z31, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z1, K6, 64(DI)
 	VMULPS       Z0, Z30, Z1
 	VMOVAPS      Z1, Z2
@@ -234,7 +235,6 @@ flattail:
 	VPSUBD       Z2, Z27, Z2
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(SI)
 	VMULPS       Z0, Z26, Z1
 	VMOVAPS      Z1, Z2
@@ -250,12 +250,12 @@ flattail:
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
 	VPXORD       Z23, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(DX)
+	CMPQ         R8, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z0
 	VDIVPS       Z0, Z31, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z1, K6, 128(DI)
 	VMULPS       Z0, Z30, Z1
 	VMOVAPS      Z1, Z2
@@ -270,7 +270,6 @@ flattail:
 	VPSUBD       Z2, Z27, Z2
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(SI)
 	VMULPS       Z0, Z26, Z1
 	VMOVAPS      Z1, Z2
@@ -286,12 +285,12 @@ flattail:
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
 	VPXORD       Z23, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(DX)
+	CMPQ         R8, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z0
 	VDIVPS       Z0, Z31, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z1, K6, 192(DI)
 	VMULPS       Z0, Z30, Z1
 	VMOVAPS      Z1, Z2
@@ -306,7 +305,6 @@ flattail:
 	VPSUBD       Z2, Z27, Z2
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(SI)
 	VMULPS       Z0, Z26, Z1
 	VMOVAPS      Z1, Z2
@@ -322,10 +320,10 @@ flattail:
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
 	VPXORD       Z23, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(DX)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -351,9 +349,9 @@ TEXT ·PrepareZeroPointAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+20(SB), Z23
 	MOVQ         n+48(FP), R9
 	CMPQ         R9, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (BX), Z0
 	VMOVUPS      (R8), Z1
 	VDIVPS       Z0, Z29, Z2
@@ -549,11 +547,11 @@ flatloop:
 	ADDQ         $+256, R8
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ        R9, R9
-	JEQ          flatend
+	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -604,12 +602,12 @@ flattail:
 	VPSUBD       Z2, Z5, Z5
 	VPXORD       Z23, Z5, Z5
 	VMOVUPS      Z5, K7, (DX)
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z1
 	VDIVPS       Z0, Z29, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z2, K6, 64(DI)
 	VPSUBD       Z1, Z30, Z2
 	VCVTDQ2PS    Z2, Z3
@@ -631,7 +629,6 @@ flattail:
 	VPSUBD       Z3, Z24, Z3
 	VPSRLD       $0x1f, Z3, Z3
 	VPSUBD       Z3, Z6, Z6
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z6, K6, 64(SI)
 	VPSUBD       Z31, Z1, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -654,14 +651,13 @@ flattail:
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z5, Z5
 	VPXORD       Z23, Z5, Z5
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z5, K6, 64(DX)
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(BX), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(R8), K6, Z1
 	VDIVPS       Z0, Z29, Z2
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z2, K6, 128(DI)
 	VPSUBD       Z1, Z30, Z2
 	VCVTDQ2PS    Z2, Z3
@@ -683,7 +679,6 @@ flattail:
 	VPSUBD       Z3, Z24, Z3
 	VPSRLD       $0x1f, Z3, Z3
 	VPSUBD       Z3, Z6, Z6
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z6, K6, 128(SI)
 	VPSUBD       Z31, Z1, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -706,14 +701,13 @@ flattail:
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z5, Z5
 	VPXORD       Z23, Z5, Z5
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z5, K6, 128(DX)
+	CMPQ         R9, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(BX), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(R8), K6, Z1
 	VDIVPS       Z0, Z29, Z2
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z2, K6, 192(DI)
 	VPSUBD       Z1, Z30, Z2
 	VCVTDQ2PS    Z2, Z3
@@ -735,7 +729,6 @@ flattail:
 	VPSUBD       Z3, Z24, Z3
 	VPSRLD       $0x1f, Z3, Z3
 	VPSUBD       Z3, Z6, Z6
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z6, K6, 192(SI)
 	VPSUBD       Z31, Z1, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -758,10 +751,10 @@ flattail:
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z5, Z5
 	VPXORD       Z23, Z5, Z5
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z5, K6, 192(DX)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 
@@ -783,9 +776,9 @@ TEXT ·PrepareFpAVX512(SB), NOSPLIT, $0-40
 	VPXORD       Z28, Z28, Z28
 	MOVQ         n+32(FP), BX
 	CMPQ         BX, $+64
-	JLT          flattail
+	JLT          lanetail
 
-flatloop:
+laneloop:
 	VMOVUPS      (DX), Z0
 	VDIVPS       Z0, Z30, Z1
 	VMOVUPS      Z1, (DI)
@@ -859,11 +852,11 @@ flatloop:
 	ADDQ         $+256, DX
 	SUBQ         $+64, BX
 	CMPQ         BX, $+64
-	JGE          flatloop
+	JGE          laneloop
 
-flattail:
+lanetail:
 	TESTQ        BX, BX
-	JEQ          flatend
+	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K7
@@ -884,10 +877,11 @@ flattail:
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
 	VMOVUPS      Z3, K7, (SI)
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VDIVPS       Z0, Z30, Z1
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z1, K6, 64(DI)
 	VMULPS       Z0, Z31, Z1
 	VMOVAPS      Z1, Z2
@@ -902,12 +896,12 @@ flattail:
 	VPSUBD       Z2, Z28, Z2
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      Z3, K6, 64(SI)
+	CMPQ         BX, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VDIVPS       Z0, Z30, Z1
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z1, K6, 128(DI)
 	VMULPS       Z0, Z31, Z1
 	VMOVAPS      Z1, Z2
@@ -922,12 +916,12 @@ flattail:
 	VPSUBD       Z2, Z28, Z2
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      Z3, K6, 128(SI)
+	CMPQ         BX, $+49
+	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VDIVPS       Z0, Z30, Z1
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z1, K6, 192(DI)
 	VMULPS       Z0, Z31, Z1
 	VMOVAPS      Z1, Z2
@@ -942,10 +936,10 @@ flattail:
 	VPSUBD       Z2, Z28, Z2
 	VPSRLD       $0x1f, Z2, Z2
 	VPSUBD       Z2, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z3, K6, 192(SI)
 
-flatend:
+lanenarrow:
+laneend:
 	VZEROUPPER
 	RET
 

@@ -47,8 +47,8 @@ TEXT ·PrepareNEON(SB), NOSPLIT, $264-48
 	VDUP R16, V22.S4
 	MOVD n+40(FP), R4
 	CMP $16, R4
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R3), F0
 	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
 	FMOVQ F1, (R0)
@@ -183,9 +183,9 @@ flatloop:
 	ADD $64, R3, R3
 	SUB $16, R4, R4
 	CMP $16, R4
-	BGE flatloop
-flattail:
-	CBZ R4, flatend
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
@@ -243,6 +243,8 @@ piece4:
 	VSUB V2.S4, V3.S4, V3.S4
 	VEOR V22.B16, V3.B16, V3.B16
 	FMOVQ F3, 144(RSP)
+	CMP $5, R4
+	BLT lanenarrow
 	FMOVQ 224(RSP), F0
 	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
 	FMOVQ F1, 32(RSP)
@@ -275,6 +277,8 @@ piece4:
 	VSUB V2.S4, V3.S4, V3.S4
 	VEOR V22.B16, V3.B16, V3.B16
 	FMOVQ F3, 160(RSP)
+	CMP $9, R4
+	BLT lanenarrow
 	FMOVQ 240(RSP), F0
 	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
 	FMOVQ F1, 48(RSP)
@@ -307,6 +311,8 @@ piece4:
 	VSUB V2.S4, V3.S4, V3.S4
 	VEOR V22.B16, V3.B16, V3.B16
 	FMOVQ F3, 176(RSP)
+	CMP $13, R4
+	BLT lanenarrow
 	FMOVQ 256(RSP), F0
 	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
 	FMOVQ F1, 64(RSP)
@@ -339,6 +345,7 @@ piece4:
 	VSUB V2.S4, V3.S4, V3.S4
 	VEOR V22.B16, V3.B16, V3.B16
 	FMOVQ F3, 192(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -399,7 +406,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-flatend:
+laneend:
 	RET
 
 // func PrepareZeroPointNEON(recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int)
@@ -432,8 +439,8 @@ TEXT ·PrepareZeroPointNEON(SB), NOSPLIT, $328-56
 	VDUP R16, V22.S4
 	MOVD n+48(FP), R5
 	CMP $16, R5
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
 	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
@@ -637,9 +644,9 @@ flatloop:
 	ADD $64, R4, R4
 	SUB $16, R5, R5
 	CMP $16, R5
-	BGE flatloop
-flattail:
-	CBZ R5, flatend
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
@@ -739,6 +746,8 @@ piece8:
 	VSUB V5.S4, V2.S4, V2.S4
 	VEOR V22.B16, V2.B16, V2.B16
 	FMOVQ F2, 144(RSP)
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVQ 224(RSP), F0
 	FMOVQ 288(RSP), F1
 	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
@@ -788,6 +797,8 @@ piece8:
 	VSUB V5.S4, V2.S4, V2.S4
 	VEOR V22.B16, V2.B16, V2.B16
 	FMOVQ F2, 160(RSP)
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVQ 240(RSP), F0
 	FMOVQ 304(RSP), F1
 	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
@@ -837,6 +848,8 @@ piece8:
 	VSUB V5.S4, V2.S4, V2.S4
 	VEOR V22.B16, V2.B16, V2.B16
 	FMOVQ F2, 176(RSP)
+	CMP $13, R5
+	BLT lanenarrow
 	FMOVQ 256(RSP), F0
 	FMOVQ 320(RSP), F1
 	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
@@ -886,6 +899,7 @@ piece8:
 	VSUB V5.S4, V2.S4, V2.S4
 	VEOR V22.B16, V2.B16, V2.B16
 	FMOVQ F2, 192(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece9
@@ -946,7 +960,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-flatend:
+laneend:
 	RET
 
 // func PrepareFpNEON(recip *float32, hi *float32, scale *float32, most float32, n int)
@@ -971,8 +985,8 @@ TEXT ·PrepareFpNEON(SB), NOSPLIT, $200-40
 	VMOVI $0, V27.B16
 	MOVD n+32(FP), R3
 	CMP $16, R3
-	BLT flattail
-flatloop:
+	BLT lanetail
+laneloop:
 	FMOVQ (R2), F0
 	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
 	FMOVQ F1, (R0)
@@ -1046,9 +1060,9 @@ flatloop:
 	ADD $64, R2, R2
 	SUB $16, R3, R3
 	CMP $16, R3
-	BGE flatloop
-flattail:
-	CBZ R3, flatend
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -1091,6 +1105,8 @@ piece4:
 	VUSHR $31, V2.S4, V2.S4
 	VSUB V2.S4, V3.S4, V3.S4
 	FMOVQ F3, 80(RSP)
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 160(RSP), F0
 	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
 	FMOVQ F1, 32(RSP)
@@ -1108,6 +1124,8 @@ piece4:
 	VUSHR $31, V2.S4, V2.S4
 	VSUB V2.S4, V3.S4, V3.S4
 	FMOVQ F3, 96(RSP)
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVQ 176(RSP), F0
 	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
 	FMOVQ F1, 48(RSP)
@@ -1125,6 +1143,8 @@ piece4:
 	VUSHR $31, V2.S4, V2.S4
 	VSUB V2.S4, V3.S4, V3.S4
 	FMOVQ F3, 112(RSP)
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVQ 192(RSP), F0
 	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
 	FMOVQ F1, 64(RSP)
@@ -1142,6 +1162,7 @@ piece4:
 	VUSHR $31, V2.S4, V2.S4
 	VSUB V2.S4, V3.S4, V3.S4
 	FMOVQ F3, 128(RSP)
+lanenarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -1182,5 +1203,5 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-flatend:
+laneend:
 	RET

@@ -10,7 +10,7 @@ TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V1 Narrow16, V30 NarrowS8, V29 0x80000000
 	// per group: V28 scale, V27 recip, V26 hi, V0 zeroPoint, V25 Narrow16
-	// vector registers in use at once: 14
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -141,6 +141,8 @@ piece4:
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V29.B16, V2.B16, V1.B16
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -152,44 +154,49 @@ piece4:
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V4.B16, V3.B16
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 48(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V28.S4, V5.S4, V6.S4
+	VFMLA V27.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V6.B16, V5.B16
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 56(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V28.S4, V7.S4, V8.S4
+	VFMLA V27.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V29.B16, V8.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e790c21 // sqadd v1.8h, v1.8h, v25.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V28.S4, V4.S4, V5.S4
-	VFMLA V27.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V29.B16, V5.B16, V4.B16
-	FMOVD 56(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V28.S4, V6.S4, V7.S4
-	VFMLA V27.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e790c84 // sqadd v4.8h, v4.8h, v25.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x4e790ca5 // sqadd v5.8h, v5.8h, v25.8h
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
 	WORD $0x4e3e6421 // smax v1.16b, v1.16b, v30.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
@@ -454,6 +461,8 @@ piece28:
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V1.B16, V3.B16
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 40(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -469,55 +478,60 @@ piece28:
 	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V29.B16, V2.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 48(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVD 56(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	FMOVQ 112(RSP), F5
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	FMOVQ 304(RSP), F10
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V11.B16
+	FMOVQ 96(RSP), F5
+	FMOVQ 160(RSP), F8
+	FMOVQ 224(RSP), F9
+	FMOVQ 288(RSP), F10
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
+	VMOV V2.B16, V11.B16
 	VFMLS V5.S4, V9.S4, V11.S4
 	VFMLA V8.S4, V11.S4, V9.S4
 	WORD $0x4e21a925 // fcvtns v5.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V29.B16, V5.B16, V9.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670cc6 // sqadd v6.8h, v6.8h, v7.8h
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 56(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 112(RSP), F8
+	FMOVQ 176(RSP), F11
+	FMOVQ 240(RSP), F12
+	FMOVQ 304(RSP), F13
+	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
+	WORD $0x6e2bdcac // fmul v12.4s, v5.4s, v11.4s
+	VMOV V5.B16, V14.B16
+	VFMLS V8.S4, V12.S4, V14.S4
+	VFMLA V11.S4, V14.S4, V12.S4
+	WORD $0x4e21a988 // fcvtns v8.4s, v12.4s
+	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
+	VBSL V29.B16, V8.B16, V12.B16
+lanenarrow:
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e6149aa // sqxtn2 v10.8h, v13.4s
+	WORD $0x4e6a0d29 // sqadd v9.8h, v9.8h, v10.8h
 	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
+	WORD $0x4e214923 // sqxtn2 v3.16b, v9.8h
 	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
 	VAND V0.B16, V3.B16, V3.B16
 	FMOVQ F3, 16(RSP)
@@ -548,7 +562,7 @@ TEXT ·QuantizeMinvalInt8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V30 Narrow16, V29 NarrowS8, V28 0x80000000
 	// per group: V27 scale, V26 recip, V25 hi, V24 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -682,6 +696,8 @@ piece4:
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -694,46 +710,51 @@ piece4:
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 48(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
+	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
+	WORD $0x6e3adc85 // fmul v5.4s, v4.4s, v26.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V27.S4, V5.S4, V6.S4
+	VFMLA V26.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V28.B16, V6.B16, V5.B16
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 56(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4eb8d4c6 // fsub v6.4s, v6.4s, v24.4s
+	WORD $0x4eb9f4c6 // fmin v6.4s, v6.4s, v25.4s
+	WORD $0x6e3adcc7 // fmul v7.4s, v6.4s, v26.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V27.S4, V7.S4, V8.S4
+	VFMLA V26.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V27.S4, V4.S4, V5.S4
-	VFMLA V26.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	FMOVD 56(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4eb8d4a5 // fsub v5.4s, v5.4s, v24.4s
-	WORD $0x4eb9f4a5 // fmin v5.4s, v5.4s, v25.4s
-	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V27.S4, V6.S4, V7.S4
-	VFMLA V26.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7e0c84 // sqadd v4.8h, v4.8h, v30.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x4e7e0ca5 // sqadd v5.8h, v5.8h, v30.8h
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
 	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
@@ -999,6 +1020,8 @@ piece28:
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V1.B16, V3.B16
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 40(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -1015,46 +1038,51 @@ piece28:
 	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VBSL V28.B16, V2.B16, V5.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 48(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V4.B16, V6.B16
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	FMOVQ 288(RSP), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VMOV V2.B16, V8.B16
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V4.B16, V7.B16
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVD 56(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
-	FMOVQ 112(RSP), F5
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F8
-	FMOVQ 304(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	VMOV V4.B16, V9.B16
-	VFMLS V5.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V28.B16, V5.B16, V8.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x4e7e0cc6 // sqadd v6.8h, v6.8h, v30.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	FMOVQ 304(RSP), F10
+	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VMOV V4.B16, V10.B16
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V28.B16, V6.B16, V9.B16
+lanenarrow:
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
+	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
+	WORD $0x4e7e0ce7 // sqadd v7.8h, v7.8h, v30.8h
 	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
+	WORD $0x4e2148e3 // sqxtn2 v3.16b, v7.8h
 	WORD $0x4e3d6463 // smax v3.16b, v3.16b, v29.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
@@ -1092,7 +1120,7 @@ TEXT ·QuantizeAnyInt8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R0 q, R1 x, R2 scale, R3 minval, R4 below, R5 above, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V0 Narrow16, V29 NarrowS8, V28 0x80000000
 	// per group: V27 scale, V26 minval, V25 below, V24 above, V1 ToInt, V1 ISub, V23 Narrow16
-	// vector registers in use at once: 16
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1222,6 +1250,8 @@ piece4:
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -1232,42 +1262,47 @@ piece4:
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 48(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4ebad484 // fsub v4.4s, v4.4s, v26.4s
+	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
+	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V28.B16, V6.B16, V5.B16
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 56(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4ebad4c6 // fsub v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
+	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
+	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	FMOVD 56(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ebad4a5 // fsub v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
-	WORD $0x4e39f4a6 // fmax v6.4s, v5.4s, v25.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
 	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
@@ -1547,6 +1582,8 @@ piece28:
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V2.B16, V3.B16
 	VSUB V3.S4, V30.S4, V3.S4
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -1565,36 +1602,15 @@ piece28:
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
 	VSUB V6.S4, V30.S4, V6.S4
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
-	FMOVD 56(RSP), F5
+	CMP $9, R6
+	BLT lanenarrow
+	FMOVD 48(RSP), F5
 	VUXTL V5.H4, V5.S4
 	VSHL $16, V5.S4, V5.S4
-	FMOVQ 112(RSP), F7
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	FMOVQ 304(RSP), F10
+	FMOVQ 96(RSP), F7
+	FMOVQ 160(RSP), F8
+	FMOVQ 224(RSP), F9
+	FMOVQ 288(RSP), F10
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
 	WORD $0x4e29f4a7 // fmax v7.4s, v5.4s, v9.4s
@@ -1606,21 +1622,47 @@ piece28:
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V28.B16, V8.B16, V9.B16
 	VSUB V9.S4, V30.S4, V9.S4
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c84 // sqadd v4.8h, v4.8h, v6.8h
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 56(RSP), F8
+	VUXTL V8.H4, V8.S4
+	VSHL $16, V8.S4, V8.S4
+	FMOVQ 112(RSP), F10
+	FMOVQ 176(RSP), F11
+	FMOVQ 240(RSP), F12
+	FMOVQ 304(RSP), F13
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x6e2afd08 // fdiv v8.4s, v8.4s, v10.4s
+	WORD $0x4e2cf50a // fmax v10.4s, v8.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
+	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
+	VBSL V28.B16, V11.B16, V10.B16
+	WORD $0x4e21a98b // fcvtns v11.4s, v12.4s
+	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
+	VBSL V28.B16, V11.B16, V12.B16
+	VSUB V12.S4, V30.S4, V12.S4
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
+	WORD $0x4e690ce7 // sqadd v7.8h, v7.8h, v9.8h
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2148e1 // sqxtn2 v1.16b, v7.8h
 	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V8.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
@@ -1650,7 +1692,7 @@ TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V1 Narrow16, V30 NarrowU8, V29 0x80000000
 	// per group: V28 scale, V27 recip, V26 hi, V0 zeroPoint, V25 Narrow16
-	// vector registers in use at once: 14
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1781,6 +1823,8 @@ piece4:
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V29.B16, V2.B16, V1.B16
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -1792,44 +1836,49 @@ piece4:
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V4.B16, V3.B16
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 48(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V28.S4, V5.S4, V6.S4
+	VFMLA V27.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V6.B16, V5.B16
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 56(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V28.S4, V7.S4, V8.S4
+	VFMLA V27.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V29.B16, V8.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e790c21 // sqadd v1.8h, v1.8h, v25.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V28.S4, V4.S4, V5.S4
-	VFMLA V27.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V29.B16, V5.B16, V4.B16
-	FMOVD 56(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V28.S4, V6.S4, V7.S4
-	VFMLA V27.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e790c84 // sqadd v4.8h, v4.8h, v25.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x4e790ca5 // sqadd v5.8h, v5.8h, v25.8h
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	VUMAX V30.B16, V1.B16, V1.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
@@ -2094,6 +2143,8 @@ piece28:
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V1.B16, V3.B16
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 40(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -2109,55 +2160,60 @@ piece28:
 	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V29.B16, V2.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 48(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVD 56(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	FMOVQ 112(RSP), F5
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	FMOVQ 304(RSP), F10
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V11.B16
+	FMOVQ 96(RSP), F5
+	FMOVQ 160(RSP), F8
+	FMOVQ 224(RSP), F9
+	FMOVQ 288(RSP), F10
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
+	VMOV V2.B16, V11.B16
 	VFMLS V5.S4, V9.S4, V11.S4
 	VFMLA V8.S4, V11.S4, V9.S4
 	WORD $0x4e21a925 // fcvtns v5.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V29.B16, V5.B16, V9.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670cc6 // sqadd v6.8h, v6.8h, v7.8h
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 56(RSP), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	FMOVQ 112(RSP), F8
+	FMOVQ 176(RSP), F11
+	FMOVQ 240(RSP), F12
+	FMOVQ 304(RSP), F13
+	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
+	WORD $0x6e2bdcac // fmul v12.4s, v5.4s, v11.4s
+	VMOV V5.B16, V14.B16
+	VFMLS V8.S4, V12.S4, V14.S4
+	VFMLA V11.S4, V14.S4, V12.S4
+	WORD $0x4e21a988 // fcvtns v8.4s, v12.4s
+	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
+	VBSL V29.B16, V8.B16, V12.B16
+lanenarrow:
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e6149aa // sqxtn2 v10.8h, v13.4s
+	WORD $0x4e6a0d29 // sqadd v9.8h, v9.8h, v10.8h
 	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
+	WORD $0x6e212923 // sqxtun2 v3.16b, v9.8h
 	VUMAX V30.B16, V3.B16, V3.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
 	VAND V0.B16, V3.B16, V3.B16
 	FMOVQ F3, 16(RSP)
@@ -2188,7 +2244,7 @@ TEXT ·QuantizeMinvalUint8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V30 Narrow16, V29 NarrowU8, V28 0x80000000
 	// per group: V27 scale, V26 recip, V25 hi, V24 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2322,6 +2378,8 @@ piece4:
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -2334,46 +2392,51 @@ piece4:
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 48(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
+	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
+	WORD $0x6e3adc85 // fmul v5.4s, v4.4s, v26.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V27.S4, V5.S4, V6.S4
+	VFMLA V26.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V28.B16, V6.B16, V5.B16
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 56(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4eb8d4c6 // fsub v6.4s, v6.4s, v24.4s
+	WORD $0x4eb9f4c6 // fmin v6.4s, v6.4s, v25.4s
+	WORD $0x6e3adcc7 // fmul v7.4s, v6.4s, v26.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V27.S4, V7.S4, V8.S4
+	VFMLA V26.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V27.S4, V4.S4, V5.S4
-	VFMLA V26.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	FMOVD 56(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4eb8d4a5 // fsub v5.4s, v5.4s, v24.4s
-	WORD $0x4eb9f4a5 // fmin v5.4s, v5.4s, v25.4s
-	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V27.S4, V6.S4, V7.S4
-	VFMLA V26.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7e0c84 // sqadd v4.8h, v4.8h, v30.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x4e7e0ca5 // sqadd v5.8h, v5.8h, v30.8h
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	VUMAX V29.B16, V1.B16, V1.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
@@ -2639,6 +2702,8 @@ piece28:
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V1.B16, V3.B16
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 40(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -2655,46 +2720,51 @@ piece28:
 	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VBSL V28.B16, V2.B16, V5.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
+	CMP $9, R6
+	BLT lanenarrow
 	FMOVD 48(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V4.B16, V6.B16
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	FMOVQ 288(RSP), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VMOV V2.B16, V8.B16
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V4.B16, V7.B16
+	CMP $13, R6
+	BLT lanenarrow
 	FMOVD 56(RSP), F4
 	VUXTL V4.H4, V4.S4
 	VSHL $16, V4.S4, V4.S4
-	FMOVQ 112(RSP), F5
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F8
-	FMOVQ 304(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	VMOV V4.B16, V9.B16
-	VFMLS V5.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V28.B16, V5.B16, V8.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x4e7e0cc6 // sqadd v6.8h, v6.8h, v30.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	FMOVQ 304(RSP), F10
+	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VMOV V4.B16, V10.B16
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V28.B16, V6.B16, V9.B16
+lanenarrow:
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
+	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
+	WORD $0x4e7e0ce7 // sqadd v7.8h, v7.8h, v30.8h
 	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
+	WORD $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
 	VUMAX V29.B16, V3.B16, V3.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
@@ -2732,7 +2802,7 @@ TEXT ·QuantizeAnyUint8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R0 q, R1 x, R2 scale, R3 minval, R4 below, R5 above, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V0 Narrow16, V29 NarrowU8, V28 0x80000000
 	// per group: V27 scale, V26 minval, V25 below, V24 above, V1 ToInt, V1 ISub, V23 Narrow16
-	// vector registers in use at once: 16
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2862,6 +2932,8 @@ piece4:
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
+	CMP $5, R6
+	BLT groupnarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -2872,42 +2944,47 @@ piece4:
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
+	CMP $9, R6
+	BLT groupnarrow
+	FMOVD 48(RSP), F4
+	VUXTL V4.H4, V4.S4
+	VSHL $16, V4.S4, V4.S4
+	WORD $0x4ebad484 // fsub v4.4s, v4.4s, v26.4s
+	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
+	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V28.B16, V6.B16, V5.B16
+	CMP $13, R6
+	BLT groupnarrow
+	FMOVD 56(RSP), F6
+	VUXTL V6.H4, V6.S4
+	VSHL $16, V6.S4, V6.S4
+	WORD $0x4ebad4c6 // fsub v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
+	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
+	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	FMOVD 56(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ebad4a5 // fsub v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
-	WORD $0x4e39f4a6 // fmax v6.4s, v5.4s, v25.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	VUMAX V29.B16, V1.B16, V1.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16
@@ -3187,6 +3264,8 @@ piece28:
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V2.B16, V3.B16
 	VSUB V3.S4, V30.S4, V3.S4
+	CMP $5, R6
+	BLT lanenarrow
 	FMOVD 40(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -3205,36 +3284,15 @@ piece28:
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
 	VSUB V6.S4, V30.S4, V6.S4
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	FMOVD 48(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
-	FMOVD 56(RSP), F5
+	CMP $9, R6
+	BLT lanenarrow
+	FMOVD 48(RSP), F5
 	VUXTL V5.H4, V5.S4
 	VSHL $16, V5.S4, V5.S4
-	FMOVQ 112(RSP), F7
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	FMOVQ 304(RSP), F10
+	FMOVQ 96(RSP), F7
+	FMOVQ 160(RSP), F8
+	FMOVQ 224(RSP), F9
+	FMOVQ 288(RSP), F10
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
 	WORD $0x4e29f4a7 // fmax v7.4s, v5.4s, v9.4s
@@ -3246,21 +3304,47 @@ piece28:
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V28.B16, V8.B16, V9.B16
 	VSUB V9.S4, V30.S4, V9.S4
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c84 // sqadd v4.8h, v4.8h, v6.8h
+	CMP $13, R6
+	BLT lanenarrow
+	FMOVD 56(RSP), F8
+	VUXTL V8.H4, V8.S4
+	VSHL $16, V8.S4, V8.S4
+	FMOVQ 112(RSP), F10
+	FMOVQ 176(RSP), F11
+	FMOVQ 240(RSP), F12
+	FMOVQ 304(RSP), F13
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x6e2afd08 // fdiv v8.4s, v8.4s, v10.4s
+	WORD $0x4e2cf50a // fmax v10.4s, v8.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
+	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
+	VBSL V28.B16, V11.B16, V10.B16
+	WORD $0x4e21a98b // fcvtns v11.4s, v12.4s
+	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
+	VBSL V28.B16, V11.B16, V12.B16
+	VSUB V12.S4, V30.S4, V12.S4
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
+	WORD $0x4e690ce7 // sqadd v7.8h, v7.8h, v9.8h
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD $0x6e2128e1 // sqxtun2 v1.16b, v7.8h
 	VUMAX V29.B16, V1.B16, V1.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
+	VUZP1 V8.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	ADD $16, RSP, R16

@@ -271,6 +271,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y13, Y3
@@ -299,85 +301,91 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -1120,6 +1128,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      128(SP), Y2
@@ -1152,90 +1162,96 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      288(SP), Y4
-	VMOVUPS      416(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	CMPQ         R9, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y4
-	VMOVUPS      320(SP), Y7
-	VMOVUPS      448(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -1292,9 +1308,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE4M3BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0xa000000, Y12 0x3c8, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x3c8, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1302,10 +1318,9 @@ TEXT ·QuantizeFpAnyE4M3BF16AVX2(SB), NOSPLIT, $224-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1331,15 +1346,16 @@ grouploop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1353,15 +1369,16 @@ grouploop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -1376,15 +1393,16 @@ grouploop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1398,15 +1416,16 @@ grouploop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -1516,16 +1535,19 @@ piece6:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y3
@@ -1538,83 +1560,92 @@ piece6:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -1688,15 +1719,16 @@ short2loop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1710,15 +1742,16 @@ short2loop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -1733,15 +1766,16 @@ short2loop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1755,15 +1789,16 @@ short2loop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -1821,15 +1856,16 @@ laneloop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1843,15 +1879,16 @@ laneloop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -1866,15 +1903,16 @@ laneloop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1888,15 +1926,16 @@ laneloop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -2091,16 +2130,19 @@ piece24:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      128(SP), Y3
@@ -2113,83 +2155,92 @@ piece24:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -2506,6 +2557,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y13, Y3
@@ -2534,85 +2587,91 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -3355,6 +3414,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      128(SP), Y2
@@ -3387,90 +3448,96 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      288(SP), Y4
-	VMOVUPS      416(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	CMPQ         R9, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y4
-	VMOVUPS      320(SP), Y7
-	VMOVUPS      448(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -3527,9 +3594,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE5M2BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0xa800000, Y12 0x1c4, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x1c4, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -3537,10 +3604,9 @@ TEXT ·QuantizeFpAnyE5M2BF16AVX2(SB), NOSPLIT, $224-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -3566,15 +3632,16 @@ grouploop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -3588,15 +3655,16 @@ grouploop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -3611,15 +3679,16 @@ grouploop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -3633,15 +3702,16 @@ grouploop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -3751,16 +3821,19 @@ piece6:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y3
@@ -3773,83 +3846,92 @@ piece6:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -3923,15 +4005,16 @@ short2loop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -3945,15 +4028,16 @@ short2loop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -3968,15 +4052,16 @@ short2loop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -3990,15 +4075,16 @@ short2loop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -4056,15 +4142,16 @@ laneloop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4078,15 +4165,16 @@ laneloop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -4101,15 +4189,16 @@ laneloop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4123,15 +4212,16 @@ laneloop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -4326,16 +4416,19 @@ piece24:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      128(SP), Y3
@@ -4348,83 +4441,92 @@ piece24:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -4736,6 +4838,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y13, Y3
@@ -4763,83 +4867,89 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y3, Y3
-	VSUBPS       Y6, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -5573,6 +5683,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      128(SP), Y2
@@ -5604,88 +5716,94 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      288(SP), Y4
-	VMOVUPS      416(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	CMPQ         R9, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y4
-	VMOVUPS      320(SP), Y7
-	VMOVUPS      448(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y7
-	VADDPS       Y7, Y4, Y4
-	VSUBPS       Y7, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -5742,9 +5860,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE2M1BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0x3c0, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x3c0, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -5752,10 +5870,9 @@ TEXT ·QuantizeFpAnyE2M1BF16AVX2(SB), NOSPLIT, $224-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+84(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+84(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -5777,7 +5894,8 @@ grouploop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -5785,10 +5903,10 @@ grouploop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -5798,7 +5916,8 @@ grouploop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -5806,10 +5925,10 @@ grouploop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -5820,7 +5939,8 @@ grouploop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -5828,10 +5948,10 @@ grouploop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -5841,7 +5961,8 @@ grouploop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -5849,10 +5970,10 @@ grouploop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -5958,7 +6079,8 @@ piece6:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -5966,11 +6088,13 @@ piece6:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y3
@@ -5979,7 +6103,8 @@ piece6:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -5987,76 +6112,84 @@ piece6:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VSUBPS       Y7, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VSUBPS       Y9, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -6126,7 +6259,8 @@ short2loop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6134,10 +6268,10 @@ short2loop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -6147,7 +6281,8 @@ short2loop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6155,10 +6290,10 @@ short2loop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -6169,7 +6304,8 @@ short2loop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -6177,10 +6313,10 @@ short2loop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -6190,7 +6326,8 @@ short2loop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -6198,10 +6335,10 @@ short2loop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -6255,7 +6392,8 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6263,10 +6401,10 @@ laneloop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -6276,7 +6414,8 @@ laneloop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6284,10 +6423,10 @@ laneloop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -6298,7 +6437,8 @@ laneloop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -6306,10 +6446,10 @@ laneloop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -6319,7 +6459,8 @@ laneloop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -6327,10 +6468,10 @@ laneloop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -6521,7 +6662,8 @@ piece24:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6529,11 +6671,13 @@ piece24:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      128(SP), Y3
@@ -6542,7 +6686,8 @@ piece24:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6550,76 +6695,84 @@ piece24:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VSUBPS       Y7, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VSUBPS       Y9, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -6928,6 +7081,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMAXPS       Y0, Y13, Y3
@@ -6954,79 +7109,85 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VPSUBD       Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+88(SB), Y7
+	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y8
-	VPSUBD       Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y2, Y4, Y3
-	VCMPPS       $0x03, Y5, Y7, Y6
-	VORPS        Y3, Y6, Y3
-	VMOVMSKPS    Y3, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPAND        Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y5, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y2, Y4, Y3
+	VCMPPS    $0x03, Y6, Y8, Y5
+	VORPS     Y3, Y5, Y3
+	VMOVMSKPS Y3, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VPACKSSDW Y5, Y3, Y3
+	VCMPPS    $0x07, Y6, Y6, Y5
+	VCMPPS    $0x07, Y8, Y8, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPAND     Y3, Y1, Y1
 
 ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -7770,6 +7931,8 @@ piece35:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      112(SP), Y2
@@ -7800,87 +7963,93 @@ piece35:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y2
-	VMOVUPS      272(SP), Y4
-	VMOVUPS      400(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPSUBD       Y4, Y2, Y2
+	VMOVUPS      144(SP), Y4
+	VMOVUPS      272(SP), Y6
+	VMOVUPS      400(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	CMPQ         R9, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y4
-	VMOVUPS      304(SP), Y7
-	VMOVUPS      432(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y7
-	VPSUBD       Y7, Y4, Y4
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      304(SP), Y8
+	VMOVUPS      432(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y8
+	VPSUBD       Y8, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y3, Y5, Y2
-	VCMPPS       $0x03, Y6, Y8, Y4
-	VORPS        Y2, Y4, Y2
-	VMOVMSKPS    Y2, AX
-	TESTL        AX, AX
-	JEQ          ordered36
-	VCMPPS       $0x07, Y3, Y3, Y2
-	VCMPPS       $0x07, Y5, Y5, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y4
-	VCMPPS       $0x07, Y8, Y8, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPAND        Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y4, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y3, Y5, Y2
+	VCMPPS    $0x03, Y7, Y9, Y4
+	VORPS     Y2, Y4, Y2
+	VMOVMSKPS Y2, AX
+	TESTL     AX, AX
+	JEQ       ordered36
+	VCMPPS    $0x07, Y3, Y3, Y2
+	VCMPPS    $0x07, Y5, Y5, Y4
+	VPACKSSDW Y4, Y2, Y2
+	VCMPPS    $0x07, Y7, Y7, Y4
+	VCMPPS    $0x07, Y9, Y9, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VPAND     Y2, Y1, Y1
 
 ordered36:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -7947,9 +8116,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE2M1PackedBF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
+	// per call: Y15 most, Y14 Xor, Y13 0xb000000, Y12 0xfe, Y11 0x8
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -7957,10 +8126,9 @@ TEXT ·QuantizeFpAnyE2M1PackedBF16AVX2(SB), NOSPLIT, $208-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+80(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VBROADCASTSS constantsAVX2<>+92(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y13
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7982,17 +8150,18 @@ grouploop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -8002,17 +8171,18 @@ grouploop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -8023,17 +8193,18 @@ grouploop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -8043,17 +8214,18 @@ grouploop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8161,18 +8333,21 @@ piece6:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y3
@@ -8181,79 +8356,88 @@ piece6:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y13, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y13, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y1, Y3, Y4
+	VCMPPS    $0x03, Y5, Y7, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VPAND     Y4, Y2, Y2
 
 ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -8338,17 +8522,18 @@ short2loop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -8358,17 +8543,18 @@ short2loop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -8379,17 +8565,18 @@ short2loop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -8399,17 +8586,18 @@ short2loop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8465,17 +8653,18 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -8485,17 +8674,18 @@ laneloop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -8506,17 +8696,18 @@ laneloop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -8526,17 +8717,18 @@ laneloop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8729,18 +8921,21 @@ piece25:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      112(SP), Y3
@@ -8749,79 +8944,88 @@ piece25:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VMOVUPS      144(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y13, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VMOVUPS      176(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y13, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered26
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y1, Y3, Y4
+	VCMPPS    $0x03, Y5, Y7, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
+	TESTL     AX, AX
+	JEQ       ordered26
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VPAND     Y4, Y2, Y2
 
 ordered26:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0

@@ -10,7 +10,7 @@ TEXT ·QuantizeFpE4M3BF16NEON(SB), NOSPLIT, $248-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x0, V23 0x80, V22 0x7f7f7f7f
 	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 23
+	// vector registers in use at once: 24
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -195,6 +195,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -216,61 +218,66 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	CMP $9, R5
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
+	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
+	VFMLS V21.S4, V6.S4, V5.S4
+	VFMLA V20.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V27.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VSUB V8.S4, V5.S4, V5.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
+	VFMLS V21.S4, V8.S4, V7.S4
+	VFMLA V20.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V27.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	VSUB V10.S4, V7.S4, V7.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
 	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -553,6 +560,8 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -578,69 +587,74 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F4
-	FMOVQ 224(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
-	VUSHR $20, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V27.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V8.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VSUB V8.S4, V4.S4, V4.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V10.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VSUB V10.S4, V6.S4, V6.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
 	VORR V3.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -671,7 +685,7 @@ TEXT ·QuantizeFpAnyE4M3BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3c800000, V26 0x7f800000, V25 0xa000000, V24 0x3c8, V23 0x0, V22 0x80, V21 0x7f7f7f7f
 	// per group: V20 scale
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -844,6 +858,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -863,57 +879,62 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -1117,6 +1138,8 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1137,59 +1160,64 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	FMOVQ 96(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -1220,7 +1248,7 @@ TEXT ·QuantizeFpE5M2BF16NEON(SB), NOSPLIT, $248-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x0, V23 0x80, V22 0x7f7f7f7f
 	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 23
+	// vector registers in use at once: 24
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1405,6 +1433,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1426,61 +1456,66 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	CMP $9, R5
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
+	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
+	VFMLS V21.S4, V6.S4, V5.S4
+	VFMLA V20.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V27.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VSUB V8.S4, V5.S4, V5.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
+	VFMLS V21.S4, V8.S4, V7.S4
+	VFMLA V20.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V27.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	VSUB V10.S4, V7.S4, V7.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
 	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -1763,6 +1798,8 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -1788,69 +1825,74 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F4
-	FMOVQ 224(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
-	VUSHR $21, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V27.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V8.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VSUB V8.S4, V4.S4, V4.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V10.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VSUB V10.S4, V6.S4, V6.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
 	VORR V3.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -1881,7 +1923,7 @@ TEXT ·QuantizeFpAnyE5M2BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x38800000, V26 0x7f800000, V25 0xa800000, V24 0x1c4, V23 0x0, V22 0x80, V21 0x7f7f7f7f
 	// per group: V20 scale
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2054,6 +2096,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -2073,57 +2117,62 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -2327,6 +2376,8 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -2347,59 +2398,64 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	FMOVQ 96(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -2430,7 +2486,7 @@ TEXT ·QuantizeFpE2M1BF16NEON(SB), NOSPLIT, $248-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x80, V22 0x7f7f7f7f
 	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 22
+	// vector registers in use at once: 23
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2610,6 +2666,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -2630,59 +2688,64 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	CMP $9, R5
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V26.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	VUSHR $20, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
+	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
+	VFMLS V21.S4, V6.S4, V5.S4
+	VFMLA V20.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V27.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	VUSHR $20, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
+	VFMLS V21.S4, V8.S4, V7.S4
+	VFMLA V20.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V26.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V27.S4, V9.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
 	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -2960,6 +3023,8 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -2984,67 +3049,72 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F4
-	FMOVQ 224(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VUSHR $20, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	VUSHR $20, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V26.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
 	VORR V3.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -3075,7 +3145,7 @@ TEXT ·QuantizeFpAnyE2M1BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0xb000000, V25 0x7f800000, V24 0x3c0, V23 0x0, V22 0x80, V21 0x7f7f7f7f
 	// per group: V20 scale
-	// vector registers in use at once: 20
+	// vector registers in use at once: 21
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3243,6 +3313,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -3261,55 +3333,60 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V25.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V25.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V25.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	VUSHR $20, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V25.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VUSHR $20, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -3508,6 +3585,8 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -3527,57 +3606,62 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V25.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	FMOVQ 96(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V25.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V25.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	VUSHR $20, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V25.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VUSHR $20, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -3608,7 +3692,7 @@ TEXT ·QuantizeFpE2M1PackedBF16NEON(SB), NOSPLIT, $248-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
 	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3787,6 +3871,8 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -3807,59 +3893,64 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	CMP $9, R5
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f403 // fmax v3.4s, v0.4s, v20.4s
-	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
-	WORD $0x6e36dc65 // fmul v5.4s, v3.4s, v22.4s
-	VFMLS V23.S4, V5.S4, V3.S4
-	VFMLA V22.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4e34f405 // fmax v5.4s, v0.4s, v20.4s
+	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dca6 // fmul v6.4s, v5.4s, v22.4s
+	VFMLS V23.S4, V6.S4, V5.S4
+	VFMLA V22.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V27.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VSUB V8.S4, V5.S4, V5.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e34f406 // fmax v6.4s, v0.4s, v20.4s
-	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
-	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
-	VFMLS V23.S4, V7.S4, V6.S4
-	VFMLA V22.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
-	VUSHR $22, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4e34f407 // fmax v7.4s, v0.4s, v20.4s
+	WORD $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
+	WORD $0x6e36dce8 // fmul v8.4s, v7.4s, v22.4s
+	VFMLS V23.S4, V8.S4, V7.S4
+	VFMLA V22.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V27.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	VSUB V10.S4, V7.S4, V7.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	VAND V2.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
@@ -4148,6 +4239,8 @@ piece25:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -4172,67 +4265,72 @@ piece25:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F4
-	FMOVQ 224(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
-	VUSHR $22, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V27.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V8.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VSUB V8.S4, V4.S4, V4.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V10.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VSUB V10.S4, V6.S4, V6.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	VAND V3.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
@@ -4272,7 +4370,7 @@ TEXT ·QuantizeFpAnyE2M1PackedBF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0x7f800000, V25 0xb000000, V24 0xfe, V23 0x8
 	// per group: V22 scale
-	// vector registers in use at once: 19
+	// vector registers in use at once: 20
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -4439,6 +4537,8 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -4457,55 +4557,60 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $22, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
@@ -4715,6 +4820,8 @@ piece17:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVD 40(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
@@ -4734,57 +4841,62 @@ piece17:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT lanenarrow
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
+	FMOVQ 96(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
 	FMOVD 56(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $22, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16

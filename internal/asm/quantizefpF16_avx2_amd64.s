@@ -266,6 +266,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -293,83 +295,89 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    80(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -1103,6 +1111,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y4
@@ -1134,88 +1144,94 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      288(SP), Y4
-	VMOVUPS      416(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y4
-	VMOVUPS      320(SP), Y7
-	VMOVUPS      448(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -1272,9 +1288,9 @@ laneend:
 // Requires: AVX, AVX2, F16C
 TEXT ·QuantizeFpAnyE4M3F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0xa000000, Y12 0x3c8, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x3c8, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1282,10 +1298,9 @@ TEXT ·QuantizeFpAnyE4M3F16AVX2(SB), NOSPLIT, $224-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1310,15 +1325,16 @@ grouploop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -1331,15 +1347,16 @@ grouploop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -1353,15 +1370,16 @@ grouploop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -1374,15 +1392,16 @@ grouploop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -1491,16 +1510,19 @@ piece6:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -1512,81 +1534,90 @@ piece6:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VCVTPH2PS    80(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -1659,15 +1690,16 @@ short2loop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -1680,15 +1712,16 @@ short2loop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -1702,15 +1735,16 @@ short2loop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -1723,15 +1757,16 @@ short2loop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -1788,15 +1823,16 @@ laneloop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -1809,15 +1845,16 @@ laneloop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -1831,15 +1868,16 @@ laneloop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -1852,15 +1890,16 @@ laneloop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -2054,16 +2093,19 @@ piece24:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
 	VMOVUPS      128(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -2075,81 +2117,90 @@ piece24:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -2461,6 +2512,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2488,83 +2541,89 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    80(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -3298,6 +3357,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y4
@@ -3329,88 +3390,94 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      288(SP), Y4
-	VMOVUPS      416(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y4
-	VMOVUPS      320(SP), Y7
-	VMOVUPS      448(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -3467,9 +3534,9 @@ laneend:
 // Requires: AVX, AVX2, F16C
 TEXT ·QuantizeFpAnyE5M2F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0xa800000, Y12 0x1c4, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x1c4, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -3477,10 +3544,9 @@ TEXT ·QuantizeFpAnyE5M2F16AVX2(SB), NOSPLIT, $224-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -3505,15 +3571,16 @@ grouploop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -3526,15 +3593,16 @@ grouploop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -3548,15 +3616,16 @@ grouploop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -3569,15 +3638,16 @@ grouploop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -3686,16 +3756,19 @@ piece6:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -3707,81 +3780,90 @@ piece6:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VCVTPH2PS    80(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -3854,15 +3936,16 @@ short2loop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -3875,15 +3958,16 @@ short2loop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -3897,15 +3981,16 @@ short2loop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -3918,15 +4003,16 @@ short2loop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -3983,15 +4069,16 @@ laneloop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -4004,15 +4091,16 @@ laneloop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -4026,15 +4114,16 @@ laneloop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -4047,15 +4136,16 @@ laneloop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -4249,16 +4339,19 @@ piece24:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
 	VMOVUPS      128(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -4270,81 +4363,90 @@ piece24:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -4651,6 +4753,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -4677,81 +4781,87 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y3, Y3
-	VSUBPS       Y6, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    80(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -5476,6 +5586,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      256(SP), Y4
@@ -5506,86 +5618,92 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      288(SP), Y4
-	VMOVUPS      416(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y4
-	VMOVUPS      320(SP), Y7
-	VMOVUPS      448(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y7
-	VADDPS       Y7, Y4, Y4
-	VSUBPS       Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -5642,9 +5760,9 @@ laneend:
 // Requires: AVX, AVX2, F16C
 TEXT ·QuantizeFpAnyE2M1F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0x3c0, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x3c0, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -5652,10 +5770,9 @@ TEXT ·QuantizeFpAnyE2M1F16AVX2(SB), NOSPLIT, $224-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+84(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+84(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -5676,7 +5793,8 @@ grouploop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -5684,10 +5802,10 @@ grouploop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -5696,7 +5814,8 @@ grouploop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -5704,10 +5823,10 @@ grouploop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -5717,7 +5836,8 @@ grouploop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -5725,10 +5845,10 @@ grouploop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -5737,7 +5857,8 @@ grouploop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -5745,10 +5866,10 @@ grouploop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -5853,7 +5974,8 @@ piece6:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -5861,11 +5983,13 @@ piece6:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -5873,7 +5997,8 @@ piece6:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -5881,74 +6006,82 @@ piece6:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VSUBPS       Y7, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VCVTPH2PS    80(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VSUBPS       Y9, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -6017,7 +6150,8 @@ short2loop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6025,10 +6159,10 @@ short2loop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -6037,7 +6171,8 @@ short2loop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6045,10 +6180,10 @@ short2loop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -6058,7 +6193,8 @@ short2loop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -6066,10 +6202,10 @@ short2loop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -6078,7 +6214,8 @@ short2loop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -6086,10 +6223,10 @@ short2loop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -6142,7 +6279,8 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6150,10 +6288,10 @@ laneloop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -6162,7 +6300,8 @@ laneloop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6170,10 +6309,10 @@ laneloop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -6183,7 +6322,8 @@ laneloop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -6191,10 +6331,10 @@ laneloop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -6203,7 +6343,8 @@ laneloop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -6211,10 +6352,10 @@ laneloop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -6404,7 +6545,8 @@ piece24:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6412,11 +6554,13 @@ piece24:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
 	VMOVUPS      128(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -6424,7 +6568,8 @@ piece24:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6432,74 +6577,82 @@ piece24:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VSUBPS       Y7, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VSUBPS       Y9, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -6803,6 +6956,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    32(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -6828,77 +6983,83 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VPSUBD       Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+88(SB), Y7
+	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y8
-	VPSUBD       Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y2, Y4, Y3
-	VCMPPS       $0x03, Y5, Y7, Y6
-	VORPS        Y3, Y6, Y3
-	VMOVMSKPS    Y3, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPAND        Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y5, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y2, Y4, Y3
+	VCMPPS    $0x03, Y6, Y8, Y5
+	VORPS     Y3, Y5, Y3
+	VMOVMSKPS Y3, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VPACKSSDW Y5, Y3, Y3
+	VCMPPS    $0x07, Y6, Y6, Y5
+	VCMPPS    $0x07, Y8, Y8, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPAND     Y3, Y1, Y1
 
 ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -7633,6 +7794,8 @@ piece35:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      112(SP), Y2
 	VMOVUPS      240(SP), Y4
@@ -7662,85 +7825,91 @@ piece35:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y2
-	VMOVUPS      272(SP), Y4
-	VMOVUPS      400(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y4
-	VMOVUPS      304(SP), Y7
-	VMOVUPS      432(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      144(SP), Y4
+	VMOVUPS      272(SP), Y6
+	VMOVUPS      400(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y7
-	VPSUBD       Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y3, Y5, Y2
-	VCMPPS       $0x03, Y6, Y8, Y4
-	VORPS        Y2, Y4, Y2
-	VMOVMSKPS    Y2, AX
-	TESTL        AX, AX
-	JEQ          ordered36
-	VCMPPS       $0x07, Y3, Y3, Y2
-	VCMPPS       $0x07, Y5, Y5, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y4
-	VCMPPS       $0x07, Y8, Y8, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPAND        Y2, Y1, Y1
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      304(SP), Y8
+	VMOVUPS      432(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x1c, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y4, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y3, Y5, Y2
+	VCMPPS    $0x03, Y7, Y9, Y4
+	VORPS     Y2, Y4, Y2
+	VMOVMSKPS Y2, AX
+	TESTL     AX, AX
+	JEQ       ordered36
+	VCMPPS    $0x07, Y3, Y3, Y2
+	VCMPPS    $0x07, Y5, Y5, Y4
+	VPACKSSDW Y4, Y2, Y2
+	VCMPPS    $0x07, Y7, Y7, Y4
+	VCMPPS    $0x07, Y9, Y9, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VPAND     Y2, Y1, Y1
 
 ordered36:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -7807,9 +7976,9 @@ laneend:
 // Requires: AVX, AVX2, F16C
 TEXT ·QuantizeFpAnyE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
+	// per call: Y15 most, Y14 Xor, Y13 0xb000000, Y12 0xfe, Y11 0x8
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -7817,10 +7986,9 @@ TEXT ·QuantizeFpAnyE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+80(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VBROADCASTSS constantsAVX2<>+92(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y13
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7841,17 +8009,18 @@ grouploop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -7860,17 +8029,18 @@ grouploop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -7880,17 +8050,18 @@ grouploop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -7899,17 +8070,18 @@ grouploop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8016,18 +8188,21 @@ piece6:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VCVTPH2PS    32(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -8035,77 +8210,86 @@ piece6:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y13, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VCVTPH2PS    64(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y13, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y1, Y3, Y4
+	VCMPPS    $0x03, Y5, Y7, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VPAND     Y4, Y2, Y2
 
 ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -8189,17 +8373,18 @@ short2loop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -8208,17 +8393,18 @@ short2loop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -8228,17 +8414,18 @@ short2loop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -8247,17 +8434,18 @@ short2loop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8312,17 +8500,18 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -8331,17 +8520,18 @@ laneloop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -8351,17 +8541,18 @@ laneloop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -8370,17 +8561,18 @@ laneloop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8572,18 +8764,21 @@ piece25:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      112(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -8591,77 +8786,86 @@ piece25:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VMOVUPS      144(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y13, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered26
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y13, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y1, Y3, Y4
+	VCMPPS    $0x03, Y5, Y7, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
+	TESTL     AX, AX
+	JEQ       ordered26
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VPAND     Y4, Y2, Y2
 
 ordered26:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0

@@ -288,6 +288,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VMOVUPS      64(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -315,83 +317,89 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -1147,6 +1155,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMOVUPS      192(SP), Y2
 	VMOVUPS      320(SP), Y4
@@ -1178,88 +1188,94 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y7
-	VMOVUPS      512(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      224(SP), Y4
+	VMOVUPS      352(SP), Y6
+	VMOVUPS      480(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y6
+	VMOVUPS      384(SP), Y8
+	VMOVUPS      512(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -1316,9 +1332,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE4M3AVX2(SB), $288-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0xa000000, Y12 0x3c8, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x3c8, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1326,10 +1342,9 @@ TEXT ·QuantizeFpAnyE4M3AVX2(SB), $288-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1354,15 +1369,16 @@ grouploop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -1375,15 +1391,16 @@ grouploop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -1397,15 +1414,16 @@ grouploop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -1418,15 +1436,16 @@ grouploop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -1557,16 +1576,19 @@ piece6:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VMOVUPS      64(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -1578,81 +1600,90 @@ piece6:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VMOVUPS      128(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -1725,15 +1756,16 @@ short2loop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -1746,15 +1778,16 @@ short2loop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -1768,15 +1801,16 @@ short2loop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -1789,15 +1823,16 @@ short2loop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -1854,15 +1889,16 @@ laneloop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -1875,15 +1911,16 @@ laneloop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -1897,15 +1934,16 @@ laneloop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -1918,15 +1956,16 @@ laneloop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x14, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -2142,16 +2181,19 @@ piece24:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMOVUPS      192(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -2163,81 +2205,90 @@ piece24:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -2571,6 +2622,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VMOVUPS      64(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2598,83 +2651,89 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -3430,6 +3489,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMOVUPS      192(SP), Y2
 	VMOVUPS      320(SP), Y4
@@ -3461,88 +3522,94 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y7
-	VMOVUPS      512(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      224(SP), Y4
+	VMOVUPS      352(SP), Y6
+	VMOVUPS      480(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y6
+	VMOVUPS      384(SP), Y8
+	VMOVUPS      512(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -3599,9 +3666,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE5M2AVX2(SB), $288-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0xa800000, Y12 0x1c4, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x1c4, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -3609,10 +3676,9 @@ TEXT ·QuantizeFpAnyE5M2AVX2(SB), $288-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -3637,15 +3703,16 @@ grouploop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -3658,15 +3725,16 @@ grouploop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -3680,15 +3748,16 @@ grouploop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -3701,15 +3770,16 @@ grouploop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -3840,16 +3910,19 @@ piece6:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VMOVUPS      64(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -3861,81 +3934,90 @@ piece6:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VMOVUPS      128(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -4008,15 +4090,16 @@ short2loop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -4029,15 +4112,16 @@ short2loop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -4051,15 +4135,16 @@ short2loop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -4072,15 +4157,16 @@ short2loop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -4137,15 +4223,16 @@ laneloop:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -4158,15 +4245,16 @@ laneloop:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -4180,15 +4268,16 @@ laneloop:
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y7
+	VPADDD       Y7, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -4201,15 +4290,16 @@ laneloop:
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+64(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VPADDD       Y9, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x15, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -4425,16 +4515,19 @@ piece24:
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMOVUPS      192(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -4446,81 +4539,90 @@ piece24:
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x15, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -4849,6 +4951,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VMOVUPS      64(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -4875,81 +4979,87 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y3, Y3
-	VSUBPS       Y6, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPSUBD       Y7, Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VPMAXSD      Y7, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPSUBD       Y9, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VPMAXSD      Y9, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
+	VPACKUSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
+	VCMPPS       $0x03, Y2, Y4, Y5
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y5, Y7, Y5
+	VMOVMSKPS    Y5, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VCMPPS       $0x03, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VCMPPS       $0x03, Y8, Y8, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPERMD       Y5, Y3, Y5
+	VPAND        Y0, Y5, Y5
+	VPOR         Y5, Y1, Y1
 
 ordered7:
 	VMOVUPS Y1, (SP)
@@ -5696,6 +5806,8 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMOVUPS      192(SP), Y2
 	VMOVUPS      320(SP), Y4
@@ -5726,86 +5838,92 @@ piece34:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y7
-	VMOVUPS      512(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      224(SP), Y4
+	VMOVUPS      352(SP), Y6
+	VMOVUPS      480(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y7
-	VADDPS       Y7, Y4, Y4
-	VSUBPS       Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPSUBD       Y6, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VPMAXSD      Y6, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y6
+	VMOVUPS      384(SP), Y8
+	VMOVUPS      512(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VXORPS       Y8, Y8, Y8
+	VPMAXSD      Y8, Y6, Y6
+	VPSRLD       $0x18, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
+	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMOVUPS      constantsAVX2<>+28(SB), Y2
 	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
+	VCMPPS       $0x03, Y7, Y9, Y6
+	VORPS        Y4, Y6, Y4
 	VMOVMSKPS    Y4, AX
 	TESTL        AX, AX
 	JEQ          ordered35
 	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x03, Y7, Y7, Y6
+	VCMPPS       $0x03, Y9, Y9, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
 	VPERMD       Y4, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
@@ -5862,9 +5980,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE2M1AVX2(SB), $288-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0x3c0, Y11 0x0, Y10 0x80
+	// per call: Y15 most, Y14 Xor, Y13 0x3c0, Y12 0x0, Y11 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f7f7f7f, table
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f800000, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -5872,10 +5990,9 @@ TEXT ·QuantizeFpAnyE2M1AVX2(SB), $288-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+84(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+84(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -5896,7 +6013,8 @@ grouploop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -5904,10 +6022,10 @@ grouploop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -5916,7 +6034,8 @@ grouploop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -5924,10 +6043,10 @@ grouploop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -5937,7 +6056,8 @@ grouploop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -5945,10 +6065,10 @@ grouploop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -5957,7 +6077,8 @@ grouploop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -5965,10 +6086,10 @@ grouploop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -6095,7 +6216,8 @@ piece6:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6103,11 +6225,13 @@ piece6:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VMOVUPS      64(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -6115,7 +6239,8 @@ piece6:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6123,74 +6248,82 @@ piece6:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VSUBPS       Y7, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VMOVUPS      128(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VSUBPS       Y9, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered7:
 	VMOVUPS Y2, (SP)
@@ -6259,7 +6392,8 @@ short2loop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6267,10 +6401,10 @@ short2loop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -6279,7 +6413,8 @@ short2loop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6287,10 +6422,10 @@ short2loop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -6300,7 +6435,8 @@ short2loop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -6308,10 +6444,10 @@ short2loop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -6320,7 +6456,8 @@ short2loop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -6328,10 +6465,10 @@ short2loop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -6384,7 +6521,8 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6392,10 +6530,10 @@ laneloop:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -6404,7 +6542,8 @@ laneloop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6412,10 +6551,10 @@ laneloop:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -6425,7 +6564,8 @@ laneloop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
@@ -6433,10 +6573,10 @@ laneloop:
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -6445,7 +6585,8 @@ laneloop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y9
@@ -6453,10 +6594,10 @@ laneloop:
 	VADDPS       Y8, Y7, Y7
 	VSUBPS       Y8, Y7, Y7
 	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VPSUBD       Y13, Y7, Y7
+	VPMAXSD      Y12, Y7, Y7
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -6668,7 +6809,8 @@ piece24:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+80(SB), Y4
@@ -6676,11 +6818,13 @@ piece24:
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VMOVUPS      64(SP), Y0
 	VMOVUPS      192(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -6688,7 +6832,8 @@ piece24:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+80(SB), Y6
@@ -6696,74 +6841,82 @@ piece24:
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VSUBPS       Y7, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
+	VPMAXSD      Y12, Y6, Y6
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VSUBPS       Y9, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y13, Y8, Y8
+	VPMAXSD      Y12, Y8, Y8
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
+	VPACKUSWB    Y6, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
+	VMOVUPS      constantsAVX2<>+28(SB), Y4
+	VCMPPS       $0x03, Y1, Y3, Y6
+	VCMPPS       $0x03, Y5, Y7, Y8
+	VORPS        Y6, Y8, Y6
+	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y7
+	VCMPPS       $0x03, Y1, Y1, Y6
 	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
+	VPACKSSDW    Y8, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y8
+	VCMPPS       $0x03, Y7, Y7, Y9
 	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VPACKSSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y4, Y6
+	VPAND        Y0, Y6, Y6
+	VPOR         Y6, Y2, Y2
 
 ordered25:
 	VMOVUPS Y2, (SP)
@@ -7089,6 +7242,8 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
 	VMOVUPS      48(SP), Y0
 	VMAXPS       Y0, Y13, Y3
 	VMINPS       Y3, Y14, Y3
@@ -7114,77 +7269,83 @@ piece6:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	VMOVUPS      80(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VPSUBD       Y6, Y3, Y3
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y14, Y5
+	VMULPS       Y15, Y5, Y6
+	VBROADCASTSS (DX), Y7
+	VFNMADD231PS Y7, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VPSUBD       Y8, Y5, Y5
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+88(SB), Y7
+	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
 	VMOVUPS      112(SP), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y8
-	VPSUBD       Y8, Y6, Y6
+	VMAXPS       Y0, Y13, Y7
+	VMINPS       Y7, Y14, Y7
+	VMULPS       Y15, Y7, Y8
+	VBROADCASTSS (DX), Y9
+	VFNMADD231PS Y9, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VPSUBD       Y10, Y7, Y7
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y2, Y4, Y3
-	VCMPPS       $0x03, Y5, Y7, Y6
-	VORPS        Y3, Y6, Y3
-	VMOVMSKPS    Y3, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPAND        Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y7, Y7
+
+groupnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y5, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y2, Y4, Y3
+	VCMPPS    $0x03, Y6, Y8, Y5
+	VORPS     Y3, Y5, Y3
+	VMOVMSKPS Y3, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VPACKSSDW Y5, Y3, Y3
+	VCMPPS    $0x07, Y6, Y6, Y5
+	VCMPPS    $0x07, Y8, Y8, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPAND     Y3, Y1, Y1
 
 ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -7941,6 +8102,8 @@ piece35:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanenarrow
 	VMOVUPS      48(SP), Y0
 	VMOVUPS      176(SP), Y2
 	VMOVUPS      304(SP), Y4
@@ -7970,85 +8133,91 @@ piece35:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y4
-	VMOVUPS      464(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y4
-	VMOVUPS      368(SP), Y7
-	VMOVUPS      496(SP), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      208(SP), Y4
+	VMOVUPS      336(SP), Y6
+	VMOVUPS      464(SP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPXOR        Y8, Y7, Y8
+	VMAXPS       Y0, Y8, Y8
+	VMINPS       Y8, Y7, Y8
+	VMULPS       Y6, Y8, Y7
+	VFNMADD231PS Y4, Y7, Y8
+	VFMADD231PS  Y6, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y7
-	VPSUBD       Y7, Y4, Y4
+	VPAND        Y4, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPADDD       Y8, Y6, Y8
+	VADDPS       Y8, Y4, Y4
+	VPSUBD       Y8, Y4, Y4
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y3, Y5, Y2
-	VCMPPS       $0x03, Y6, Y8, Y4
-	VORPS        Y2, Y4, Y2
-	VMOVMSKPS    Y2, AX
-	TESTL        AX, AX
-	JEQ          ordered36
-	VCMPPS       $0x07, Y3, Y3, Y2
-	VCMPPS       $0x07, Y5, Y5, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y4
-	VCMPPS       $0x07, Y8, Y8, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPAND        Y2, Y1, Y1
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VMOVUPS      112(SP), Y0
+	VMOVUPS      240(SP), Y6
+	VMOVUPS      368(SP), Y8
+	VMOVUPS      496(SP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPXOR        Y10, Y9, Y10
+	VMAXPS       Y0, Y10, Y10
+	VMINPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y9
+	VFNMADD231PS Y6, Y9, Y10
+	VFMADD231PS  Y8, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y9, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VPADDD       Y10, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VPSUBD       Y10, Y6, Y6
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y8
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x1c, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y6, Y6
+
+lanenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y6, Y4, Y4
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y4, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y3, Y5, Y2
+	VCMPPS    $0x03, Y7, Y9, Y4
+	VORPS     Y2, Y4, Y2
+	VMOVMSKPS Y2, AX
+	TESTL     AX, AX
+	JEQ       ordered36
+	VCMPPS    $0x07, Y3, Y3, Y2
+	VCMPPS    $0x07, Y5, Y5, Y4
+	VPACKSSDW Y4, Y2, Y2
+	VCMPPS    $0x07, Y7, Y7, Y4
+	VCMPPS    $0x07, Y9, Y9, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VPAND     Y2, Y1, Y1
 
 ordered36:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -8115,9 +8284,9 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·QuantizeFpAnyE2M1PackedAVX2(SB), $272-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
+	// per call: Y15 most, Y14 Xor, Y13 0xb000000, Y12 0xfe, Y11 0x8
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -8125,10 +8294,9 @@ TEXT ·QuantizeFpAnyE2M1PackedAVX2(SB), $272-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+80(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VBROADCASTSS constantsAVX2<>+92(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y13
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -8149,17 +8317,18 @@ grouploop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -8168,17 +8337,18 @@ grouploop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -8188,17 +8358,18 @@ grouploop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y6
@@ -8207,17 +8378,18 @@ grouploop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8346,18 +8518,21 @@ piece6:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          groupnarrow
 	VMOVUPS      48(SP), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -8365,77 +8540,86 @@ piece6:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          groupnarrow
 	VMOVUPS      80(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      112(SP), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y13, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          groupnarrow
+	VMOVUPS      112(SP), Y0
+	VBROADCASTSS (DX), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y13, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+groupnarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y1, Y3, Y4
+	VCMPPS    $0x03, Y5, Y7, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VPAND     Y4, Y2, Y2
 
 ordered7:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
@@ -8519,17 +8703,18 @@ short2loop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -8538,17 +8723,18 @@ short2loop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -8558,17 +8744,18 @@ short2loop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y6
@@ -8577,17 +8764,18 @@ short2loop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8642,17 +8830,18 @@ laneloop:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y3
@@ -8661,17 +8850,18 @@ laneloop:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -8681,17 +8871,18 @@ laneloop:
 	VMINPS       Y4, Y15, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS constantsAVX2<>+76(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPADDD       Y13, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y6
@@ -8700,17 +8891,18 @@ laneloop:
 	VMINPS       Y6, Y15, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS constantsAVX2<>+76(SB), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
+	VPADDD       Y13, Y8, Y9
 	VADDPS       Y9, Y7, Y7
 	VPSUBD       Y9, Y7, Y7
 	VPSRLD       $0x16, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
@@ -8924,18 +9116,21 @@ piece25:
 	VMINPS       Y1, Y15, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y1, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPADDD       Y13, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanenarrow
 	VMOVUPS      48(SP), Y0
 	VMOVUPS      176(SP), Y3
 	VDIVPS       Y3, Y0, Y0
@@ -8943,77 +9138,86 @@ piece25:
 	VMINPS       Y3, Y15, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y3, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS constantsAVX2<>+76(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPADDD       Y13, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          lanenarrow
 	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VMOVUPS      208(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VPAND        Y7, Y6, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y13, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VPSUBD       Y8, Y6, Y6
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered26
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanenarrow
+	VMOVUPS      112(SP), Y0
+	VMOVUPS      240(SP), Y7
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y13, Y9, Y10
+	VADDPS       Y10, Y8, Y8
+	VPSUBD       Y10, Y8, Y8
+	VPSRLD       $0x16, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y8, Y8
+
+lanenarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   constantsAVX2<>+28(SB), Y0
+	VCMPPS    $0x03, Y1, Y3, Y4
+	VCMPPS    $0x03, Y5, Y7, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
+	TESTL     AX, AX
+	JEQ       ordered26
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VPAND     Y4, Y2, Y2
 
 ordered26:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0

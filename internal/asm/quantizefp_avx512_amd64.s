@@ -175,6 +175,8 @@ grouptail:
 	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
 	VMAXPS       Z0, Z21, Z3
@@ -195,59 +197,65 @@ grouptail:
 	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z5
-	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z23, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
+	VMAXPS       Z0, Z21, Z5
+	VMINPS       Z5, Z22, Z5
+	VMULPS       Z23, Z5, Z6
+	VBROADCASTSS (DX), Z7
+	VFNMADD231PS Z7, Z6, Z5
+	VFMADD231PS  Z23, Z5, Z6
+	VPANDD       Z30, Z6, Z5
+	VPANDD       Z28, Z5, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z8
+	VADDPS       Z8, Z5, Z5
+	VPSUBD       Z8, Z5, Z5
+	VPSRLD       $0x14, Z7, Z7
+	VPADDD       Z7, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	CMPQ         R9, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMAXPS       Z0, Z21, Z6
-	VMINPS       Z6, Z22, Z6
-	VMULPS       Z23, Z6, Z7
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z23, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x14, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VMAXPS       Z0, Z21, Z7
+	VMINPS       Z7, Z22, Z7
+	VMULPS       Z23, Z7, Z8
+	VBROADCASTSS (DX), Z9
+	VFNMADD231PS Z9, Z8, Z7
+	VFMADD231PS  Z23, Z7, Z8
+	VPANDD       Z30, Z8, Z7
+	VPANDD       Z28, Z7, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z7, Z7
+	VPSUBD       Z10, Z7, Z7
+	VPSRLD       $0x14, Z9, Z9
+	VPADDD       Z9, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPMAXSD      Z25, Z7, Z7
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z0, Z7
+
+groupnarrow:
+	VPACKSSDW    Z3, Z1, Z1
+	VPACKSSDW    Z7, Z5, Z5
 	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
+	VPACKUSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+92(SB), Z0
 	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
+	VCMPPS       $0x03, Z6, Z8, K2
 	KORTESTW     K1, K2
 	JEQ          ordered2
-	VCMPPS       $0x03, Z7, Z7, K1
+	VCMPPS       $0x03, Z8, Z8, K1
 	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
+	VCMPPS       $0x03, Z6, Z6, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x03, Z4, Z4, K2
@@ -689,13 +697,12 @@ lanetail:
 	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z5
 	VPXORD       Z31, Z5, Z6
 	VMAXPS       Z0, Z6, Z6
@@ -715,71 +722,71 @@ lanetail:
 	VPMAXSD      Z25, Z2, Z2
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z7
-	VADDPS       Z7, Z2, Z2
-	VPSUBD       Z7, Z2, Z2
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z7
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
-	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z28, Z4, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z9
-	VADDPS       Z9, Z4, Z4
-	VPSUBD       Z9, Z4, Z4
-	VPSRLD       $0x14, Z7, Z7
-	VPADDD       Z7, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(BX), K6, Z6
+	VMOVUPS.Z    128(R8), K6, Z7
+	VPXORD       Z31, Z7, Z8
+	VMAXPS       Z0, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VMULPS       Z6, Z8, Z7
+	VFNMADD231PS Z4, Z7, Z8
+	VFMADD231PS  Z6, Z8, Z7
+	VPANDD       Z30, Z7, Z4
+	VPANDD       Z28, Z4, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z8
+	VADDPS       Z8, Z4, Z4
+	VPSUBD       Z8, Z4, Z4
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z4, Z4
 	VPSUBD       Z26, Z4, Z4
 	VPMAXSD      Z25, Z4, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	CMPQ         R9, $+49
+	JLT          lanenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(BX), K6, Z8
+	VMOVUPS.Z    192(R8), K6, Z9
+	VPXORD       Z31, Z9, Z10
+	VMAXPS       Z0, Z10, Z10
+	VMINPS       Z10, Z9, Z10
+	VMULPS       Z8, Z10, Z9
+	VFNMADD231PS Z6, Z9, Z10
+	VFMADD231PS  Z8, Z10, Z9
+	VPANDD       Z30, Z9, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z10
+	VADDPS       Z10, Z6, Z6
+	VPSUBD       Z10, Z6, Z6
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+
+lanenarrow:
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKSSDW    Z6, Z4, Z4
 	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z2, Z1, Z1
+	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+92(SB), Z0
 	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
+	VCMPPS       $0x03, Z7, Z9, K2
 	KORTESTW     K1, K2
 	JEQ          ordered6
-	VCMPPS       $0x03, Z8, Z8, K1
+	VCMPPS       $0x03, Z9, Z9, K1
 	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
+	VCMPPS       $0x03, Z7, Z7, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x03, Z5, Z5, K2
@@ -950,6 +957,8 @@ grouptail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        groupnarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
@@ -967,51 +976,57 @@ grouptail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        groupnarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x14, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x14, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        groupnarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x14, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x14, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+groupnarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered2
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -1378,9 +1393,10 @@ lanetail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z3
 	VDIVPS     Z3, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
@@ -1397,55 +1413,59 @@ lanetail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x14, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMOVUPS.Z  128(DX), K6, Z5
+	VDIVPS     Z5, Z0, Z0
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x14, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x14, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMOVUPS.Z  192(DX), K6, Z7
+	VDIVPS     Z7, Z0, Z0
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x14, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+lanenarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered6
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -1634,6 +1654,8 @@ grouptail:
 	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
 	VMAXPS       Z0, Z21, Z3
@@ -1654,59 +1676,65 @@ grouptail:
 	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z5
-	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z23, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
+	VMAXPS       Z0, Z21, Z5
+	VMINPS       Z5, Z22, Z5
+	VMULPS       Z23, Z5, Z6
+	VBROADCASTSS (DX), Z7
+	VFNMADD231PS Z7, Z6, Z5
+	VFMADD231PS  Z23, Z5, Z6
+	VPANDD       Z30, Z6, Z5
+	VPANDD       Z28, Z5, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z8
+	VADDPS       Z8, Z5, Z5
+	VPSUBD       Z8, Z5, Z5
+	VPSRLD       $0x15, Z7, Z7
+	VPADDD       Z7, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	CMPQ         R9, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMAXPS       Z0, Z21, Z6
-	VMINPS       Z6, Z22, Z6
-	VMULPS       Z23, Z6, Z7
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z23, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x15, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VMAXPS       Z0, Z21, Z7
+	VMINPS       Z7, Z22, Z7
+	VMULPS       Z23, Z7, Z8
+	VBROADCASTSS (DX), Z9
+	VFNMADD231PS Z9, Z8, Z7
+	VFMADD231PS  Z23, Z7, Z8
+	VPANDD       Z30, Z8, Z7
+	VPANDD       Z28, Z7, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z7, Z7
+	VPSUBD       Z10, Z7, Z7
+	VPSRLD       $0x15, Z9, Z9
+	VPADDD       Z9, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPMAXSD      Z25, Z7, Z7
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z0, Z7
+
+groupnarrow:
+	VPACKSSDW    Z3, Z1, Z1
+	VPACKSSDW    Z7, Z5, Z5
 	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
+	VPACKUSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+92(SB), Z0
 	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
+	VCMPPS       $0x03, Z6, Z8, K2
 	KORTESTW     K1, K2
 	JEQ          ordered2
-	VCMPPS       $0x03, Z7, Z7, K1
+	VCMPPS       $0x03, Z8, Z8, K1
 	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
+	VCMPPS       $0x03, Z6, Z6, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x03, Z4, Z4, K2
@@ -2148,13 +2176,12 @@ lanetail:
 	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z5
 	VPXORD       Z31, Z5, Z6
 	VMAXPS       Z0, Z6, Z6
@@ -2174,71 +2201,71 @@ lanetail:
 	VPMAXSD      Z25, Z2, Z2
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z7
-	VADDPS       Z7, Z2, Z2
-	VPSUBD       Z7, Z2, Z2
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z7
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
-	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z28, Z4, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z9
-	VADDPS       Z9, Z4, Z4
-	VPSUBD       Z9, Z4, Z4
-	VPSRLD       $0x15, Z7, Z7
-	VPADDD       Z7, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(BX), K6, Z6
+	VMOVUPS.Z    128(R8), K6, Z7
+	VPXORD       Z31, Z7, Z8
+	VMAXPS       Z0, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VMULPS       Z6, Z8, Z7
+	VFNMADD231PS Z4, Z7, Z8
+	VFMADD231PS  Z6, Z8, Z7
+	VPANDD       Z30, Z7, Z4
+	VPANDD       Z28, Z4, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z8
+	VADDPS       Z8, Z4, Z4
+	VPSUBD       Z8, Z4, Z4
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z4, Z4
 	VPSUBD       Z26, Z4, Z4
 	VPMAXSD      Z25, Z4, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	CMPQ         R9, $+49
+	JLT          lanenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(BX), K6, Z8
+	VMOVUPS.Z    192(R8), K6, Z9
+	VPXORD       Z31, Z9, Z10
+	VMAXPS       Z0, Z10, Z10
+	VMINPS       Z10, Z9, Z10
+	VMULPS       Z8, Z10, Z9
+	VFNMADD231PS Z6, Z9, Z10
+	VFMADD231PS  Z8, Z10, Z9
+	VPANDD       Z30, Z9, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z10
+	VADDPS       Z10, Z6, Z6
+	VPSUBD       Z10, Z6, Z6
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+
+lanenarrow:
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKSSDW    Z6, Z4, Z4
 	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z2, Z1, Z1
+	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+92(SB), Z0
 	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
+	VCMPPS       $0x03, Z7, Z9, K2
 	KORTESTW     K1, K2
 	JEQ          ordered6
-	VCMPPS       $0x03, Z8, Z8, K1
+	VCMPPS       $0x03, Z9, Z9, K1
 	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
+	VCMPPS       $0x03, Z7, Z7, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x03, Z5, Z5, K2
@@ -2409,6 +2436,8 @@ grouptail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        groupnarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
@@ -2426,51 +2455,57 @@ grouptail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        groupnarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x15, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x15, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        groupnarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x15, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x15, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+groupnarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered2
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -2837,9 +2872,10 @@ lanetail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z3
 	VDIVPS     Z3, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
@@ -2856,55 +2892,59 @@ lanetail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x15, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMOVUPS.Z  128(DX), K6, Z5
+	VDIVPS     Z5, Z0, Z0
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x15, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x15, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMOVUPS.Z  192(DX), K6, Z7
+	VDIVPS     Z7, Z0, Z0
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x15, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+lanenarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered6
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -3088,6 +3128,8 @@ grouptail:
 	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
 	VMAXPS       Z0, Z21, Z3
@@ -3107,57 +3149,63 @@ grouptail:
 	VPMAXSD      Z25, Z3, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z5
-	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z23, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z27, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z28, Z6, Z6
-	VADDPS       Z6, Z3, Z3
-	VSUBPS       Z6, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
+	VMAXPS       Z0, Z21, Z5
+	VMINPS       Z5, Z22, Z5
+	VMULPS       Z23, Z5, Z6
+	VBROADCASTSS (DX), Z7
+	VFNMADD231PS Z7, Z6, Z5
+	VFMADD231PS  Z23, Z5, Z6
+	VPANDD       Z30, Z6, Z5
+	VPANDD       Z27, Z5, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z28, Z7, Z7
+	VADDPS       Z7, Z5, Z5
+	VSUBPS       Z7, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	CMPQ         R9, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMAXPS       Z0, Z21, Z6
-	VMINPS       Z6, Z22, Z6
-	VMULPS       Z23, Z6, Z7
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z23, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z27, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z28, Z8, Z8
-	VADDPS       Z8, Z6, Z6
-	VSUBPS       Z8, Z6, Z6
-	VPSRLD       $0x14, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VMAXPS       Z0, Z21, Z7
+	VMINPS       Z7, Z22, Z7
+	VMULPS       Z23, Z7, Z8
+	VBROADCASTSS (DX), Z9
+	VFNMADD231PS Z9, Z8, Z7
+	VFMADD231PS  Z23, Z7, Z8
+	VPANDD       Z30, Z8, Z7
+	VPANDD       Z27, Z7, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z28, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VSUBPS       Z9, Z7, Z7
+	VPSRLD       $0x14, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPMAXSD      Z25, Z7, Z7
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z0, Z7
+
+groupnarrow:
+	VPACKSSDW    Z3, Z1, Z1
+	VPACKSSDW    Z7, Z5, Z5
 	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
+	VPACKUSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+92(SB), Z0
 	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
+	VCMPPS       $0x03, Z6, Z8, K2
 	KORTESTW     K1, K2
 	JEQ          ordered2
-	VCMPPS       $0x03, Z7, Z7, K1
+	VCMPPS       $0x03, Z8, Z8, K1
 	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
+	VCMPPS       $0x03, Z6, Z6, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x03, Z4, Z4, K2
@@ -3586,13 +3634,12 @@ lanetail:
 	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z5
 	VPXORD       Z31, Z5, Z6
 	VMAXPS       Z0, Z6, Z6
@@ -3611,69 +3658,69 @@ lanetail:
 	VPMAXSD      Z25, Z2, Z2
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z27, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z28, Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z7
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
-	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z27, Z4, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z28, Z7, Z7
-	VADDPS       Z7, Z4, Z4
-	VSUBPS       Z7, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(BX), K6, Z6
+	VMOVUPS.Z    128(R8), K6, Z7
+	VPXORD       Z31, Z7, Z8
+	VMAXPS       Z0, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VMULPS       Z6, Z8, Z7
+	VFNMADD231PS Z4, Z7, Z8
+	VFMADD231PS  Z6, Z8, Z7
+	VPANDD       Z30, Z7, Z4
+	VPANDD       Z27, Z4, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z28, Z6, Z6
+	VADDPS       Z6, Z4, Z4
+	VSUBPS       Z6, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
 	VPSUBD       Z26, Z4, Z4
 	VPMAXSD      Z25, Z4, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	CMPQ         R9, $+49
+	JLT          lanenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(BX), K6, Z8
+	VMOVUPS.Z    192(R8), K6, Z9
+	VPXORD       Z31, Z9, Z10
+	VMAXPS       Z0, Z10, Z10
+	VMINPS       Z10, Z9, Z10
+	VMULPS       Z8, Z10, Z9
+	VFNMADD231PS Z6, Z9, Z10
+	VFMADD231PS  Z8, Z10, Z9
+	VPANDD       Z30, Z9, Z6
+	VPANDD       Z27, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z6, Z6
+	VSUBPS       Z8, Z6, Z6
+	VPSRLD       $0x14, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+
+lanenarrow:
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKSSDW    Z6, Z4, Z4
 	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z2, Z1, Z1
+	VPACKUSWB    Z4, Z1, Z1
 	VPERMD       Z1, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+92(SB), Z0
 	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
+	VCMPPS       $0x03, Z7, Z9, K2
 	KORTESTW     K1, K2
 	JEQ          ordered6
-	VCMPPS       $0x03, Z8, Z8, K1
+	VCMPPS       $0x03, Z9, Z9, K1
 	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
+	VCMPPS       $0x03, Z7, Z7, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x03, Z5, Z5, K2
@@ -3839,6 +3886,8 @@ grouptail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        groupnarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
@@ -3855,49 +3904,55 @@ grouptail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        groupnarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z26, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z27, Z6, Z6
-	VADDPS     Z6, Z5, Z5
-	VSUBPS     Z6, Z5, Z5
-	VPSRLD     $0x14, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z26, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z27, Z7, Z7
+	VADDPS     Z7, Z6, Z6
+	VSUBPS     Z7, Z6, Z6
+	VPSRLD     $0x14, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        groupnarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
 	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z26, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z27, Z8, Z8
-	VADDPS     Z8, Z7, Z7
-	VSUBPS     Z8, Z7, Z7
-	VPSRLD     $0x14, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z26, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z27, Z9, Z9
+	VADDPS     Z9, Z8, Z8
+	VSUBPS     Z9, Z8, Z8
+	VPSRLD     $0x14, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+groupnarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered2
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -4251,9 +4306,10 @@ lanetail:
 	VPMAXSD    Z24, Z2, Z2
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z3
 	VDIVPS     Z3, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
@@ -4269,53 +4325,57 @@ lanetail:
 	VPMAXSD    Z24, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
 	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z26, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z27, Z6, Z6
-	VADDPS     Z6, Z5, Z5
-	VSUBPS     Z6, Z5, Z5
-	VPSRLD     $0x14, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
+	VMOVUPS.Z  128(DX), K6, Z5
+	VDIVPS     Z5, Z0, Z0
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z26, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z27, Z7, Z7
+	VADDPS     Z7, Z6, Z6
+	VSUBPS     Z7, Z6, Z6
+	VPSRLD     $0x14, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
+	VPMAXSD    Z24, Z6, Z6
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
+	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z26, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z27, Z8, Z8
-	VADDPS     Z8, Z7, Z7
-	VSUBPS     Z8, Z7, Z7
-	VPSRLD     $0x14, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
+	VMOVUPS.Z  192(DX), K6, Z7
+	VDIVPS     Z7, Z0, Z0
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z26, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z27, Z9, Z9
+	VADDPS     Z9, Z8, Z8
+	VSUBPS     Z9, Z8, Z8
+	VPSRLD     $0x14, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
+	VPMAXSD    Z24, Z8, Z8
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z23, Z0, Z8
+
+lanenarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z21, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered6
-	VCMPPS     $0x03, Z6, Z6, K1
+	VCMPPS     $0x03, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
+	VCMPPS     $0x03, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x03, Z3, Z3, K2
@@ -4499,6 +4559,8 @@ grouptail:
 	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
 	VMAXPS       Z0, Z22, Z3
@@ -4518,64 +4580,70 @@ grouptail:
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMAXPS       Z0, Z22, Z3
-	VMINPS       Z3, Z23, Z3
-	VMULPS       Z24, Z3, Z5
-	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z24, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VMAXPS       Z0, Z22, Z5
+	VMINPS       Z5, Z23, Z5
+	VMULPS       Z24, Z5, Z6
+	VBROADCASTSS (DX), Z7
+	VFNMADD231PS Z7, Z6, Z5
+	VFMADD231PS  Z24, Z5, Z6
+	VPANDD       Z30, Z6, Z5
+	VPANDD       Z28, Z5, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z8
+	VADDPS       Z8, Z5, Z5
+	VPSUBD       Z8, Z5, Z5
+	VPSRLD       $0x16, Z7, Z7
+	VPADDD       Z7, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPTERNLOGD   $0xf8, Z25, Z0, Z5
+	CMPQ         R9, $+49
+	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMAXPS       Z0, Z22, Z6
-	VMINPS       Z6, Z23, Z6
-	VMULPS       Z24, Z6, Z7
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z24, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x16, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
+	VMAXPS       Z0, Z22, Z7
+	VMINPS       Z7, Z23, Z7
+	VMULPS       Z24, Z7, Z8
+	VBROADCASTSS (DX), Z9
+	VFNMADD231PS Z9, Z8, Z7
+	VFMADD231PS  Z24, Z7, Z8
+	VPANDD       Z30, Z8, Z7
+	VPANDD       Z28, Z7, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z7, Z7
+	VPSUBD       Z10, Z7, Z7
+	VPSRLD       $0x16, Z9, Z9
+	VPADDD       Z9, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered2
-	VCMPPS       $0x07, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z7
+
+groupnarrow:
+	VPACKSSDW  Z3, Z1, Z1
+	VPACKSSDW  Z7, Z5, Z5
+	VMOVUPS    constantsAVX512<>+28(SB), Z0
+	VPACKUSWB  Z5, Z1, Z1
+	VPERMD     Z1, Z0, Z1
+	VCMPPS     $0x03, Z2, Z4, K1
+	VCMPPS     $0x03, Z6, Z8, K2
+	KORTESTW   K1, K2
+	JEQ        ordered2
+	VCMPPS     $0x07, Z8, Z8, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z6, Z6, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z2, Z2, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered2:
 	VBROADCASTSS constantsAVX512<>+128(SB), Z0
@@ -5009,13 +5077,12 @@ lanetail:
 	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R9, $+17
+	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z2
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(BX), K6, Z4
-	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(R8), K6, Z5
 	VPXORD       Z31, Z5, Z6
 	VMAXPS       Z0, Z6, Z6
@@ -5034,76 +5101,76 @@ lanetail:
 	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
+	CMPQ         R9, $+33
+	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z7
-	VADDPS       Z7, Z2, Z2
-	VPSUBD       Z7, Z2, Z2
-	VPSRLD       $0x16, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z7
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
-	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z28, Z4, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z9
-	VADDPS       Z9, Z4, Z4
-	VPSUBD       Z9, Z4, Z4
-	VPSRLD       $0x16, Z7, Z7
-	VPADDD       Z7, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(BX), K6, Z6
+	VMOVUPS.Z    128(R8), K6, Z7
+	VPXORD       Z31, Z7, Z8
+	VMAXPS       Z0, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VMULPS       Z6, Z8, Z7
+	VFNMADD231PS Z4, Z7, Z8
+	VFMADD231PS  Z6, Z8, Z7
+	VPANDD       Z30, Z7, Z4
+	VPANDD       Z28, Z4, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z8
+	VADDPS       Z8, Z4, Z4
+	VPSUBD       Z8, Z4, Z4
+	VPSRLD       $0x16, Z6, Z6
+	VPADDD       Z6, Z4, Z4
 	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered6
-	VCMPPS       $0x07, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	CMPQ         R9, $+49
+	JLT          lanenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(BX), K6, Z8
+	VMOVUPS.Z    192(R8), K6, Z9
+	VPXORD       Z31, Z9, Z10
+	VMAXPS       Z0, Z10, Z10
+	VMINPS       Z10, Z9, Z10
+	VMULPS       Z8, Z10, Z9
+	VFNMADD231PS Z6, Z9, Z10
+	VFMADD231PS  Z8, Z10, Z9
+	VPANDD       Z30, Z9, Z6
+	VPANDD       Z28, Z6, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z10
+	VADDPS       Z10, Z6, Z6
+	VPSUBD       Z10, Z6, Z6
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z6
+
+lanenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z6, Z4, Z4
+	VMOVUPS    constantsAVX512<>+28(SB), Z0
+	VPACKUSWB  Z4, Z1, Z1
+	VPERMD     Z1, Z0, Z1
+	VCMPPS     $0x03, Z3, Z5, K1
+	VCMPPS     $0x03, Z7, Z9, K2
+	KORTESTW   K1, K2
+	JEQ        ordered6
+	VCMPPS     $0x07, Z9, Z9, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z7, Z7, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z5, Z5, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z3, Z3, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z1, K1, Z1
 
 ordered6:
 	VBROADCASTSS constantsAVX512<>+128(SB), Z0
@@ -5269,6 +5336,8 @@ grouptail:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        groupnarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VDIVPS     Z21, Z0, Z0
@@ -5285,49 +5354,55 @@ grouptail:
 	VPSUBD     Z25, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        groupnarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
 	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x16, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x16, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z5
+	VPTERNLOGD $0xf8, Z24, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        groupnarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
 	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x16, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x16, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z24, Z0, Z8
+
+groupnarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z23, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
+	VCMPPS     $0x07, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
+	VCMPPS     $0x07, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z3, Z3, K2
@@ -5693,9 +5768,10 @@ lanetail:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	CMPQ       BX, $+17
+	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
-	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(DX), K6, Z3
 	VDIVPS     Z3, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
@@ -5711,53 +5787,57 @@ lanetail:
 	VPSUBD     Z25, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
+	CMPQ       BX, $+33
+	JLT        lanenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x16, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
+	VMOVUPS.Z  128(DX), K6, Z5
+	VDIVPS     Z5, Z0, Z0
+	VMAXPS     Z0, Z30, Z5
+	VMINPS     Z5, Z31, Z5
+	VPANDD     Z29, Z5, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z28, Z7, Z7
+	VPADDD     Z26, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x16, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z25, Z6, Z6
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z5
+	VPTERNLOGD $0xf8, Z24, Z0, Z6
+	CMPQ       BX, $+49
+	JLT        lanenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x16, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
+	VMOVUPS.Z  192(DX), K6, Z7
+	VDIVPS     Z7, Z0, Z0
+	VMAXPS     Z0, Z30, Z7
+	VMINPS     Z7, Z31, Z7
+	VPANDD     Z29, Z7, Z8
+	VPANDD     Z27, Z8, Z9
+	VPMAXUD    Z28, Z9, Z9
+	VPADDD     Z26, Z9, Z10
+	VADDPS     Z10, Z8, Z8
+	VPSUBD     Z10, Z8, Z8
+	VPSRLD     $0x16, Z9, Z9
+	VPADDD     Z9, Z8, Z8
+	VPSUBD     Z25, Z8, Z8
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z24, Z0, Z8
+
+lanenarrow:
+	VPACKSSDW  Z4, Z2, Z2
+	VPACKSSDW  Z8, Z6, Z6
+	VPACKUSWB  Z6, Z2, Z2
 	VPERMD     Z2, Z23, Z2
 	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
+	VCMPPS     $0x03, Z5, Z7, K2
 	KORTESTW   K1, K2
 	JEQ        ordered6
-	VCMPPS     $0x07, Z6, Z6, K1
+	VCMPPS     $0x07, Z7, Z7, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
+	VCMPPS     $0x07, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z3, Z3, K2

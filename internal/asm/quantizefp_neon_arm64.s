@@ -10,7 +10,7 @@ TEXT ·QuantizeFpE4M3NEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x0, V23 0x80, V22 0x7f7f7f7f
 	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 23
+	// vector registers in use at once: 24
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -189,6 +189,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
 	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
@@ -208,57 +210,62 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
+	CMP $9, R5
+	BLT groupnarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
+	VFMLS V21.S4, V6.S4, V5.S4
+	VFMLA V20.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V27.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VSUB V8.S4, V5.S4, V5.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
+	VFMLS V21.S4, V8.S4, V7.S4
+	VFMLA V20.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V27.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	VSUB V10.S4, V7.S4, V7.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
 	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -535,6 +542,8 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F4
@@ -558,65 +567,70 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F7
-	FMOVQ 272(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
-	VUSHR $20, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V27.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V8.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VSUB V8.S4, V4.S4, V4.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V10.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VSUB V10.S4, V6.S4, V6.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
 	VORR V3.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -647,7 +661,7 @@ TEXT ·QuantizeFpAnyE4M3NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3c800000, V26 0x7f800000, V25 0xa000000, V24 0x3c8, V23 0x0, V22 0x80, V21 0x7f7f7f7f
 	// per group: V20 scale
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -814,6 +828,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
@@ -831,53 +847,58 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -1075,6 +1096,8 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
@@ -1093,55 +1116,60 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -1172,7 +1200,7 @@ TEXT ·QuantizeFpE5M2NEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x0, V23 0x80, V22 0x7f7f7f7f
 	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 23
+	// vector registers in use at once: 24
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1351,6 +1379,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
 	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
@@ -1370,57 +1400,62 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
+	CMP $9, R5
+	BLT groupnarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
+	VFMLS V21.S4, V6.S4, V5.S4
+	VFMLA V20.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V27.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VSUB V8.S4, V5.S4, V5.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
+	VFMLS V21.S4, V8.S4, V7.S4
+	VFMLA V20.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V27.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	VSUB V10.S4, V7.S4, V7.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
 	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -1697,6 +1732,8 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F4
@@ -1720,65 +1757,70 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F7
-	FMOVQ 272(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
-	VUSHR $21, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V27.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V8.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VSUB V8.S4, V4.S4, V4.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V10.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VSUB V10.S4, V6.S4, V6.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
 	VORR V3.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -1809,7 +1851,7 @@ TEXT ·QuantizeFpAnyE5M2NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x38800000, V26 0x7f800000, V25 0xa800000, V24 0x1c4, V23 0x0, V22 0x80, V21 0x7f7f7f7f
 	// per group: V20 scale
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1976,6 +2018,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
@@ -1993,53 +2037,58 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -2237,6 +2286,8 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
@@ -2255,55 +2306,60 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -2334,7 +2390,7 @@ TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x80, V22 0x7f7f7f7f
 	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 22
+	// vector registers in use at once: 23
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2508,6 +2564,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
 	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
@@ -2526,55 +2584,60 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
+	CMP $9, R5
+	BLT groupnarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
+	VFMLS V21.S4, V6.S4, V5.S4
+	VFMLA V20.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
+	VFMLS V21.S4, V8.S4, V7.S4
+	VFMLA V20.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V26.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V27.S4, V9.S4, V9.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V26.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	VUSHR $20, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V27.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	VUSHR $20, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
 	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -2846,6 +2909,8 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F4
@@ -2868,63 +2933,68 @@ piece24:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VUSHR $20, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F7
-	FMOVQ 272(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	VUSHR $20, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V26.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
 	VORR V3.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
@@ -2955,7 +3025,7 @@ TEXT ·QuantizeFpAnyE2M1NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0xb000000, V25 0x7f800000, V24 0x3c0, V23 0x0, V22 0x80, V21 0x7f7f7f7f
 	// per group: V20 scale
-	// vector registers in use at once: 20
+	// vector registers in use at once: 21
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3117,6 +3187,8 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
@@ -3133,51 +3205,56 @@ piece4:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V25.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V25.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V25.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	VUSHR $20, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V25.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VUSHR $20, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -3370,6 +3447,8 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
@@ -3387,53 +3466,58 @@ piece16:
 	VUSHR $24, V0.S4, V0.S4
 	VAND V22.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V25.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V25.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VUSHR $20, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V22.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V25.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V25.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	VUSHR $20, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
@@ -3464,7 +3548,7 @@ TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $280-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
 	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
 	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3637,6 +3721,8 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x4e34f403 // fmax v3.4s, v0.4s, v20.4s
 	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
@@ -3655,55 +3741,60 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
+	CMP $9, R5
+	BLT groupnarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x4e34f405 // fmax v5.4s, v0.4s, v20.4s
+	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dca6 // fmul v6.4s, v5.4s, v22.4s
+	VFMLS V23.S4, V6.S4, V5.S4
+	VFMLA V22.S4, V5.S4, V6.S4
+	VAND V29.B16, V6.B16, V5.B16
+	VAND V27.B16, V5.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	VSUB V8.S4, V5.S4, V5.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x4e34f407 // fmax v7.4s, v0.4s, v20.4s
+	WORD $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
+	WORD $0x6e36dce8 // fmul v8.4s, v7.4s, v22.4s
+	VFMLS V23.S4, V8.S4, V7.S4
+	VFMLA V22.S4, V7.S4, V8.S4
+	VAND V29.B16, V8.B16, V7.B16
+	VAND V27.B16, V7.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	VSUB V10.S4, V7.S4, V7.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+groupnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4e34f403 // fmax v3.4s, v0.4s, v20.4s
-	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
-	WORD $0x6e36dc65 // fmul v5.4s, v3.4s, v22.4s
-	VFMLS V23.S4, V5.S4, V3.S4
-	VFMLA V22.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F0
-	WORD $0x4e34f406 // fmax v6.4s, v0.4s, v20.4s
-	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
-	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
-	VFMLS V23.S4, V7.S4, V6.S4
-	VFMLA V22.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
-	VUSHR $22, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
 	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
 	VAND V2.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
@@ -3986,6 +4077,8 @@ piece25:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F4
@@ -4008,63 +4101,68 @@ piece25:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	CMP $9, R5
+	BLT lanenarrow
 	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F7
-	FMOVQ 272(RSP), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
-	VUSHR $22, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	VEOR V30.B16, V7.B16, V8.B16
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	VAND V29.B16, V7.B16, V4.B16
+	VAND V27.B16, V4.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V8.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	VSUB V8.S4, V4.S4, V4.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F6
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	VEOR V30.B16, V9.B16, V10.B16
+	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	VAND V29.B16, V9.B16, V6.B16
+	VAND V27.B16, V6.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V10.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	VSUB V10.S4, V6.S4, V6.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+lanenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	VAND V3.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
@@ -4104,7 +4202,7 @@ TEXT ·QuantizeFpAnyE2M1PackedNEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0x7f800000, V25 0xb000000, V24 0xfe, V23 0x8
 	// per group: V22 scale
-	// vector registers in use at once: 19
+	// vector registers in use at once: 20
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -4265,6 +4363,8 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT groupnarrow
 	FMOVQ 48(RSP), F0
 	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
 	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
@@ -4281,51 +4381,56 @@ piece4:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	CMP $9, R3
+	BLT groupnarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT groupnarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $22, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	VORR V0.B16, V8.B16, V8.B16
+groupnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
@@ -4529,6 +4634,8 @@ piece17:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanenarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
@@ -4546,53 +4653,58 @@ piece17:
 	VUSHR $28, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
+	CMP $9, R3
+	BLT lanenarrow
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
+	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
+	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
+	VAND V28.B16, V5.B16, V6.B16
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V27.S4, V7.S4, V7.S4
+	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V24.S4, V6.S4, V6.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	CMP $13, R3
+	BLT lanenarrow
+	FMOVQ 80(RSP), F0
+	FMOVQ 144(RSP), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
+	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
+	VAND V28.B16, V7.B16, V8.B16
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V27.S4, V9.S4, V9.S4
+	VADD V25.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V24.S4, V8.S4, V8.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+lanenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $22, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
 	VAND V1.B16, V2.B16, V2.B16
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
