@@ -5,7 +5,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/lowbit-go/lowbit/fp8/minifloat"
+	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
 
 // BFloat16 is a bfloat16 number: one sign bit, eight exponent bits with bias

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lowbit-go/lowbit/bf16"
-	"github.com/lowbit-go/lowbit/fp8/minifloat/gridtest"
+	"github.com/lowbit-go/lowbit/internal/minifloat/gridtest"
 )
 
 const (
