@@ -164,7 +164,11 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		m.store(s, n, args, at)
 		return -1
 	case ir.OpResult:
-		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) { m.STR(asm.S, m.mem(at), asm.V(u[0])) }})
+		size := asm.S
+		if s.Results() > 1 {
+			size = asm.Q
+		}
+		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
 		return -1
 	}
 	panic(fmt.Sprintf("neon: no lowering for %s", n.Op))
@@ -211,45 +215,4 @@ func (m *Machine) ordered(s *plan.Seg, x []plan.V) plan.V {
 func (m *Machine) signBytes(s *plan.Seg, v []plan.V) plan.V {
 	h := sized(asm.H, m.UZP1)
 	return m.binary(s, sized(asm.B, m.UZP1), m.binary(s, h, v[0], v[1]), m.binary(s, h, v[2], v[3]))
-}
-
-// FoldInit makes accumulators. FMIN and FMAX let NaN through by themselves.
-func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
-	if n.Op == ir.OpFoldNaN {
-		return nil
-	}
-	var acc []plan.V
-	for range m.FoldWays() {
-		acc = append(acc, m.unary(s, m.MOV, s.Extra(n, 0)))
-	}
-	return acc
-}
-
-func (m *Machine) fold(op ir.Op) emit2 {
-	if op == ir.OpFoldMin {
-		return m.FMIN
-	}
-	return m.FMAX
-}
-
-// FoldStep takes in one more register of the tile.
-func (m *Machine) FoldStep(s *plan.Seg, n *ir.Node, acc []plan.V, slot int, x []plan.V) {
-	if n.Op == ir.OpFoldNaN {
-		return
-	}
-	a, f := acc[slot%len(acc)], m.fold(n.Op)
-	s.Add(plan.Inst{Defs: []plan.V{a}, Uses: []plan.V{a, x[slot]}, Emit: func(d, u []int) { f(asm.V(d[0]), asm.V(u[0]), asm.V(u[1])) }})
-}
-
-// FoldFinish brings accumulators to one number in lane 0.
-func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
-	if n.Op == ir.OpFoldNaN {
-		return s.Op(plan.Vec, func(d int, _ []int) { m.MOVI(asm.V(d), 0) })
-	}
-	f := m.fold(n.Op)
-	v := m.binary(s, f, m.binary(s, f, acc[0], acc[1]), m.binary(s, f, acc[2], acc[3]))
-	if n.Op == ir.OpFoldMin {
-		return m.unary(s, m.FMINV, v)
-	}
-	return m.unary(s, m.FMAXV, v)
 }

@@ -144,7 +144,7 @@ type allocation map[*Seg]assignment
 // allocate places every segment, or reports that registers ran out.
 func (p *planner) allocate(pr *program) (allocation, bool) {
 	var all []*Seg
-	shapes := append([]*shape{}, pr.short...)
+	shapes := append(append([]*shape{}, pr.short...), pr.trees...)
 	for _, sh := range []*shape{pr.groups, pr.lanes} {
 		if sh != nil {
 			shapes = append(shapes, sh)

@@ -121,7 +121,13 @@ func (p *printer) function() {
 	for _, sh := range p.pr.short {
 		m.Branch(p.counts.length, Equal, 4*m.Width()/sh.share, fmt.Sprintf("short%d", sh.share))
 	}
+	for _, sh := range p.pr.trees {
+		m.Branch(p.counts.length, Equal, sh.registers*m.Width(), sh.name)
+	}
 	p.groups()
+	for _, sh := range p.pr.trees {
+		p.tree(sh)
+	}
 	for _, sh := range p.pr.short {
 		p.short(sh)
 	}
@@ -165,6 +171,27 @@ func (p *printer) short(sh *shape) {
 	m.AddImm(p.counts.groups, -sh.share)
 	m.Branch(p.counts.groups, GreaterEqual, sh.share, head+"loop")
 	m.Label(head + "end")
+	m.Branch(p.counts.groups, NotEqual, 0, "groups")
+	m.Ret()
+}
+
+// tree is the loop in which W groups are reduced together; the last few, and
+// all from a NaN on, go the general way.
+func (p *printer) tree(sh *shape) {
+	m, w := p.m, p.m.Width()
+	m.Label(sh.name)
+	m.Branch(p.counts.groups, Less, w, sh.name+"end")
+	m.LoopHead(sh.name + "loop")
+	p.run(sh.body)
+	for _, s := range p.streams {
+		m.AddImm(p.ptr[s.Name], w*sh.registers*w*s.Mem.Bits()/8)
+	}
+	for _, r := range p.k.Results {
+		m.AddImm(p.ptr[r.Name], 4*w)
+	}
+	m.AddImm(p.counts.groups, -w)
+	m.Branch(p.counts.groups, GreaterEqual, w, sh.name+"loop")
+	m.Label(sh.name + "end")
 	m.Branch(p.counts.groups, NotEqual, 0, "groups")
 	m.Ret()
 }

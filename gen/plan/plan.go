@@ -80,6 +80,16 @@ type Machine interface {
 	FoldStep(s *Seg, n *ir.Node, acc []V, slot int, xs []V)
 	FoldFinish(s *Seg, n *ir.Node, acc []V) V
 
+	// Trees are the lengths, in registers, of groups of which W are reduced together:
+	// FoldPair folds two registers, TreeJoin two registers of which each lane, at level
+	// l = 0, 1, ..., holds part of 1<<l groups in turn, to one with 2<<l. FoldAlarm jumps
+	// if a FoldNaN has found one, and Zero is a register of +0.
+	Trees() []int
+	FoldPair(s *Seg, n *ir.Node, a, b V) V
+	TreeJoin(s *Seg, n *ir.Node, level int, a, b V) V
+	FoldAlarm(s *Seg, acc []V, label string)
+	Zero(s *Seg) V
+
 	Begin(f *Func)
 	End()
 	Comment(lines ...string)
@@ -381,6 +391,7 @@ type shape struct {
 	group      *Seg
 	body, tail *Seg
 	after      *Seg
+	registers  int // of a group, where W groups are reduced together
 }
 
 // program is a function before printing.
@@ -389,6 +400,7 @@ type program struct {
 	groups *shape // nil in flat kernels
 	short  []*shape
 	lanes  *shape // nil where a kernel folds
+	trees  []*shape
 	frame  int
 	stage  map[string]Addr
 }
@@ -414,7 +426,11 @@ func (p *planner) build() *program {
 		return pr
 	}
 	pr.groups = p.shape(pr, 1, false)
-	if !p.k.Folds() {
+	if p.k.Folds() {
+		for _, registers := range p.m.Trees() {
+			pr.trees = append(pr.trees, p.tree(pr, registers))
+		}
+	} else {
 		pr.lanes = p.shape(pr, 4, true)
 		for _, share := range p.m.Shares() {
 			pr.short = append(pr.short, p.shape(pr, share, false))
@@ -481,6 +497,83 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 	}
 	return sh
 }
+
+// tree reduces W groups of so many registers together: each group to a
+// register, and those pairwise to one that has a number per lane.
+func (p *planner) tree(pr *program, registers int) *shape {
+	sh := &shape{name: fmt.Sprintf("tree%d", registers), registers: registers}
+	s := p.seg(pr.call, false, 1)
+	var folds, nans []*ir.Node
+	for _, n := range p.k.Nodes {
+		switch n.Op {
+		case ir.OpFoldMin, ir.OpFoldMax:
+			folds = append(folds, n)
+		case ir.OpFoldNaN:
+			nans = append(nans, n)
+		}
+	}
+	accs := map[*ir.Node][]V{}
+	for _, n := range nans {
+		accs[n] = p.m.FoldInit(s, n)
+	}
+	var unchecked []V
+	stacks := map[*ir.Node][]V{}
+	for group := range p.m.Width() {
+		for r := range registers {
+			x := s.element(folds[0].Args[0], group*registers+r)
+			for _, n := range folds {
+				if stack := stacks[n]; r == 0 {
+					stacks[n] = append(stack, x)
+				} else {
+					stack[len(stack)-1] = p.m.FoldPair(s, n, stack[len(stack)-1], x)
+				}
+			}
+			if unchecked = append(unchecked, x); len(unchecked) == 2 {
+				for _, n := range nans {
+					p.m.FoldStep(s, n, accs[n], 1, unchecked)
+				}
+				unchecked = nil
+			}
+		}
+		for _, n := range folds {
+			stack := stacks[n]
+			for level := 0; (group+1)>>level&1 == 0 && len(stack) > 1; level++ {
+				top := len(stack) - 1
+				stack = append(stack[:top-1], p.m.TreeJoin(s, n, level, stack[top-1], stack[top]))
+			}
+			stacks[n] = stack
+		}
+	}
+	for _, n := range nans {
+		p.m.FoldAlarm(s, accs[n], "groups")
+		s.vals[[2]int{n.ID, 0}] = p.m.Zero(s)
+	}
+	for _, n := range folds {
+		s.vals[[2]int{n.ID, 0}] = stacks[n][0]
+	}
+	s.share = p.m.Width()
+	for _, r := range p.k.Results {
+		p.m.Lower(s, r, 0, [][]V{{s.scalar(r.Args[0])}}, s.place(r, 0))
+	}
+	sh.group, sh.body = p.seg(pr.call, false, 1), s
+	return sh
+}
+
+// element loads register i of a group's run for a tree.
+func (s *Seg) element(n *ir.Node, i int) V {
+	if n.Op != ir.OpLoad {
+		panic("plan: a tree folds what is loaded")
+	}
+	at := Addr{Reg: s.p.ptr[n.Name], Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
+	var args [][]V
+	for _, a := range s.p.extras[n.ID] {
+		args = append(args, []V{s.demand(a, 0)})
+	}
+	return s.p.m.Lower(s, n, 0, args, at)
+}
+
+// Results is how many groups' results a segment stores at once.
+func (s *Seg) Results() int { return s.share }
 
 // scalar computes what follows a fold; only lane 0 counts.
 func (s *Seg) scalar(n *ir.Node) V {

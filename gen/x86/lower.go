@@ -168,7 +168,13 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		m.store(s, n, slot, args, at)
 		return -1
 	case ir.OpResult:
-		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) { m.i("VMOVSS", xs[u[0]], m.mem(at, 0)) }})
+		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) {
+			if s.Results() > 1 {
+				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
+			} else {
+				m.i("VMOVSS", xs[u[0]], m.mem(at, 0))
+			}
+		}})
 		return -1
 	}
 	panic(fmt.Sprintf("x86: no lowering for %s", n.Op))

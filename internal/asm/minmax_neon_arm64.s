@@ -20,6 +20,12 @@ TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
 	VDUP R16, V29.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
+	CMP $16, R5
+	BEQ tree4
+	CMP $32, R5
+	BEQ tree8
+	CMP $64, R5
+	BEQ tree16
 groups:
 	VMOV V30.B16, V28.B16
 	VMOV V30.B16, V27.B16
@@ -108,6 +114,426 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+tree4loop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 96(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 112(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 128(R0), F0
+	FMOVQ 144(R0), F1
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 192(R0), F1
+	FMOVQ 208(R0), F5
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 224(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 240(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree8:
+	CMP $4, R4
+	BLT tree8end
+tree8loop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	FMOVQ 144(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 160(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 176(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 192(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 208(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 224(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 240(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 256(R0), F0
+	FMOVQ 272(R0), F1
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 384(R0), F1
+	FMOVQ 400(R0), F5
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 416(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 432(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 448(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 464(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 480(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 496(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree8loop
+tree8end:
+	CBNZ R4, groups
+	RET
+tree16:
+	CMP $4, R4
+	BLT tree16end
+tree16loop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 256(R0), F1
+	FMOVQ 272(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 288(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 304(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 320(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 336(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 352(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 368(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 384(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 400(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 416(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 432(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 448(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 464(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 480(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 496(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 512(R0), F0
+	FMOVQ 528(R0), F1
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 544(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 560(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 576(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 592(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 608(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 624(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 640(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 656(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 672(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 688(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 704(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 720(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 736(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 752(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 768(R0), F1
+	FMOVQ 784(R0), F5
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 800(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 816(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 832(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 848(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 864(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 880(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 896(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 912(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 928(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 944(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 960(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 976(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 992(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 1008(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $1024, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree16loop
+tree16end:
+	CBNZ R4, groups
+	RET
 
 // func MinMaxF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
 
@@ -125,6 +551,12 @@ TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
 	VDUP R16, V29.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
+	CMP $16, R5
+	BEQ tree4
+	CMP $32, R5
+	BEQ tree8
+	CMP $64, R5
+	BEQ tree16
 groups:
 	VMOV V30.B16, V28.B16
 	VMOV V30.B16, V27.B16
@@ -217,6 +649,538 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+tree4loop:
+	FMOVD (R0), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVD 8(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 16(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 24(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 32(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 40(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 48(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 56(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVD 64(R0), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVD 72(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 80(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 88(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 96(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 104(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 112(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 120(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree8:
+	CMP $4, R4
+	BLT tree8end
+tree8loop:
+	FMOVD (R0), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVD 8(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 16(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 24(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 32(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 40(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 48(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 56(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 64(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 72(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 80(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 88(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 96(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 104(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 112(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 120(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVD 128(R0), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVD 136(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 144(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 152(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 160(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 168(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 176(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 184(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 192(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 200(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 208(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 216(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 224(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 232(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 240(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 248(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree8loop
+tree8end:
+	CBNZ R4, groups
+	RET
+tree16:
+	CMP $4, R4
+	BLT tree16end
+tree16loop:
+	FMOVD (R0), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVD 8(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 16(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 24(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 32(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 40(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 48(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 56(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 64(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 72(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 80(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 88(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 96(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 104(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 112(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 120(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 128(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 136(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 144(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 152(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 160(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 168(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 176(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 184(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 192(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 200(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 208(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 216(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 224(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 232(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 240(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 248(R0), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVD 256(R0), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVD 264(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 272(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 280(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 288(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 296(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 304(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 312(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 320(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 328(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 336(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 344(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 352(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 360(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 368(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 376(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 384(R0), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 392(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 400(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 408(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 416(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 424(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 432(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 440(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 448(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 456(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 464(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 472(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 480(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 488(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 496(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 504(R0), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree16loop
+tree16end:
+	CBNZ R4, groups
+	RET
 
 // func MinMaxBF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
 
@@ -234,6 +1198,12 @@ TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
 	VDUP R16, V29.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
+	CMP $16, R5
+	BEQ tree4
+	CMP $32, R5
+	BEQ tree8
+	CMP $64, R5
+	BEQ tree16
 groups:
 	VMOV V30.B16, V28.B16
 	VMOV V30.B16, V27.B16
@@ -332,6 +1302,650 @@ groupend:
 	ADD $4, R1, R1
 	ADD $4, R2, R2
 	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+tree4loop:
+	FMOVD (R0), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVD 8(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 16(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 24(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 32(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVD 40(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 48(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 56(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVD 64(R0), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVD 72(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 80(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 88(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 96(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVD 104(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 112(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 120(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree8:
+	CMP $4, R4
+	BLT tree8end
+tree8loop:
+	FMOVD (R0), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVD 8(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 16(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 24(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 32(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 40(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 48(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 56(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 64(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVD 72(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 80(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 88(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 96(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 104(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 112(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 120(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVD 128(R0), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVD 136(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 144(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 152(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 160(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 168(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 176(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 184(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 192(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVD 200(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 208(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 216(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 224(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 232(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 240(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 248(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree8loop
+tree8end:
+	CBNZ R4, groups
+	RET
+tree16:
+	CMP $4, R4
+	BLT tree16end
+tree16loop:
+	FMOVD (R0), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVD 8(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 16(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 24(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 32(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 40(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 48(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 56(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 64(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 72(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 80(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 88(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 96(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 104(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 112(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 120(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 128(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVD 136(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 144(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 152(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 160(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 168(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 176(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 184(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 192(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 200(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 208(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 216(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 224(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 232(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 240(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVD 248(R0), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVD 256(R0), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVD 264(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 272(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 280(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 288(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 296(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 304(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 312(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 320(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 328(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 336(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 344(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 352(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 360(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 368(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 376(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVD 384(R0), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVD 392(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 400(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 408(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 416(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 424(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 432(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 440(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 448(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 456(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 464(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 472(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 480(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 488(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 496(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVD 504(R0), F5
+	VUXTL V5.H4, V5.S4
+	VSHL $16, V5.S4, V5.S4
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VMOVI $0, V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree16loop
+tree16end:
 	CBNZ R4, groups
 	RET
 

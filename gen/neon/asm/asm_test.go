@@ -46,18 +46,14 @@ func tests() []instruction {
 			add(method, want, func(p *Printer) { f(p, r[0], r[1], r[2]) }, "d", r[0], "n", r[1], "m", r[2])
 		}
 	}
-	// {t} is a full register, {c} the letter; {h} and {u} are the halves' and the
-	// whole arrangement of elements half as wide, {w} the letter of wider ones.
+	// {t} is a full register; {h} and {u} are the halves' and the whole
+	// arrangement of elements half as wide.
 	expand := func(want string, s Size) string {
-		full := []string{"16b", "8h", "4s", "2d", "1q"}
-		half := []string{"8b", "4h", "2s", "1d"}
-		letters := []string{"b", "h", "s", "d", "q"}
-		pairs := []string{"{t}", full[s], "{c}", letters[s]}
+		full := []string{"16b", "8h", "4s", "2d"}
+		half := []string{"8b", "4h", "2s"}
+		pairs := []string{"{t}", full[s]}
 		if s > B {
 			pairs = append(pairs, "{h}", half[s-1], "{u}", full[s-1])
-		}
-		if s < Q {
-			pairs = append(pairs, "{w}", letters[s+1])
 		}
 		return strings.NewReplacer(pairs...).Replace(want)
 	}
@@ -73,7 +69,7 @@ func tests() []instruction {
 	}
 	shift := func(method, want string, first, beyond int, f func(p *Printer, s Size, d, n V, count int)) {
 		for s := B; s <= D; s++ {
-			for _, count := range []int{first, 3, 8*s.Bytes() + beyond} {
+			for _, count := range []int{first, 3, 8*s.bytes() + beyond} {
 				text := strings.ReplaceAll(expand(want, s), "{i}", strconv.Itoa(count))
 				v2(method, text, func(p *Printer, d, n V) { f(p, s, d, n, count) })
 			}
@@ -101,61 +97,32 @@ func tests() []instruction {
 	v3("FDIV", "fdiv v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FDIV)
 	v3("FMLA", "fmla v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMLA)
 	v3("FMLS", "fmls v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMLS)
-	v2("FABS", "fabs v{d}.4s, v{n}.4s", (*Printer).FABS)
-	v2("FNEG", "fneg v{d}.4s, v{n}.4s", (*Printer).FNEG)
 	v2("FRINTN", "frintn v{d}.4s, v{n}.4s", (*Printer).FRINTN)
 	v3("FMAX", "fmax v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAX)
 	v3("FMIN", "fmin v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMIN)
-	v3("FMAXNM", "fmaxnm v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXNM)
-	v3("FMINNM", "fminnm v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMINNM)
-	v3("FMAXP", "fmaxp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXP)
-	v3("FMINP", "fminp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMINP)
 	v2("FMAXV", "fmaxv s{d}, v{n}.4s", (*Printer).FMAXV)
 	v2("FMINV", "fminv s{d}, v{n}.4s", (*Printer).FMINV)
-	v2("FMAXNMV", "fmaxnmv s{d}, v{n}.4s", (*Printer).FMAXNMV)
-	v2("FMINNMV", "fminnmv s{d}, v{n}.4s", (*Printer).FMINNMV)
 	v3("FCMEQ", "fcmeq v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMEQ)
-	v3("FCMGE", "fcmge v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMGE)
-	v3("FCMGT", "fcmgt v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMGT)
 	v2("FCVTNS", "fcvtns v{d}.4s, v{n}.4s", (*Printer).FCVTNS)
-	v2("FCVTZS", "fcvtzs v{d}.4s, v{n}.4s", (*Printer).FCVTZS)
 	v2("SCVTF", "scvtf v{d}.4s, v{n}.4s", (*Printer).SCVTF)
-	v2("UCVTF", "ucvtf v{d}.4s, v{n}.4s", (*Printer).UCVTF)
 	v2("FCVTN", "fcvtn v{d}.4h, v{n}.4s", (*Printer).FCVTN)
-	v2("FCVTN2", "fcvtn2 v{d}.8h, v{n}.4s", (*Printer).FCVTN2)
 	v2("FCVTL", "fcvtl v{d}.4s, v{n}.4h", (*Printer).FCVTL)
 	v2("FCVTL2", "fcvtl2 v{d}.4s, v{n}.8h", (*Printer).FCVTL2)
 
 	s3("ADD", "add v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ADD)
 	s3("SUB", "sub v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SUB)
 	s3("SQADD", "sqadd v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SQADD)
-	s3("SQSUB", "sqsub v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SQSUB)
-	s2("NEG", "neg v{d}.{t}, v{n}.{t}", B, D, (*Printer).NEG)
 	s3("SMAX", "smax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMAX)
 	s3("SMIN", "smin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMIN)
 	s3("UMAX", "umax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMAX)
-	s3("UMIN", "umin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMIN)
 	s3("ADDP", "addp v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ADDP)
-	s3("UMAXP", "umaxp v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMAXP)
-	s2("ADDV", "addv {c}{d}, v{n}.{t}", B, S, (*Printer).ADDV)
-	s2("UADDLV", "uaddlv {w}{d}, v{n}.{t}", B, S, (*Printer).UADDLV)
-	s2("SMAXV", "smaxv {c}{d}, v{n}.{t}", B, S, (*Printer).SMAXV)
-	s2("SMINV", "sminv {c}{d}, v{n}.{t}", B, S, (*Printer).SMINV)
-	s2("UMAXV", "umaxv {c}{d}, v{n}.{t}", B, S, (*Printer).UMAXV)
-	s2("UMINV", "uminv {c}{d}, v{n}.{t}", B, S, (*Printer).UMINV)
 	s3("CMEQ", "cmeq v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMEQ)
 	s3("CMTST", "cmtst v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMTST)
-	s3("CMGT", "cmgt v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMGT)
-	s3("CMGE", "cmge v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMGE)
-	s3("CMHI", "cmhi v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMHI)
-	s3("CMHS", "cmhs v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMHS)
 
 	v3("AND", "and v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).AND)
 	v3("EOR", "eor v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).EOR)
 	v3("BIC", "bic v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).BIC)
 	v3("BSL", "bsl v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).BSL)
-	v3("BIT", "bit v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).BIT)
-	v3("BIF", "bif v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).BIF)
 	for _, r := range vs {
 		want := "orr v{d}.16b, v{n}.16b, v{m}.16b"
 		if r[1] == r[2] { // a disassembler calls it a move then
@@ -163,45 +130,26 @@ func tests() []instruction {
 		}
 		add("ORR", want, func(p *Printer) { p.ORR(r[0], r[1], r[2]) }, "d", r[0], "n", r[1], "m", r[2])
 	}
-	v2("MVN", "mvn v{d}.16b, v{n}.16b", (*Printer).MVN)
 	v2("MOV", "mov v{d}.16b, v{n}.16b", (*Printer).MOV)
 	shift("SHL", "shl v{d}.{t}, v{n}.{t}, #{i}", 0, -1, (*Printer).SHL)
 	shift("SLI", "sli v{d}.{t}, v{n}.{t}, #{i}", 0, -1, (*Printer).SLI)
-	shift("SRI", "sri v{d}.{t}, v{n}.{t}, #{i}", 1, 0, (*Printer).SRI)
 	shift("USHR", "ushr v{d}.{t}, v{n}.{t}, #{i}", 1, 0, (*Printer).USHR)
-	shift("SSHR", "sshr v{d}.{t}, v{n}.{t}, #{i}", 1, 0, (*Printer).SSHR)
-	s3("USHL", "ushl v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).USHL)
-	s3("SSHL", "sshl v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SSHL)
 
 	s2("SXTL", "sshll v{d}.{t}, v{n}.{h}, #0", H, D, (*Printer).SXTL)
-	s2("SXTL2", "sshll2 v{d}.{t}, v{n}.{u}, #0", H, D, (*Printer).SXTL2)
 	s2("UXTL", "ushll v{d}.{t}, v{n}.{h}, #0", H, D, (*Printer).UXTL)
-	s2("UXTL2", "ushll2 v{d}.{t}, v{n}.{u}, #0", H, D, (*Printer).UXTL2)
-	s2("XTN", "xtn v{d}.{h}, v{n}.{t}", H, D, (*Printer).XTN)
-	s2("XTN2", "xtn2 v{d}.{u}, v{n}.{t}", H, D, (*Printer).XTN2)
 	s2("SQXTN", "sqxtn v{d}.{h}, v{n}.{t}", H, D, (*Printer).SQXTN)
 	s2("SQXTN2", "sqxtn2 v{d}.{u}, v{n}.{t}", H, D, (*Printer).SQXTN2)
 	s2("SQXTUN", "sqxtun v{d}.{h}, v{n}.{t}", H, D, (*Printer).SQXTUN)
 	s2("SQXTUN2", "sqxtun2 v{d}.{u}, v{n}.{t}", H, D, (*Printer).SQXTUN2)
-	s2("UQXTN", "uqxtn v{d}.{h}, v{n}.{t}", H, D, (*Printer).UQXTN)
-	s2("UQXTN2", "uqxtn2 v{d}.{u}, v{n}.{t}", H, D, (*Printer).UQXTN2)
 
 	s3("UZP1", "uzp1 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).UZP1)
 	s3("UZP2", "uzp2 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).UZP2)
 	s3("ZIP1", "zip1 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ZIP1)
-	s3("ZIP2", "zip2 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ZIP2)
-	s3("TRN1", "trn1 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).TRN1)
-	s3("TRN2", "trn2 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).TRN2)
-	for _, i := range []int{0, 5, 15} {
-		v3("EXT", fmt.Sprintf("ext v{d}.16b, v{n}.16b, v{m}.16b, #%d", i), func(p *Printer, d, n, m V) { p.EXT(d, n, m, i) })
-	}
 	for n := 1; n <= 4; n++ {
 		for _, r := range []V{0, 28} {
 			l := list(r, n)
 			add("TBL", "tbl v31.16b, "+l+", v1.16b", func(p *Printer) { p.TBL(31, r, n, 1) })
-			add("LD1", "ld1 "+l+", [x3]", func(p *Printer) { p.LD1(r, n, 3) })
 			add("LD1P", "ld1 "+l+", [x26], #"+strconv.Itoa(16*n), func(p *Printer) { p.LD1P(r, n, 26) })
-			add("ST1", "st1 "+l+", [x3]", func(p *Printer) { p.ST1(3, r, n) })
 			add("ST1P", "st1 "+l+", [x26], #"+strconv.Itoa(16*n), func(p *Printer) { p.ST1P(26, r, n) })
 		}
 	}
@@ -213,38 +161,22 @@ func tests() []instruction {
 		if s == D {
 			w = "x"
 		}
-		umov := "umov"
-		if s >= S {
-			umov = "mov"
-		}
-		for _, i := range []int{0, s.Lanes() - 1} {
-			lane := []any{"c", strings.ToLower(s.letter()), "i", i, "w", w, "t", s.arm(), "l", s.Bytes()}
-			add("DUP", "dup v31.{t}, v9.{c}[{i}]", func(p *Printer) { p.DUP(s, 31, 9, i) }, lane...)
-			add("INS", "mov v31.{c}[{i}], v9.{c}[0]", func(p *Printer) { p.INS(s, 31, i, 9, 0) }, lane...)
-			add("INS", "mov v31.{c}[0], v9.{c}[{i}]", func(p *Printer) { p.INS(s, 31, 0, 9, i) }, lane...)
-			add("INSX", "mov v31.{c}[{i}], {w}9", func(p *Printer) { p.INSX(s, 31, i, 9) }, lane...)
-			add("UMOV", umov+" {w}9, v31.{c}[{i}]", func(p *Printer) { p.UMOV(s, 9, 31, i) }, lane...)
-			add("LD1L", "ld1 { v31.{c} }[{i}], [x9]", func(p *Printer) { p.LD1L(s, 31, i, 9) }, lane...)
-			add("LD1LP", "ld1 { v31.{c} }[{i}], [x9], #{l}", func(p *Printer) { p.LD1LP(s, 31, i, 9) }, lane...)
-			add("ST1L", "st1 { v31.{c} }[{i}], [x9]", func(p *Printer) { p.ST1L(s, 9, 31, i) }, lane...)
-			add("ST1LP", "st1 { v31.{c} }[{i}], [x9], #{l}", func(p *Printer) { p.ST1LP(s, 9, 31, i) }, lane...)
+		for _, i := range []int{0, s.lanes() - 1} {
+			add("DUP", "dup v31.{t}, v9.{c}[{i}]", func(p *Printer) { p.DUP(s, 31, 9, i) }, "t", s.arm(), "c", s.lower(), "i", i)
 		}
 		add("DUPX", "dup v31.{t}, {w}9", func(p *Printer) { p.DUPX(s, 31, 9) }, "t", s.arm(), "w", w)
 		add("LD1R", "ld1r { v31.{t} }, [x9]", func(p *Printer) { p.LD1R(s, 31, 9) }, "t", s.arm())
-		add("LD1RP", "ld1r { v31.{t} }, [x9], #{l}", func(p *Printer) { p.LD1RP(s, 31, 9) }, "t", s.arm(), "l", s.Bytes())
 		// after the frame, the link register and Go's frame pointer
 		load := []string{"ldrb w", "ldrh w", "ldr w", "ldr x"}[s]
 		add("XARG", load+"9, [sp, #{i}]", func(p *Printer) { p.XARG(s, 9, "arg", 16) }, "i", testFrame+32+8+16)
-		add("XLDRP", load+"9, [x10], #{l}", func(p *Printer) { p.XLDRP(s, 9, 10) }, "l", s.Bytes())
-		add("XSTRP", strings.Replace(load, "ld", "st", 1)+"9, [x10], #{l}", func(p *Printer) { p.XSTRP(s, 10, 9) }, "l", s.Bytes())
+		add("XLDRP", load+"9, [x10], #{l}", func(p *Printer) { p.XLDRP(s, 9, 10) }, "l", s.bytes())
+		add("XSTRP", strings.Replace(load, "ld", "st", 1)+"9, [x10], #{l}", func(p *Printer) { p.XSTRP(s, 10, 9) }, "l", s.bytes())
 	}
 	add("LDRARG", "ldr s31, [sp, #{i}]", func(p *Printer) { p.LDRARG(S, 31, "arg", 4) }, "i", testFrame+32+8+4)
 	add("LDRARG", "ldr d31, [sp, #{i}]", func(p *Printer) { p.LDRARG(D, 31, "arg", 8) }, "i", testFrame+32+8+8)
-	add("FMOV", "fmov s31, w9", func(p *Printer) { p.FMOV(S, 31, 9) })
-	add("FMOV", "fmov d31, x9", func(p *Printer) { p.FMOV(D, 31, 9) })
 
 	for s := B; s <= Q; s++ {
-		c, l := strings.ToLower(s.letter()), s.Bytes()
+		c, l := strings.ToLower(s.letter()), s.bytes()
 		places := []struct {
 			mem  Mem
 			text string
@@ -268,13 +200,6 @@ func tests() []instruction {
 			}
 		}
 	}
-	for _, a := range []struct {
-		mem  Mem
-		text string
-	}{{At(9, 0), "[x9]"}, {At(9, -1024), "[x9, #-1024]"}, {At(26, 1008), "[x26, #1008]"}, {Frame(32), "[sp, #48]"}} {
-		add("LDP", "ldp q0, q31, "+a.text, func(p *Printer) { p.LDP(0, 31, a.mem) })
-		add("STP", "stp q0, q31, "+a.text, func(p *Printer) { p.STP(a.mem, 0, 31) })
-	}
 
 	x2("XMOV", "mov x{d}, x{n}", (*Printer).XMOV)
 	for _, imm := range []int{5, -6, 65533} {
@@ -283,23 +208,16 @@ func tests() []instruction {
 	add("XFRAME", "add x9, sp, #16", func(p *Printer) { p.XFRAME(9, 0) })
 	add("XFRAME", "add x9, sp, #48", func(p *Printer) { p.XFRAME(9, 32) })
 	x3("XADD", "add x{d}, x{n}, x{m}", (*Printer).XADD)
-	x3("XSUB", "sub x{d}, x{n}, x{m}", (*Printer).XSUB)
 	x3("XAND", "and x{d}, x{n}, x{m}", (*Printer).XAND)
-	x3("XORR", "orr x{d}, x{n}, x{m}", (*Printer).XORR)
 	x3("XLSL", "lsl x{d}, x{n}, x{m}", (*Printer).XLSL)
 	for _, c := range []int{1, 63} {
 		x3("XADDLSL", fmt.Sprintf("add x{d}, x{n}, x{m}, lsl #%d", c), func(p *Printer, d, n, m R) { p.XADDLSL(d, n, m, c) })
 		x3("XADDLSR", fmt.Sprintf("add x{d}, x{n}, x{m}, lsr #%d", c), func(p *Printer, d, n, m R) { p.XADDLSR(d, n, m, c) })
-		x3("XSUBLSL", fmt.Sprintf("sub x{d}, x{n}, x{m}, lsl #%d", c), func(p *Printer, d, n, m R) { p.XSUBLSL(d, n, m, c) })
-		x3("XORRLSL", fmt.Sprintf("orr x{d}, x{n}, x{m}, lsl #%d", c), func(p *Printer, d, n, m R) { p.XORRLSL(d, n, m, c) })
 	}
 	x2i("XADDI", "add x{d}, x{n}, {i}", (*Printer).XADDI, 0, 1, 4095, 4096, 0xfff000)
 	x2i("XSUBI", "sub x{d}, x{n}, {i}", (*Printer).XSUBI, 0, 1, 4095, 4096, 0xfff000)
 	x2i("XCMPI", "cmp x{n}, {i}", func(p *Printer, _, n R, imm int) { p.XCMPI(n, imm) }, 0, 1, 4095, 4096)
 	x2i("XANDI", "and x{d}, x{n}, {i}", (*Printer).XANDI, 1, 15, 0xff0, -16, 1<<40-1, -1<<63, ^8)
-	x2i("XLSLI", "lsl x{d}, x{n}, {i}", (*Printer).XLSLI, 1, 63)
-	x2i("XLSRI", "lsr x{d}, x{n}, {i}", (*Printer).XLSRI, 1, 63)
-	x2("XCMP", "cmp x{d}, x{n}", (*Printer).XCMP)
 
 	labels := 0
 	branch := func(method, want string, f func(p *Printer, label string)) {
@@ -312,16 +230,10 @@ func tests() []instruction {
 	branch("BNE", "b.ne #4", (*Printer).BNE)
 	branch("BLT", "b.lt #4", (*Printer).BLT)
 	branch("BLE", "b.le #4", (*Printer).BLE)
-	branch("BGT", "b.gt #4", (*Printer).BGT)
 	branch("BGE", "b.ge #4", (*Printer).BGE)
-	branch("BLO", "b.lo #4", (*Printer).BLO)
-	branch("BLS", "b.ls #4", (*Printer).BLS)
-	branch("BHI", "b.hi #4", (*Printer).BHI)
-	branch("BHS", "b.hs #4", (*Printer).BHS)
 	branch("CBZ", "cbz x26, #4", func(p *Printer, l string) { p.CBZ(26, l) })
 	branch("CBNZ", "cbnz x26, #4", func(p *Printer, l string) { p.CBNZ(26, l) })
 	branch("TBZ", "tbz w26, #0, #4", func(p *Printer, l string) { p.TBZ(26, 0, l) })
-	branch("TBNZ", "tbnz x26, #63, #4", func(p *Printer, l string) { p.TBNZ(26, 63, l) })
 	return out
 }
 
@@ -347,7 +259,7 @@ func immText(method string, imm int) string {
 const testFrame = 64
 
 // structural methods print something else than one instruction.
-var structural = []string{"Bytes", "Text", "RET", "Comment", "Blank", "Label", "Align", "Data", "LITERAL", "XSYM"}
+var structural = []string{"Bytes", "Text", "RET", "Comment", "Blank", "Label", "LITERAL"}
 
 func TestEveryMethodIsTested(t *testing.T) {
 	seen := map[string]bool{}
@@ -407,7 +319,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %s is %s, want %08x", i.method, i.want, got, code)
 		}
 	}
-	if words < 400 {
+	if words < 192 {
 		t.Errorf("only %d words", words)
 	}
 }

@@ -13,9 +13,6 @@ func (p *Printer) XMOV(d, n R) { p.op("MOVD", n.name(), d.name()) }
 // XMOVI is d = imm; up to four instructions, one for 16 bits of either sign.
 func (p *Printer) XMOVI(d R, imm int) { p.op("MOVD", fmt.Sprintf("$%d", imm), d.name()) }
 
-// XSYM is d = the address of a symbol of this file that [Printer.Data] defines; two instructions.
-func (p *Printer) XSYM(d R, name string) { p.op("MOVD", "$"+name+"<>(SB)", d.name()) }
-
 // XFRAME is d = the address of byte off of the frame.
 func (p *Printer) XFRAME(d R, off int) {
 	within("XFRAME", "offset", off, 0, p.frame-1)
@@ -56,15 +53,6 @@ func (p *Printer) XADDLSR(d, n, m R, count int) {
 	p.op("ADD", fmt.Sprintf("%s>>%d", m.name(), count), n.name(), d.name())
 }
 
-// XSUB is d = n - m.
-func (p *Printer) XSUB(d, n, m R) { p.op("SUB", m.name(), n.name(), d.name()) }
-
-// XSUBLSL is d = n - m<<count.
-func (p *Printer) XSUBLSL(d, n, m R, count int) {
-	within("XSUBLSL", "count", count, 1, 63)
-	p.op("SUB", fmt.Sprintf("%s<<%d", m.name(), count), n.name(), d.name())
-}
-
 // XSUBI is d = n - imm, 0 to 4095, or a multiple of 4096 up to 0xfff000.
 func (p *Printer) XSUBI(d, n R, imm int) { p.op("SUB", immediate("XSUBI", imm), n.name(), d.name()) }
 
@@ -84,32 +72,8 @@ func (p *Printer) XANDI(d, n R, imm int) {
 	p.op("AND", fmt.Sprintf("$%d", imm), n.name(), d.name())
 }
 
-// XORR is d = n | m.
-func (p *Printer) XORR(d, n, m R) { p.op("ORR", m.name(), n.name(), d.name()) }
-
-// XORRLSL is d = n | m<<count.
-func (p *Printer) XORRLSL(d, n, m R, count int) {
-	within("XORRLSL", "count", count, 1, 63)
-	p.op("ORR", fmt.Sprintf("%s<<%d", m.name(), count), n.name(), d.name())
-}
-
-// XLSLI is d = n << count.
-func (p *Printer) XLSLI(d, n R, count int) {
-	within("XLSLI", "count", count, 1, 63)
-	p.op("LSL", fmt.Sprintf("$%d", count), n.name(), d.name())
-}
-
-// XLSRI is d = n >> count, unsigned.
-func (p *Printer) XLSRI(d, n R, count int) {
-	within("XLSRI", "count", count, 1, 63)
-	p.op("LSR", fmt.Sprintf("$%d", count), n.name(), d.name())
-}
-
 // XLSL is d = n << (m mod 64).
 func (p *Printer) XLSL(d, n, m R) { p.op("LSL", m.name(), n.name(), d.name()) }
-
-// XCMP compares n with m for the branches.
-func (p *Printer) XCMP(n, m R) { p.op("CMP", m.name(), n.name()) }
 
 // XCMPI compares n with imm, 0 to 4095, or a multiple of 4096 up to 0xfff000.
 func (p *Printer) XCMPI(n R, imm int) { p.op("CMP", immediate("XCMPI", imm), n.name()) }
@@ -124,27 +88,27 @@ var (
 // XLDR loads an element into d.
 func (p *Printer) XLDR(s Size, d R, a Mem) {
 	sized("XLDR", s, B, D)
-	p.op(loads[s], p.place("XLDR", a, s.Bytes()), d.name())
+	p.op(loads[s], p.place("XLDR", a, s.bytes()), d.name())
 }
 
 // XSTR stores the low bits of n.
 func (p *Printer) XSTR(s Size, a Mem, n R) {
 	sized("XSTR", s, B, D)
-	p.op(stores[s], n.name(), p.place("XSTR", a, s.Bytes()))
+	p.op(stores[s], n.name(), p.place("XSTR", a, s.bytes()))
 }
 
 // XLDRP loads an element into d, then base += the element's size.
 func (p *Printer) XLDRP(s Size, d, base R) {
 	sized("XLDRP", s, B, D)
 	p.apart("XLDRP", d, base)
-	p.op(loads[s]+".P", fmt.Sprintf("%d(%s)", s.Bytes(), base.name()), d.name())
+	p.op(loads[s]+".P", fmt.Sprintf("%d(%s)", s.bytes(), base.name()), d.name())
 }
 
 // XSTRP stores the low bits of n, then base += the element's size.
 func (p *Printer) XSTRP(s Size, base, n R) {
 	sized("XSTRP", s, B, D)
 	p.apart("XSTRP", n, base)
-	p.op(stores[s]+".P", n.name(), fmt.Sprintf("%d(%s)", s.Bytes(), base.name()))
+	p.op(stores[s]+".P", n.name(), fmt.Sprintf("%d(%s)", s.bytes(), base.name()))
 }
 
 // apart refuses what the architecture leaves undefined.
@@ -171,23 +135,8 @@ func (p *Printer) BLT(label string) { p.op("BLT", label) }
 // BLE branches if n <= m, signed.
 func (p *Printer) BLE(label string) { p.op("BLE", label) }
 
-// BGT branches if n > m, signed.
-func (p *Printer) BGT(label string) { p.op("BGT", label) }
-
 // BGE branches if n >= m, signed.
 func (p *Printer) BGE(label string) { p.op("BGE", label) }
-
-// BLO branches if n < m, unsigned.
-func (p *Printer) BLO(label string) { p.op("BLO", label) }
-
-// BLS branches if n <= m, unsigned.
-func (p *Printer) BLS(label string) { p.op("BLS", label) }
-
-// BHI branches if n > m, unsigned.
-func (p *Printer) BHI(label string) { p.op("BHI", label) }
-
-// BHS branches if n >= m, unsigned.
-func (p *Printer) BHS(label string) { p.op("BHS", label) }
 
 // CBZ branches if n is 0.
 func (p *Printer) CBZ(n R, label string) { p.op("CBZ", n.name(), label) }
@@ -199,10 +148,4 @@ func (p *Printer) CBNZ(n R, label string) { p.op("CBNZ", n.name(), label) }
 func (p *Printer) TBZ(n R, i int, label string) {
 	within("TBZ", "bit", i, 0, 63)
 	p.op("TBZ", fmt.Sprintf("$%d", i), n.name(), label)
-}
-
-// TBNZ branches if bit i of n is 1.
-func (p *Printer) TBNZ(n R, i int, label string) {
-	within("TBNZ", "bit", i, 0, 63)
-	p.op("TBNZ", fmt.Sprintf("$%d", i), n.name(), label)
 }

@@ -13,21 +13,6 @@ func (p *Printer) UZP2(s Size, d, n, m V) { sized("UZP2", s, B, D); p.full("VUZP
 // ZIP1 has in d the lower halves of n and m, element by element in turn.
 func (p *Printer) ZIP1(s Size, d, n, m V) { sized("ZIP1", s, B, D); p.full("VZIP1", s, d, n, m) }
 
-// ZIP2 has in d the upper halves of n and m, element by element in turn.
-func (p *Printer) ZIP2(s Size, d, n, m V) { sized("ZIP2", s, B, D); p.full("VZIP2", s, d, n, m) }
-
-// TRN1 has in d the even elements of n and m in turn.
-func (p *Printer) TRN1(s Size, d, n, m V) { sized("TRN1", s, B, D); p.full("VTRN1", s, d, n, m) }
-
-// TRN2 has in d the odd elements of n and m in turn.
-func (p *Printer) TRN2(s Size, d, n, m V) { sized("TRN2", s, B, D); p.full("VTRN2", s, d, n, m) }
-
-// EXT is d = bytes first to first+15 of n followed by m.
-func (p *Printer) EXT(d, n, m V, first int) {
-	within("EXT", "first byte", first, 0, 15)
-	p.op("VEXT", fmt.Sprintf("$%d", first), m.of(B), n.of(B), d.of(B))
-}
-
 // TBL is d = the bytes, at m's indexes, of count registers from table on, 1 to
 // 4; an index beyond them gives 0.
 func (p *Printer) TBL(d, table V, count int, m V) {
@@ -55,21 +40,4 @@ func (p *Printer) DUP(s Size, d, n V, i int) { p.op("VDUP", n.lane("DUP", s, i),
 func (p *Printer) DUPX(s Size, d V, n R) {
 	sized("DUPX", s, B, D)
 	p.op("VDUP", n.name(), d.of(s))
-}
-
-// INS sets element i of d to element j of n.
-func (p *Printer) INS(s Size, d V, i int, n V, j int) {
-	p.op("VMOV", n.lane("INS", s, j), d.lane("INS", s, i))
-}
-
-// INSX sets element i of d to the low bits of general register n.
-func (p *Printer) INSX(s Size, d V, i int, n R) { p.op("VMOV", n.name(), d.lane("INSX", s, i)) }
-
-// UMOV is general register d = element i of n, with zeros above.
-func (p *Printer) UMOV(s Size, d R, n V, i int) { p.op("VMOV", n.lane("UMOV", s, i), d.name()) }
-
-// FMOV is d = the low bits of general register n, S or D, with zeros above.
-func (p *Printer) FMOV(s Size, d V, n R) {
-	sized("FMOV", s, S, D)
-	p.op("FMOV"+s.letter(), n.name(), d.float())
 }

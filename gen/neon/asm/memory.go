@@ -46,7 +46,7 @@ func (p *Printer) place(name string, a Mem, size int) string {
 
 // simd encodes a load or store of B or H, which Go's assembler lacks.
 func (p *Printer) simd(base uint32, name string, s Size, v V, a Mem) {
-	p.place(name, a, s.Bytes())
+	p.place(name, a, s.bytes())
 	op := strings.ToLower(name[:2])
 	reg, text := uint32(a.base), fmt.Sprintf("x%d", a.base)
 	if a.frame {
@@ -57,8 +57,8 @@ func (p *Printer) simd(base uint32, name string, s Size, v V, a Mem) {
 		text += fmt.Sprintf(", #%d", a.off)
 	}
 	code := base | uint32(s)<<30 | reg<<5 | v.bits()
-	if a.off >= 0 && a.off%s.Bytes() == 0 {
-		p.word(code|1<<24|uint32(a.off/s.Bytes())<<10, "%sr %s%d, [%s]", op, s.lower(), v, text)
+	if a.off >= 0 && a.off%s.bytes() == 0 {
+		p.word(code|1<<24|uint32(a.off/s.bytes())<<10, "%sr %s%d, [%s]", op, s.lower(), v, text)
 	} else {
 		p.word(code|uint32(a.off)&0x1ff<<12, "%sur %s%d, [%s]", op, s.lower(), v, text)
 	}
@@ -71,7 +71,7 @@ func (p *Printer) LDR(s Size, d V, a Mem) {
 		p.simd(0x3c400000, "LDR", s, d, a)
 		return
 	}
-	p.op("FMOV"+s.letter(), p.place("LDR", a, s.Bytes()), d.float())
+	p.op("FMOV"+s.letter(), p.place("LDR", a, s.bytes()), d.float())
 }
 
 // STR stores lane 0 of n.
@@ -81,86 +81,23 @@ func (p *Printer) STR(s Size, a Mem, n V) {
 		p.simd(0x3c000000, "STR", s, n, a)
 		return
 	}
-	p.op("FMOV"+s.letter(), n.float(), p.place("STR", a, s.Bytes()))
+	p.op("FMOV"+s.letter(), n.float(), p.place("STR", a, s.bytes()))
 }
 
-// pair checks the place of two whole registers: a multiple of 16 from -1024 to 1008.
-func (p *Printer) pair(name string, a Mem) string {
-	if a.off%16 != 0 {
-		fail("%s: offset %d is no multiple of 16", name, a.off)
-	}
-	if a.frame {
-		return p.place(name, a, 32)
-	}
-	within(name, "offset", a.off, -1024, 1008)
-	return fmt.Sprintf("%d(%s)", a.off, a.base.name())
-}
-
-// LDP loads two whole registers.
-func (p *Printer) LDP(d, e V, a Mem) {
-	if d == e {
-		fail("LDP: V%d twice", uint8(d))
-	}
-	p.op("FLDPQ", p.pair("LDP", a), fmt.Sprintf("(%s, %s)", d.float(), e.float()))
-}
-
-// STP stores two whole registers.
-func (p *Printer) STP(a Mem, n, m V) {
-	p.op("FSTPQ", fmt.Sprintf("(%s, %s)", n.float(), m.float()), p.pair("STP", a))
-}
-
-// The following have no offset; a P at the end adds to the base what was moved.
-
-// LD1 loads count whole registers, d and those that follow.
-func (p *Printer) LD1(d V, count int, base R) {
-	p.op("VLD1", "("+base.name()+")", d.list("LD1", count))
-}
-
-// LD1P is LD1, then base += 16*count.
+// LD1P loads count whole registers, d and those that follow, then base += 16*count.
 func (p *Printer) LD1P(d V, count int, base R) {
 	p.op("VLD1.P", fmt.Sprintf("%d(%s)", 16*count, base.name()), d.list("LD1P", count))
 }
 
-// ST1 stores count whole registers, n and those that follow.
-func (p *Printer) ST1(base R, n V, count int) {
-	p.op("VST1", n.list("ST1", count), "("+base.name()+")")
-}
-
-// ST1P is ST1, then base += 16*count.
+// ST1P stores count whole registers, n and those that follow, then base += 16*count.
 func (p *Printer) ST1P(base R, n V, count int) {
 	p.op("VST1.P", n.list("ST1P", count), fmt.Sprintf("%d(%s)", 16*count, base.name()))
-}
-
-// LD1L loads element i of d; the others stay.
-func (p *Printer) LD1L(s Size, d V, i int, base R) {
-	p.op("VLD1", "("+base.name()+")", d.lane("LD1L", s, i))
-}
-
-// LD1LP is LD1L, then base += the element's size.
-func (p *Printer) LD1LP(s Size, d V, i int, base R) {
-	p.op("VLD1.P", fmt.Sprintf("%d(%s)", s.Bytes(), base.name()), d.lane("LD1LP", s, i))
-}
-
-// ST1L stores element i of n.
-func (p *Printer) ST1L(s Size, base R, n V, i int) {
-	p.op("VST1", n.lane("ST1L", s, i), "("+base.name()+")")
-}
-
-// ST1LP is ST1L, then base += the element's size.
-func (p *Printer) ST1LP(s Size, base R, n V, i int) {
-	p.op("VST1.P", n.lane("ST1LP", s, i), fmt.Sprintf("%d(%s)", s.Bytes(), base.name()))
 }
 
 // LD1R loads one element into every lane of d.
 func (p *Printer) LD1R(s Size, d V, base R) {
 	sized("LD1R", s, B, D)
 	p.op("VLD1R", "("+base.name()+")", "["+d.of(s)+"]")
-}
-
-// LD1RP is LD1R, then base += the element's size.
-func (p *Printer) LD1RP(s Size, d V, base R) {
-	sized("LD1RP", s, B, D)
-	p.op("VLD1R.P", fmt.Sprintf("%d(%s)", s.Bytes(), base.name()), "["+d.of(s)+"]")
 }
 
 // LDRARG loads an argument of the function, S or D, into lane 0 of d; the rest
@@ -173,7 +110,7 @@ func (p *Printer) LDRARG(s Size, d V, name string, off int) {
 // argument is Go's name for one, which go vet holds against the declaration.
 func argument(method string, s Size, name string, off int) string {
 	within(method, "offset of an argument", off, 0, 4096)
-	if name == "" || off%s.Bytes() != 0 {
+	if name == "" || off%s.bytes() != 0 {
 		fail("%s: argument %q at %d", method, name, off)
 	}
 	return fmt.Sprintf("%s+%d(FP)", name, off)

@@ -1,7 +1,7 @@
 // Package asm prints Go assembly for arm64.
 //
-// A [Printer] has a method for each instruction that the NEON backend may
-// use. Every method takes its destination first, as ARM's manual writes it;
+// A [Printer] has a method for each instruction that the NEON backend uses.
+// Every method takes its destination first, as ARM's manual writes it;
 // the printer puts operands into the order of Go's assembler. Where that
 // assembler has no mnemonic, the method prints the encoding as a WORD whose
 // comment is the instruction:
@@ -22,7 +22,6 @@ package asm
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"strings"
 )
@@ -45,21 +44,21 @@ const (
 	Q
 )
 
-// Bytes is the size in bytes.
-func (s Size) Bytes() int { return 1 << s }
+// bytes is the size in bytes.
+func (s Size) bytes() int { return 1 << s }
 
-// Lanes is the number of elements in a register.
-func (s Size) Lanes() int { return 16 >> s }
+// lanes is the number of elements in a register.
+func (s Size) lanes() int { return 16 >> s }
 
 func (s Size) letter() string { return "BHSDQ"[s : s+1] }
 
 func (s Size) lower() string { return strings.ToLower(s.letter()) }
 
 // arm is a full register of such elements in ARM's syntax: 4s.
-func (s Size) arm() string { return fmt.Sprint(s.Lanes()) + s.lower() }
+func (s Size) arm() string { return fmt.Sprint(s.lanes()) + s.lower() }
 
 // half is half a register of such elements: 4h.
-func (s Size) half() string { return fmt.Sprint(s.Lanes()/2) + s.lower() }
+func (s Size) half() string { return fmt.Sprint(s.lanes()/2) + s.lower() }
 
 func fail(format string, a ...any) { panic("asm: " + fmt.Sprintf(format, a...)) }
 
@@ -71,7 +70,7 @@ func within(name, what string, x, low, high int) {
 
 func sized(name string, s, low, high Size) {
 	if s < low || s > high {
-		fail("%s: no elements of %d bytes", name, s.Bytes())
+		fail("%s: no elements of %d bytes", name, s.bytes())
 	}
 }
 
@@ -88,18 +87,18 @@ func (v V) plain() string { return fmt.Sprintf("V%d", v.bits()) }
 
 // of is the register seen as full of such elements, in Go's syntax: V1.S4.
 func (v V) of(s Size) string {
-	return fmt.Sprintf("V%d.%s%d", v.bits(), s.letter(), s.Lanes())
+	return fmt.Sprintf("V%d.%s%d", v.bits(), s.letter(), s.lanes())
 }
 
 // half is the lower half of the register: V1.H4.
 func (v V) half(s Size) string {
-	return fmt.Sprintf("V%d.%s%d", v.bits(), s.letter(), s.Lanes()/2)
+	return fmt.Sprintf("V%d.%s%d", v.bits(), s.letter(), s.lanes()/2)
 }
 
 // lane is one element: V1.S[3].
 func (v V) lane(name string, s Size, i int) string {
 	sized(name, s, B, D)
-	within(name, "lane", i, 0, s.Lanes()-1)
+	within(name, "lane", i, 0, s.lanes()-1)
 	return fmt.Sprintf("V%d.%s[%d]", v.bits(), s.letter(), i)
 }
 
@@ -168,10 +167,8 @@ func (p *Printer) two(base uint32, name, to, from string, d, n V) {
 	p.word(base|n.bits()<<5|d.bits(), "%s v%d.%s, v%d.%s", name, d, to, n, from)
 }
 
-// same is two with one arrangement.
-func (p *Printer) same(base uint32, name string, s Size, d, n V) {
-	p.two(base, name, s.arm(), s.arm(), d, n)
-}
+// same is two on four elements of 32 bits.
+func (p *Printer) same(base uint32, name string, d, n V) { p.two(base, name, "4s", "4s", d, n) }
 
 // Text begins a function with frame bytes of stack for [Frame], a multiple of
 // 16, and args bytes of arguments and results.
@@ -208,25 +205,3 @@ func (p *Printer) Blank() { p.buf.WriteByte('\n') }
 
 // Label prints a label, known within its function.
 func (p *Printer) Label(name string) { p.buf.WriteString(name + ":\n") }
-
-// Align puts what follows at a multiple of n bytes, a power of two from 8 to
-// 2048, with instructions that do nothing in between.
-func (p *Printer) Align(n int) {
-	within("Align", "alignment", n, 8, 2048)
-	if n&(n-1) != 0 {
-		fail("Align: %d is no power of two", n)
-	}
-	p.op("PCALIGN", fmt.Sprintf("$%d", n))
-}
-
-// Data defines a read-only symbol of this file; len(b) is a multiple of 8.
-func (p *Printer) Data(name string, b []byte) {
-	if len(b) == 0 || len(b)%8 != 0 {
-		fail("Data: %s has %d bytes, want a multiple of 8", name, len(b))
-	}
-	p.Blank()
-	for i := 0; i < len(b); i += 8 {
-		fmt.Fprintf(&p.buf, "DATA %s<>+%d(SB)/8, $0x%016x\n", name, i, binary.LittleEndian.Uint64(b[i:]))
-	}
-	fmt.Fprintf(&p.buf, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, len(b))
-}

@@ -6,11 +6,6 @@ package asm
 
 const upper = 1 << 30 // the bit that says so
 
-// widen encodes a shift left by 0 into elements of twice the size.
-func (p *Printer) widen(base uint32, name string, wide Size, from string, d, n V) {
-	p.word(base|uint32(wide.Bytes()/2)<<19|n.bits()<<5|d.bits(), "%s v%d.%s, v%d.%s, #0", name, d, wide.arm(), n, from)
-}
-
 // narrow encodes a conversion to elements of half the size.
 func (p *Printer) narrow(base uint32, name string, wide Size, d, n V) {
 	to := (wide - 1).half()
@@ -20,40 +15,17 @@ func (p *Printer) narrow(base uint32, name string, wide Size, d, n V) {
 	p.two(base|uint32(wide-1)<<22, name, to, wide.arm(), d, n)
 }
 
-// SXTL widens n's lower half to d, signed.
+// SXTL widens n's lower half to d, signed: a shift left by 0.
 func (p *Printer) SXTL(wide Size, d, n V) {
 	sized("SXTL", wide, H, D)
-	p.widen(0x0f00a400, "sshll", wide, (wide - 1).half(), d, n)
-}
-
-// SXTL2 widens n's upper half to d, signed.
-func (p *Printer) SXTL2(wide Size, d, n V) {
-	sized("SXTL2", wide, H, D)
-	p.widen(0x0f00a400|upper, "sshll2", wide, (wide - 1).arm(), d, n)
+	code := 0x0f00a400 | uint32(wide.bytes()/2)<<19 | n.bits()<<5 | d.bits()
+	p.word(code, "sshll v%d.%s, v%d.%s, #0", d, wide.arm(), n, (wide - 1).half())
 }
 
 // UXTL widens n's lower half to d, unsigned.
 func (p *Printer) UXTL(wide Size, d, n V) {
 	sized("UXTL", wide, H, D)
 	p.op("VUXTL", n.half(wide-1), d.of(wide))
-}
-
-// UXTL2 widens n's upper half to d, unsigned.
-func (p *Printer) UXTL2(wide Size, d, n V) {
-	sized("UXTL2", wide, H, D)
-	p.op("VUXTL2", n.of(wide-1), d.of(wide))
-}
-
-// XTN has in d's lower half n's elements, cut off; d's upper half is 0.
-func (p *Printer) XTN(wide Size, d, n V) {
-	sized("XTN", wide, H, D)
-	p.narrow(0x0e212800, "xtn", wide, d, n)
-}
-
-// XTN2 puts n's elements, cut off, into d's upper half; the lower stays.
-func (p *Printer) XTN2(wide Size, d, n V) {
-	sized("XTN2", wide, H, D)
-	p.narrow(0x0e212800|upper, "xtn2", wide, d, n)
 }
 
 // SQXTN has in d's lower half n's elements, signed, saturated; d's upper half is 0.
@@ -78,16 +50,4 @@ func (p *Printer) SQXTUN(wide Size, d, n V) {
 func (p *Printer) SQXTUN2(wide Size, d, n V) {
 	sized("SQXTUN2", wide, H, D)
 	p.narrow(0x2e212800|upper, "sqxtun2", wide, d, n)
-}
-
-// UQXTN has in d's lower half n's elements, unsigned, saturated; d's upper half is 0.
-func (p *Printer) UQXTN(wide Size, d, n V) {
-	sized("UQXTN", wide, H, D)
-	p.narrow(0x2e214800, "uqxtn", wide, d, n)
-}
-
-// UQXTN2 puts n's elements, unsigned, saturated, into d's upper half; the lower stays.
-func (p *Printer) UQXTN2(wide Size, d, n V) {
-	sized("UQXTN2", wide, H, D)
-	p.narrow(0x2e214800|upper, "uqxtn2", wide, d, n)
 }

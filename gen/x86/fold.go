@@ -1,0 +1,153 @@
+package x86
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// FoldInit makes accumulators.
+func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
+	if n.Op == ir.OpFoldNaN {
+		if m.wide {
+			return []plan.V{s.Op(plan.Mask, func(d int, _ []int) { m.i("KXORW", ks[d], ks[d], ks[d]) })}
+		}
+		return []plan.V{s.Op(plan.Vec, func(d int, _ []int) { m.zero(d) })}
+	}
+	var acc []plan.V
+	for range m.FoldWays() {
+		acc = append(acc, s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVAPS", m.vec(u[0]), m.vec(d)) }, s.Extra(n, 0)))
+	}
+	return acc
+}
+
+var foldName = map[ir.Op]string{ir.OpFoldMin: "VMINPS", ir.OpFoldMax: "VMAXPS"}
+
+// FoldStep takes in one more register of the tile; NaNs are sought in two at a time.
+func (m *Machine) FoldStep(s *plan.Seg, n *ir.Node, acc []plan.V, slot int, x []plan.V) {
+	if n.Op != ir.OpFoldNaN {
+		a := acc[slot%len(acc)]
+		s.Add(plan.Inst{Defs: []plan.V{a}, Uses: []plan.V{a, x[slot]}, Emit: func(d, u []int) { m.i(foldName[n.Op], m.vec(u[1]), m.vec(u[0]), m.vec(d[0])) }})
+		return
+	}
+	if slot%2 == 0 {
+		return
+	}
+	bad := m.compare(s, 3, x[slot-1], x[slot])
+	s.Add(plan.Inst{Defs: acc, Uses: []plan.V{acc[0], bad}, Emit: func(d, u []int) {
+		if m.wide {
+			m.i("KORW", ks[u[0]], ks[u[1]], ks[d[0]])
+		} else {
+			m.i("VORPS", m.vec(u[0]), m.vec(u[1]), m.vec(d[0]))
+		}
+	}})
+}
+
+// FoldFinish brings accumulators to one number in lane 0.
+func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
+	if n.Op == ir.OpFoldNaN {
+		return s.Op(plan.Vec, func(d int, u []int) { // all ones, a NaN, if any bit is set
+			r := scratch.As32()
+			if m.wide {
+				m.i("KMOVW", ks[u[0]], r)
+			} else {
+				m.i("VMOVMSKPS", m.vec(u[0]), r)
+			}
+			m.i("NEGL", r)
+			m.i("SBBL", r, r)
+			m.i("VMOVD", r, xs[d])
+		}, acc[0])
+	}
+	name := foldName[n.Op]
+	for len(acc) > 1 {
+		h := len(acc) / 2
+		for i := range h {
+			acc = append(acc, m.pack(s, name, acc[i], acc[i+h]))
+		}
+		acc = acc[2*h:]
+	}
+	step := func(v plan.V, f func(d, u int)) plan.V {
+		return s.OpApart(plan.Vec, func(d int, u []int) { f(d, u[0]) }, v)
+	}
+	v := acc[0]
+	if m.wide {
+		v = step(v, func(d, u int) {
+			m.i("VEXTRACTF64X4", operand.Imm(1), m.vec(u), half(d))
+			m.i(name, half(d), half(u), half(d))
+		})
+	}
+	v = step(v, func(d, u int) {
+		if m.wide {
+			m.i("VEXTRACTF32X4", operand.Imm(1), half(u), xs[d])
+		} else {
+			m.i("VEXTRACTF128", operand.Imm(1), half(u), xs[d])
+		}
+		m.i(name, xs[d], xs[u], xs[d])
+	})
+	for _, shuffle := range []uint64{0x4e, 0xb1} {
+		v = step(v, func(d, u int) {
+			m.i("VPERMILPS", operand.Imm(shuffle), xs[u], xs[d])
+			m.i(name, xs[d], xs[u], xs[d])
+		})
+	}
+	return v
+}
+
+// Trees are of groups of 16 to 128.
+func (m *Machine) Trees() []int {
+	if m.wide {
+		return []int{1, 2, 4, 8}
+	}
+	return []int{2, 4, 8}
+}
+
+// FoldPair folds two registers.
+func (m *Machine) FoldPair(s *plan.Seg, n *ir.Node, a, b plan.V) plan.V {
+	return m.pack(s, foldName[n.Op], a, b)
+}
+
+// TreeJoin folds neighbouring 32-bit lanes, then pairs of them, then 128-bit lanes.
+func (m *Machine) TreeJoin(s *plan.Seg, n *ir.Node, level int, a, b plan.V) plan.V {
+	part := func(emit func(d, a, b int)) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { emit(d, u[0], u[1]) }, a, b)
+	}
+	named := func(name string) plan.V {
+		return part(func(d, a, b int) { m.i(name, m.vec(b), m.vec(a), m.vec(d)) })
+	}
+	shuffled := func(name string, imm uint64) plan.V {
+		return part(func(d, a, b int) { m.i(name, operand.Imm(imm), m.vec(b), m.vec(a), m.vec(d)) })
+	}
+	var lo, hi plan.V
+	switch {
+	case level == 0:
+		lo, hi = named("VUNPCKLPS"), named("VUNPCKHPS")
+	case level == 1:
+		lo, hi = named("VUNPCKLPD"), named("VUNPCKHPD")
+	case !m.wide:
+		lo, hi = shuffled("VPERM2F128", 0x20), shuffled("VPERM2F128", 0x31)
+	case level == 2:
+		lo, hi = shuffled("VSHUFF32X4", 0x44), shuffled("VSHUFF32X4", 0xee)
+	default:
+		lo, hi = shuffled("VSHUFF32X4", 0x88), shuffled("VSHUFF32X4", 0xdd)
+	}
+	return m.FoldPair(s, n, lo, hi)
+}
+
+// FoldAlarm jumps if a FoldNaN's accumulator has a bit.
+func (m *Machine) FoldAlarm(s *plan.Seg, acc []plan.V, label string) {
+	s.Add(plan.Inst{Uses: acc, Emit: func(_, u []int) {
+		if m.wide {
+			m.i("KORTESTW", ks[u[0]], ks[u[0]])
+		} else {
+			m.i("VMOVMSKPS", m.vec(u[0]), scratch.As32())
+			m.i("TESTL", scratch.As32(), scratch.As32())
+		}
+		m.i("JNE", operand.LabelRef(label))
+	}})
+}
+
+// Zero clears a register.
+func (m *Machine) Zero(s *plan.Seg) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) { m.zero(d) })
+}

@@ -1,0 +1,147 @@
+package kernels
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+)
+
+// TestAllocations calls every function with buffers that are local arrays: if
+// one escaped, or a call allocated, it would be counted.
+func TestAllocations(t *testing.T) {
+	const n = 66
+	forEachImplementation(t, func(t *testing.T) {
+		zero := func(name string, f func()) {
+			assert.Zero(t, testing.AllocsPerRun(5, f), name)
+		}
+		tensorAllocations[float32](zero)
+		tensorAllocations[float16.Float16](zero)
+		tensorAllocations[bf16.BFloat16](zero)
+		zero("Pack", func() {
+			var codes [n]int8
+			var nibbles [n / 2]byte
+			var crumbs [(n + 3) / 4]byte
+			Pack4(nibbles[:], codes[:])
+			Unpack4(codes[:], nibbles[:])
+			Pack2(crumbs[:], codes[:])
+			Unpack2(codes[:], crumbs[:])
+		})
+		zero("Float16", func() {
+			var x [n]float32
+			var q [n]float16.Float16
+			EncodeFloat16(q[:], x[:])
+			DecodeFloat16(x[:], q[:])
+		})
+		zero("BFloat16", func() {
+			var x [n]float32
+			var q [n]bf16.BFloat16
+			EncodeBFloat16(q[:], x[:])
+			DecodeBFloat16(x[:], q[:])
+		})
+		zero("E4M3FN", func() {
+			var x [n]float32
+			var q [n]fp8.E4M3FN
+			EncodeE4M3FN(q[:], x[:])
+			EncodeE4M3FNSat(q[:], x[:])
+			DecodeE4M3FN(x[:], q[:])
+		})
+		zero("E5M2", func() {
+			var x [n]float32
+			var q [n]fp8.E5M2
+			EncodeE5M2(q[:], x[:])
+			EncodeE5M2Sat(q[:], x[:])
+			DecodeE5M2(x[:], q[:])
+		})
+		zero("E4M3FNUZ", func() {
+			var x [n]float32
+			var q [n]fp8.E4M3FNUZ
+			EncodeE4M3FNUZ(q[:], x[:])
+			EncodeE4M3FNUZSat(q[:], x[:])
+			DecodeE4M3FNUZ(x[:], q[:])
+		})
+		zero("E5M2FNUZ", func() {
+			var x [n]float32
+			var q [n]fp8.E5M2FNUZ
+			EncodeE5M2FNUZ(q[:], x[:])
+			EncodeE5M2FNUZSat(q[:], x[:])
+			DecodeE5M2FNUZ(x[:], q[:])
+		})
+		zero("E8M0", func() {
+			var x [n]float32
+			var q [n]fp8.E8M0
+			EncodeE8M0(q[:], x[:])
+			EncodeE8M0Sat(q[:], x[:])
+			DecodeE8M0(x[:], q[:])
+		})
+		zero("E2M1", func() {
+			var x [n]float32
+			var q [n]fp4.E2M1
+			EncodeE2M1(q[:], x[:])
+			DecodeE2M1(x[:], q[:])
+		})
+		zero("E2M1Pairs", func() {
+			var x [n]float32
+			var q [n / 2]fp4.Pair
+			EncodeE2M1Pairs(q[:], x[:])
+			DecodeE2M1Pairs(x[:], q[:])
+		})
+	})
+}
+
+func tensorAllocations[T Float](zero func(name string, f func())) {
+	const n, groups = 66, 3
+	g := Grid{2, groups, 11}
+	zero("FakeQuantizeInt", func() {
+		var x, y [n]T
+		var scale, minval [groups]float32
+		var z [groups]int32
+		var mask, bits [n]byte
+		FakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		FakeQuantizeInt(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, Int{Min: -8, Max: 7, Scale: scale[:], Minval: minval[:]})
+		FakeQuantizeInt(y[:], NoMask, y[:], g, Int{Min: -8, Max: 7, Scale: scale[:]})
+	})
+	zero("FakeQuantizeFp", func() {
+		var x, y [n]T
+		var scale [groups]float32
+		var mask, bits [n]byte
+		FakeQuantizeFp(y[:], ByteMask(mask[:]), x[:], g, Fp{E4M3FN, scale[:]})
+		FakeQuantizeFp(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, Fp{E2M1, scale[:]})
+	})
+	zero("QuantizeInt", func() {
+		var x [n]T
+		var scale, minval [groups]float32
+		var z [groups]int32
+		var signed [n]int8
+		var unsigned [n]uint8
+		QuantizeInt(signed[:], x[:], g, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		DequantizeInt(x[:], signed[:], g, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		QuantizeInt(unsigned[:], x[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
+		DequantizeInt(x[:], unsigned[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
+	})
+	zero("QuantizeFp", func() {
+		var x [n]T
+		var scale [groups]float32
+		var q [n]byte
+		QuantizeFp(q[:], x[:], g, Fp{E5M2, scale[:]})
+		DequantizeFp(x[:], q[:], g, Fp{E5M2, scale[:]})
+		QuantizeFp(q[:n/2], x[:], g, Fp{E2M1Packed, scale[:]})
+		DequantizeFp(x[:], q[:n/2], g, Fp{E2M1Packed, scale[:]})
+	})
+	zero("Backward", func() {
+		var dy, dx [n]T
+		var mask [n]byte
+		Backward(dx[:], dy[:], ByteMask(mask[:]))
+		Backward(dx[:], dx[:], BitMask(mask[:BitMaskLen(n)]))
+		Backward(dx[:], dy[:], NoMask)
+	})
+	zero("MinMax", func() {
+		var x [n]T
+		var lo, hi [groups]T
+		MinMax(lo[:], hi[:], x[:], g)
+	})
+}

@@ -1,0 +1,169 @@
+package kernels
+
+import (
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
+
+// EncodeFloat16 converts as float16.Fromfloat32: from 65520 on to infinity.
+func EncodeFloat16(dst []float16.Float16, src []float32) {
+	encode("EncodeFloat16", dst, src, float16.Fromfloat32, 0)
+}
+
+// DecodeFloat16 converts as float16.Float16.Float32.
+func DecodeFloat16(dst []float32, src []float16.Float16) {
+	decode("DecodeFloat16", dst, src, float16.Float16.Float32)
+}
+
+// EncodeBFloat16 converts as bf16.FromFloat32.
+func EncodeBFloat16(dst []bf16.BFloat16, src []float32) {
+	encode("EncodeBFloat16", dst, src, bf16.FromFloat32, 0)
+}
+
+// DecodeBFloat16 converts as bf16.BFloat16.Float32.
+func DecodeBFloat16(dst []float32, src []bf16.BFloat16) {
+	decode("DecodeBFloat16", dst, src, bf16.BFloat16.Float32)
+}
+
+// EncodeE4M3FN converts as fp8.E4M3FNFromFloat32: out of range to NaN.
+func EncodeE4M3FN(dst []fp8.E4M3FN, src []float32) {
+	encode("EncodeE4M3FN", dst, src, fp8.E4M3FNFromFloat32, overflowE4M3FN)
+}
+
+// EncodeE4M3FNSat converts as fp8.E4M3FNFromFloat32Sat: out of range to +-448.
+func EncodeE4M3FNSat(dst []fp8.E4M3FN, src []float32) {
+	encode("EncodeE4M3FNSat", dst, src, fp8.E4M3FNFromFloat32Sat, fp8.E4M3FNMax)
+}
+
+// DecodeE4M3FN converts as fp8.E4M3FN.Float32.
+func DecodeE4M3FN(dst []float32, src []fp8.E4M3FN) {
+	decode("DecodeE4M3FN", dst, src, fp8.E4M3FN.Float32)
+}
+
+// EncodeE5M2 converts as fp8.E5M2FromFloat32: out of range to infinity.
+func EncodeE5M2(dst []fp8.E5M2, src []float32) {
+	encode("EncodeE5M2", dst, src, fp8.E5M2FromFloat32, overflowE5M2)
+}
+
+// EncodeE5M2Sat converts as fp8.E5M2FromFloat32Sat: out of range to +-57344.
+func EncodeE5M2Sat(dst []fp8.E5M2, src []float32) {
+	encode("EncodeE5M2Sat", dst, src, fp8.E5M2FromFloat32Sat, fp8.E5M2Max)
+}
+
+// DecodeE5M2 converts as fp8.E5M2.Float32.
+func DecodeE5M2(dst []float32, src []fp8.E5M2) {
+	decode("DecodeE5M2", dst, src, fp8.E5M2.Float32)
+}
+
+// EncodeE4M3FNUZ converts as fp8.E4M3FNUZFromFloat32: out of range to NaN.
+func EncodeE4M3FNUZ(dst []fp8.E4M3FNUZ, src []float32) {
+	encode("EncodeE4M3FNUZ", dst, src, fp8.E4M3FNUZFromFloat32, 0)
+}
+
+// EncodeE4M3FNUZSat converts as fp8.E4M3FNUZFromFloat32Sat: out of range to
+// +-240.
+func EncodeE4M3FNUZSat(dst []fp8.E4M3FNUZ, src []float32) {
+	encode("EncodeE4M3FNUZSat", dst, src, fp8.E4M3FNUZFromFloat32Sat, 0)
+}
+
+// DecodeE4M3FNUZ converts as fp8.E4M3FNUZ.Float32.
+func DecodeE4M3FNUZ(dst []float32, src []fp8.E4M3FNUZ) {
+	decode("DecodeE4M3FNUZ", dst, src, fp8.E4M3FNUZ.Float32)
+}
+
+// EncodeE5M2FNUZ converts as fp8.E5M2FNUZFromFloat32: out of range to NaN.
+func EncodeE5M2FNUZ(dst []fp8.E5M2FNUZ, src []float32) {
+	encode("EncodeE5M2FNUZ", dst, src, fp8.E5M2FNUZFromFloat32, 0)
+}
+
+// EncodeE5M2FNUZSat converts as fp8.E5M2FNUZFromFloat32Sat: out of range to
+// +-57344.
+func EncodeE5M2FNUZSat(dst []fp8.E5M2FNUZ, src []float32) {
+	encode("EncodeE5M2FNUZSat", dst, src, fp8.E5M2FNUZFromFloat32Sat, 0)
+}
+
+// DecodeE5M2FNUZ converts as fp8.E5M2FNUZ.Float32.
+func DecodeE5M2FNUZ(dst []float32, src []fp8.E5M2FNUZ) {
+	decode("DecodeE5M2FNUZ", dst, src, fp8.E5M2FNUZ.Float32)
+}
+
+// EncodeE8M0 converts as fp8.E8M0FromFloat32: to the nearest power of two, out
+// of range to NaN.
+func EncodeE8M0(dst []fp8.E8M0, src []float32) {
+	encode("EncodeE8M0", dst, src, fp8.E8M0FromFloat32, 0)
+}
+
+// EncodeE8M0Sat converts as fp8.E8M0FromFloat32Sat: what is too large to 2^127.
+func EncodeE8M0Sat(dst []fp8.E8M0, src []float32) {
+	encode("EncodeE8M0Sat", dst, src, fp8.E8M0FromFloat32Sat, 0)
+}
+
+// DecodeE8M0 converts as fp8.E8M0.Float32.
+func DecodeE8M0(dst []float32, src []fp8.E8M0) {
+	decode("DecodeE8M0", dst, src, fp8.E8M0.Float32)
+}
+
+// EncodeE2M1 converts as fp4.E2M1FromFloat32, which saturates: a code to a byte.
+func EncodeE2M1(dst []fp4.E2M1, src []float32) {
+	encode("EncodeE2M1", dst, src, fp4.E2M1FromFloat32, 0)
+}
+
+// DecodeE2M1 converts as fp4.E2M1.Float32.
+func DecodeE2M1(dst []float32, src []fp4.E2M1) {
+	decode("DecodeE2M1", dst, src, fp4.E2M1.Float32)
+}
+
+// EncodeE2M1Pairs converts as EncodeE2M1 and packs: len(dst) is
+// ceil(len(src)/2), and the pair of an odd last element has a zero above it.
+func EncodeE2M1Pairs(dst []fp4.Pair, src []float32) {
+	const kernel = "EncodeE2M1Pairs"
+	checkLen(kernel, "dst", len(dst), E2M1Packed.Bytes(len(src)))
+	checkApart(kernel, memory("dst", dst), memory("src", src))
+	encodePairs(current(), dst, src)
+}
+
+// DecodeE2M1Pairs is the inverse of EncodeE2M1Pairs: len(src) is
+// ceil(len(dst)/2).
+func DecodeE2M1Pairs(dst []float32, src []fp4.Pair) {
+	const kernel = "DecodeE2M1Pairs"
+	checkLen(kernel, "src", len(src), E2M1Packed.Bytes(len(dst)))
+	checkApart(kernel, memory("dst", dst), memory("src", src))
+	decodePairs(current(), dst, src)
+}
+
+// encode converts by one, or by assembly, which clamps to most in fp8.
+func encode[D any](kernel string, dst []D, src []float32, one func(float32) D, most float32) {
+	checkLen(kernel, "dst", len(dst), len(src))
+	checkApart(kernel, memory("dst", dst), memory("src", src))
+	if !encodeAsm(current(), dst, src, most) {
+		portableConvert(dst, src, one)
+	}
+}
+
+func decode[S any](kernel string, dst []float32, src []S, one func(S) float32) {
+	checkLen(kernel, "dst", len(dst), len(src))
+	checkApart(kernel, memory("dst", dst), memory("src", src))
+	if !decodeAsm(current(), dst, src) {
+		portableConvert(dst, src, one)
+	}
+}
+
+func encodePairs(impl isa, dst []fp4.Pair, src []float32) {
+	if impl == generic || len(src) == 0 {
+		portableEncodePairs(dst, src)
+	} else {
+		asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[0]), &src[0], fp4.E2M1Max, len(src))
+	}
+}
+
+func decodePairs(impl isa, dst []float32, src []fp4.Pair) {
+	if impl == generic || len(dst) == 0 {
+		portableDecodePairs(dst, src)
+	} else {
+		asm.DecodeFp(impl, asm.E2M1, &dst[0], (*byte)(&src[0]), len(dst))
+	}
+}

@@ -1,0 +1,49 @@
+package kernels
+
+// DequantizeInt writes the values of integer codes:
+//
+//	dst = (q - qo)*s + fo
+//
+// A code outside Min..Max is no error. Min..Max must be a range that C can hold.
+func DequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p Int) {
+	const kernel = "DequantizeInt"
+	g.check(kernel, "src", len(src))
+	checkLen(kernel, "dst", len(dst), len(src))
+	checkCodes[C](kernel, p, g.Groups)
+	out := memory("dst", dst)
+	checkApart(kernel, out, memory("src", src))
+	p.apart(kernel, out)
+	dequantizeInt(current(), dst, src, g, p)
+}
+
+func dequantizeInt[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
+	if impl == generic || len(dst) == 0 {
+		portableDequantizeInt(dst, src, g, p)
+	} else {
+		dequantizeIntAsm(impl, dst, src, g, p)
+	}
+}
+
+// DequantizeFp writes the values of codes of a small float format:
+//
+//	dst = q*s
+//
+// src has Format.Bytes(len(dst)) bytes.
+func DequantizeFp[T Float](dst []T, src []byte, g Grid, p Fp) {
+	const kernel = "DequantizeFp"
+	g.check(kernel, "dst", len(dst))
+	p.check(kernel, g.Groups)
+	checkLen(kernel, "src", len(src), p.Format.Bytes(len(dst)))
+	out := memory("dst", dst)
+	checkApart(kernel, out, memory("src", src))
+	p.apart(kernel, out)
+	dequantizeFp(current(), dst, src, g, p)
+}
+
+func dequantizeFp[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
+	if impl == generic || len(dst) == 0 || !p.Format.aligned(g) {
+		portableDequantizeFp(dst, src, g, p)
+	} else {
+		dequantizeFpAsm(impl, dst, src, g, p)
+	}
+}

@@ -1,0 +1,74 @@
+// Package kernels quantizes slices: integer and small float formats, groups
+// with parameters of their own, and the straight-through gradient. It takes
+// scales and zero points as they are, allocates nothing and returns nothing;
+// package quant chooses the parameters.
+//
+// # Formulas
+//
+// With s the group's scale, and (qo, fo) = (zero point, 0), or (Min, minval) if
+// minvals are given:
+//
+//	integers       r = round((x - fo) / s) + qo     mask = Min <= r <= Max     q = clamp(r, Min, Max)
+//	               y = (q - qo)*s + fo
+//	small floats   r = x / s                        mask = -max <= r <= max    q = cast(clamp(r, -max, max))
+//	               y = q*s
+//	backward       dx = dy * mask
+//
+// Quantize writes q, Dequantize y from q, FakeQuantize y and the mask from x.
+// These are the formulas of coreai-opt 0.3.0 (coreai_opt.quantization.spec) in
+// IEEE float32: each operation is rounded by itself, a division is a division
+// and no product with the reciprocal, products and sums are not contracted,
+// and round is to the nearest integer, half to even. Every implementation
+// gives the same bits.
+//
+// Elements are float32, float16 or bfloat16. The two-byte types are widened,
+// computed in float32 and rounded once on the way out, half to even.
+//
+// NaN: y is NaN, the mask 0, an integer code 0, the code of a small float NaN;
+// E2M1Packed has no NaN and has the nibble 0. Infinity is clamped, its mask is
+// 0. An integer format gives -0 only by rounding to a two-byte type or from a
+// minval of -0, a small float keeps the sign of zero. The sign and the payload
+// of a NaN are not specified. A scale that is zero, negative, infinite or NaN is no error:
+// the result is what IEEE arithmetic makes of it.
+//
+// # Groups
+//
+// A [Grid] cuts a slice into groups: Rows rows of Groups adjacent groups of Len
+// adjacent elements, and group g of every row has element g of each parameter
+// slice. Any tiling of a row-major tensor can be written so:
+//
+//	one scale for the tensor           Grid{1, 1, n}
+//	one per row of an r x c matrix     Grid{1, r, c}
+//	one per column                     Grid{r, c, 1}
+//	blocks of 32 along the rows        Grid{1, r * c/32, 32}
+//	blocks of 32 along the columns     r/32 calls, each with Grid{32, c, 1}
+//
+// # Conversions
+//
+// An Encode function rounds each float32 to another type, half to even, as the
+// scalar function that it names, which says what becomes of NaN and of what is
+// out of range; a Decode function gives the exact values. They are for the types
+// of packages bf16, fp8, fp4 and of github.com/x448/float16, whose functions for
+// single numbers the names refer to. Pack and Unpack put integer codes of four
+// and of two bits into bytes and take them out again.
+//
+// # Mistakes
+//
+// A wrong length, a grid that does not fit, a zero point outside Min..Max or
+// memory that overlaps is a mistake of the program: a function that finds one
+// panics before it has written anything. An output must not share memory with
+// any other argument, except where a function says that it works in place; then
+// the two slices must be the same one. Slices without elements are fine.
+//
+// # Implementations
+//
+// The first call chooses the fastest implementation that the machine has:
+// avx512, avx2, neon, or generic, which is portable Go and on every machine. The
+// environment variable LOWBIT_ISA or [Use] forces one, [Implementations] lists
+// them, and the build tag purego leaves all but generic out.
+//
+// The functions may be called by several goroutines at once, on memory that
+// none of them writes and another reads or writes.
+package kernels
+
+//go:generate go -C ../gen run . -o ../internal/asm

@@ -1,0 +1,61 @@
+package kernels
+
+// FakeQuantizeInt rounds src to the values that the integer format has, and
+// says in mask which elements were within its range:
+//
+//	r = round((x - fo) / s) + qo
+//	mask = Min <= r <= Max
+//	dst = (clamp(r, Min, Max) - qo)*s + fo
+//
+// dst may be src.
+func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int) {
+	const kernel = "FakeQuantizeInt"
+	checkFakeQuantize(kernel, dst, mask, src, g)
+	p.check(kernel, g.Groups)
+	p.apart(kernel, memory("dst", dst))
+	p.apart(kernel, memory("mask", mask.data))
+	fakeQuantizeInt(current(), dst, mask, src, g, p)
+}
+
+func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Int) {
+	if impl == generic || len(src) == 0 {
+		portableFakeQuantizeInt(dst, mask, src, g, p)
+	} else {
+		fakeQuantizeIntAsm(impl, dst, mask, src, g, p)
+	}
+}
+
+// FakeQuantizeFp rounds src to the values that the small float format has, and
+// says in mask which elements were within its range:
+//
+//	r = x / s
+//	mask = -max <= r <= max
+//	dst = cast(clamp(r, -max, max)) * s
+//
+// E2M1 and E2M1Packed are the same here. dst may be src.
+func FakeQuantizeFp[T Float](dst []T, mask Mask, src []T, g Grid, p Fp) {
+	const kernel = "FakeQuantizeFp"
+	checkFakeQuantize(kernel, dst, mask, src, g)
+	p.check(kernel, g.Groups)
+	p.apart(kernel, memory("dst", dst))
+	p.apart(kernel, memory("mask", mask.data))
+	fakeQuantizeFp(current(), dst, mask, src, g, p)
+}
+
+func fakeQuantizeFp[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Fp) {
+	if impl == generic || len(src) == 0 {
+		portableFakeQuantizeFp(dst, mask, src, g, p)
+	} else {
+		fakeQuantizeFpAsm(impl, dst, mask, src, g, p)
+	}
+}
+
+func checkFakeQuantize[T Float](kernel string, dst []T, mask Mask, src []T, g Grid) {
+	g.check(kernel, "src", len(src))
+	checkLen(kernel, "dst", len(dst), len(src))
+	mask.check(kernel, len(src))
+	out, flags, in := memory("dst", dst), memory("mask", mask.data), memory("src", src)
+	checkInPlace(kernel, out, in)
+	checkApart(kernel, flags, in)
+	checkApart(kernel, flags, out)
+}

@@ -1,0 +1,83 @@
+package kernels
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+)
+
+// Each target runs one family of kernels on arbitrary bits: grids, ranges of
+// codes, scales, zero points and elements come from the data as they are.
+
+func FuzzFakeQuantizeInt(f *testing.F) { fuzz(f, "FakeQuantizeInt/") }
+func FuzzQuantizeInt(f *testing.F)     { fuzz(f, "QuantizeInt/") }
+func FuzzDequantizeInt(f *testing.F)   { fuzz(f, "DequantizeInt/") }
+func FuzzFakeQuantizeFp(f *testing.F)  { fuzz(f, "FakeQuantizeFp/") }
+func FuzzQuantizeFp(f *testing.F)      { fuzz(f, "QuantizeFp/") }
+func FuzzDequantizeFp(f *testing.F)    { fuzz(f, "DequantizeFp/") }
+func FuzzBackward(f *testing.F)        { fuzz(f, "Backward/") }
+func FuzzMinMax(f *testing.F)          { fuzz(f, "MinMax/") }
+func FuzzPack(f *testing.F)            { fuzz(f, "Pack") }
+func FuzzUnpack(f *testing.F)          { fuzz(f, "Unpack") }
+func FuzzEncode(f *testing.F)          { fuzz(f, "Encode") }
+func FuzzDecode(f *testing.F)          { fuzz(f, "Decode") }
+
+func fuzz(f *testing.F, prefix string) {
+	var family []kernel
+	for _, k := range table {
+		if strings.HasPrefix(k.name, prefix) {
+			family = append(family, k)
+		}
+	}
+	r := newSource(12)
+	for i := range 40 {
+		data := make([]byte, r.IntN(200))
+		fillBytes(r, data)
+		f.Add(uint8(i), uint8(r.IntN(3)), uint8(r.IntN(8)), uint8(r.IntN(50)), uint8(i), uint8(i), data)
+	}
+	implementations := assembled(f)
+	l := newLab()
+	f.Fuzz(func(t *testing.T, which, rows, groups, length, codes, offset uint8, data []byte) {
+		k := &family[int(which)%len(family)]
+		g := Grid{int(rows) % 4, int(groups) % 70, int(length)}
+		if k.flat {
+			g = Grid{1, 1, elements(g)}
+		}
+		if elements(g) > arenaLen/8 {
+			return
+		}
+		l.allot(k, g)
+		if len(k.formats) > 0 {
+			p := k.formats[int(codes)%len(k.formats)]
+			l.given.min, l.given.max = p.Min, p.Max
+		}
+		// The data, over and over again.
+		at := 0
+		for i, o := range k.operands {
+			b := l.given.mem[i]
+			for j := range b {
+				if !o.out && len(data) > 0 {
+					b[j] = data[at%len(data)]
+					at++
+				}
+			}
+			if o.name == "zeroPoint" {
+				for j := 0; j < len(b); j += 4 {
+					z := binary.NativeEndian.Uint32(b[j:])
+					binary.NativeEndian.PutUint32(b[j:], uint32(l.given.min+int(z%uint32(l.given.max-l.given.min+1))))
+				}
+			}
+		}
+		k.oracle(&l.given)
+		for _, name := range implementations {
+			if err := Use(name); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range []place{{offset: int(offset) % 64}, {atEnd: true}} {
+				if err := l.try(p); err != nil {
+					t.Fatalf("%s: %s: %+v, %+v: %v", k.name, name, g, p, err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,29 @@
+package kernels
+
+import "math/bits"
+
+// Grid says how a slice is cut into groups: Rows rows, each of Groups adjacent
+// groups of Len adjacent elements. Group g of every row has element g of each
+// parameter slice. The slice has Rows*Groups*Len elements.
+type Grid struct{ Rows, Groups, Len int }
+
+// check panics unless the grid has n elements, the length of the slice of that name.
+func (g Grid) check(kernel, name string, n int) {
+	if g.Rows < 0 || g.Groups < 0 || g.Len < 0 {
+		fail(kernel, "%+v is negative", g)
+	}
+	over, size := bits.Mul(uint(g.Rows), uint(g.Groups))
+	over2, size := bits.Mul(size, uint(g.Len))
+	if g.Len > 0 && over > 0 || over2 > 0 || int(size) < 0 {
+		fail(kernel, "%+v has more elements than an int can count", g)
+	}
+	if n != int(size) {
+		failLen(kernel, name, n, int(size))
+	}
+}
+
+// group returns the group of element i, and the element at which the next group begins.
+func (g Grid) group(i int) (group, end int) {
+	k := i / g.Len
+	return k % g.Groups, (k + 1) * g.Len
+}

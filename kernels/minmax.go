@@ -1,0 +1,31 @@
+package kernels
+
+// MinMax writes the least and the greatest element of each group, over all
+// rows: len(min) == len(max) == Groups. Both are NaN if a NaN is among the
+// elements. A result that is zero is +0, so that the order of the elements
+// makes no difference.
+//
+// A group without elements has neither: MinMax panics if Rows or Len is 0 and
+// Groups is not.
+func MinMax[T Float](min, max []T, src []T, g Grid) {
+	const kernel = "MinMax"
+	g.check(kernel, "src", len(src))
+	checkLen(kernel, "min", len(min), g.Groups)
+	checkLen(kernel, "max", len(max), g.Groups)
+	if g.Groups > 0 && len(src) == 0 {
+		fail(kernel, "%+v has groups without elements", g)
+	}
+	lows, highs, in := memory("min", min), memory("max", max), memory("src", src)
+	checkApart(kernel, lows, highs)
+	checkApart(kernel, lows, in)
+	checkApart(kernel, highs, in)
+	minMax(current(), min, max, src, g)
+}
+
+func minMax[T Float](impl isa, min, max []T, src []T, g Grid) {
+	if impl == generic || len(src) == 0 {
+		portableMinMax(min, max, src, g)
+	} else {
+		minMaxAsm(impl, min, max, src, g)
+	}
+}

@@ -1,0 +1,258 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+)
+
+// workbench is one allocation with everything that a call needs, so that parts of it can be made to overlap.
+type workbench struct {
+	all              [96]float32
+	x, y, scale, min []float32
+	minval           []float32
+	zero             []int32
+	mask, q          []byte
+	signed           []int8
+}
+
+const (
+	benchLen    = 12
+	benchGroups = 3
+)
+
+func newWorkbench() *workbench {
+	w := new(workbench)
+	for i := range w.all {
+		w.all[i] = 1
+	}
+	w.x, w.y = w.all[0:12:12], w.all[16:28:28]
+	w.scale, w.minval, w.min = w.all[32:35:35], w.all[36:39:39], w.all[40:43:43]
+	w.zero = view[int32](view4(w.all[44:47]))
+	clear(w.zero)
+	w.mask = view4(w.all[48:51:51])
+	w.q = view4(w.all[52:55:55])
+	w.signed = view[int8](w.q)
+	return w
+}
+
+func (w *workbench) int() Int { return Int{Min: -8, Max: 7, Scale: w.scale} }
+func (w *workbench) fp() Fp   { return Fp{E4M3FN, w.scale} }
+
+var benchGrid = Grid{1, benchGroups, 4}
+
+// TestMistakes makes every mistake that is found, and sees that nothing was written.
+func TestMistakes(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		call func(w *workbench)
+	}{
+		// Lengths.
+		{"FakeQuantizeInt: len(dst)=11, want 12", func(w *workbench) { FakeQuantizeInt(w.y[:11], NoMask, w.x, benchGrid, w.int()) }},
+		{"FakeQuantizeInt: len(src)=11, want 12", func(w *workbench) { FakeQuantizeInt(w.y[:11], NoMask, w.x[:11], benchGrid, w.int()) }},
+		{"FakeQuantizeInt: len(mask)=11, want 12", func(w *workbench) { FakeQuantizeInt(w.y, ByteMask(w.mask[:11]), w.x, benchGrid, w.int()) }},
+		{"FakeQuantizeInt: len(mask)=12, want 2", func(w *workbench) { FakeQuantizeInt(w.y, BitMask(w.mask), w.x, benchGrid, w.int()) }},
+		{"FakeQuantizeInt: len(mask)=0, want 12", func(w *workbench) { FakeQuantizeInt(w.y, ByteMask(nil), w.x, benchGrid, w.int()) }},
+		{"FakeQuantizeInt: len(Scale)=2, want 3", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale[:2]})
+		}},
+		{"QuantizeInt: len(ZeroPoint)=2, want 3", func(w *workbench) {
+			QuantizeInt(w.q, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero[:2]})
+		}},
+		{"QuantizeInt: len(ZeroPoint)=0, want 3", func(w *workbench) {
+			QuantizeInt(w.q, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: []int32{}})
+		}},
+		{"QuantizeInt: len(Minval)=2, want 3", func(w *workbench) {
+			QuantizeInt(w.q, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, Minval: w.minval[:2]})
+		}},
+		{"QuantizeInt: len(dst)=11, want 12", func(w *workbench) { QuantizeInt(w.signed[:11], w.x, benchGrid, w.int()) }},
+		{"DequantizeInt: len(dst)=11, want 12", func(w *workbench) { DequantizeInt(w.y[:11], w.signed, benchGrid, w.int()) }},
+		{"DequantizeInt: len(src)=11, want 12", func(w *workbench) { DequantizeInt(w.y, w.signed[:11], benchGrid, w.int()) }},
+		{"FakeQuantizeFp: len(Scale)=2, want 3", func(w *workbench) { FakeQuantizeFp(w.y, NoMask, w.x, benchGrid, Fp{E5M2, w.scale[:2]}) }},
+		{"QuantizeFp: len(dst)=12, want 6", func(w *workbench) { QuantizeFp(w.q, w.x, benchGrid, Fp{E2M1Packed, w.scale}) }},
+		{"QuantizeFp: len(dst)=6, want 12", func(w *workbench) { QuantizeFp(w.q[:6], w.x, benchGrid, Fp{E2M1, w.scale}) }},
+		{"DequantizeFp: len(src)=12, want 6", func(w *workbench) { DequantizeFp(w.y, w.q, benchGrid, Fp{E2M1Packed, w.scale}) }},
+		{"DequantizeFp: len(dst)=11, want 12", func(w *workbench) { DequantizeFp(w.y[:11], w.q, benchGrid, w.fp()) }},
+		{"Backward: len(dx)=11, want 12", func(w *workbench) { Backward(w.y[:11], w.x, ByteMask(w.mask)) }},
+		{"Backward: len(mask)=1, want 2", func(w *workbench) { Backward(w.y, w.x, BitMask(w.mask[:1])) }},
+		{"MinMax: len(min)=2, want 3", func(w *workbench) { MinMax(w.min[:2], w.minval, w.x, benchGrid) }},
+		{"MinMax: len(max)=2, want 3", func(w *workbench) { MinMax(w.min, w.minval[:2], w.x, benchGrid) }},
+		{"Pack4: len(dst)=5, want 6", func(w *workbench) { Pack4(w.mask[:5], w.q[:11]) }},
+		{"Pack2: len(dst)=2, want 3", func(w *workbench) { Pack2(w.mask[:2], w.signed[:9]) }},
+		{"Unpack4: len(src)=5, want 6", func(w *workbench) { Unpack4(w.q[:11], w.mask[:5]) }},
+		{"Unpack2: len(src)=12, want 3", func(w *workbench) { Unpack2(w.signed, w.mask) }},
+		{"EncodeFloat16: len(dst)=1, want 12", func(w *workbench) { EncodeFloat16(make([]float16.Float16, 1), w.x) }},
+		{"DecodeE8M0: len(dst)=12, want 2", func(w *workbench) { DecodeE8M0(w.y, make([]fp8.E8M0, 2)) }},
+		{"EncodeE2M1Pairs: len(dst)=5, want 6", func(w *workbench) { EncodeE2M1Pairs(view[fp4.Pair](w.q[:5]), w.x) }},
+		{"DecodeE2M1Pairs: len(src)=5, want 6", func(w *workbench) { DecodeE2M1Pairs(w.y, view[fp4.Pair](w.q[:5])) }},
+
+		// Grids.
+		{"FakeQuantizeInt: {Rows:-1 Groups:-3 Len:4} is negative", func(w *workbench) { FakeQuantizeInt(w.y, NoMask, w.x, Grid{-1, -3, 4}, w.int()) }},
+		{"QuantizeFp: len(src)=12, want 13", func(w *workbench) { QuantizeFp(w.q, w.x, Grid{1, 1, 13}, w.fp()) }},
+		{fmt.Sprintf("QuantizeFp: %+v has more elements than an int can count", Grid{math.MaxInt, 4, 1}), func(w *workbench) { QuantizeFp(w.q, w.x, Grid{math.MaxInt, 4, 1}, w.fp()) }},
+		{fmt.Sprintf("QuantizeFp: %+v has more elements than an int can count", Grid{4, 1, math.MaxInt}), func(w *workbench) { QuantizeFp(w.q, w.x, Grid{4, 1, math.MaxInt}, w.fp()) }},
+		{fmt.Sprintf("QuantizeFp: %+v has more elements than an int can count", Grid{2, 1, math.MaxInt}), func(w *workbench) { QuantizeFp(w.q, w.x, Grid{2, 1, math.MaxInt}, w.fp()) }},
+		{"MinMax: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{0, 3, 4}) }},
+		{"MinMax: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{1, 3, 0}) }},
+
+		// Parameters.
+		{"FakeQuantizeInt: codes 8..7, want", func(w *workbench) { FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 8, Max: 7, Scale: w.scale}) }},
+		{"FakeQuantizeInt: codes -129..7, want", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: -129, Max: 7, Scale: w.scale})
+		}},
+		{"FakeQuantizeInt: codes 0..256, want", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 256, Scale: w.scale})
+		}},
+		{"FakeQuantizeInt: codes -1..128, want", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: -1, Max: 128, Scale: w.scale})
+		}},
+		{"QuantizeInt: codes -8..7 do not fit into uint8", func(w *workbench) { QuantizeInt(w.q, w.x, benchGrid, w.int()) }},
+		{"QuantizeInt: codes 0..128 do not fit into int8", func(w *workbench) {
+			QuantizeInt(w.signed, w.x, benchGrid, Int{Min: 0, Max: 128, Scale: w.scale})
+		}},
+		{"DequantizeInt: codes -8..7 do not fit into uint8", func(w *workbench) { DequantizeInt(w.y, w.q, benchGrid, w.int()) }},
+		{"FakeQuantizeInt: both ZeroPoint and Minval", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval})
+		}},
+		{"FakeQuantizeInt: ZeroPoint[2]=8, want -8..7", func(w *workbench) {
+			p := w.int()
+			p.ZeroPoint = []int32{0, 7, 8}
+			FakeQuantizeInt(w.y, ByteMask(w.mask), w.x, benchGrid, p)
+		}},
+		{"FakeQuantizeFp: unknown Format(4)", func(w *workbench) { FakeQuantizeFp(w.y, NoMask, w.x, benchGrid, Fp{4, w.scale}) }},
+		{"QuantizeFp: unknown Format(255)", func(w *workbench) { QuantizeFp(w.q, w.x, benchGrid, Fp{255, w.scale}) }},
+
+		// Overlap.
+		{"FakeQuantizeInt: dst overlaps src", func(w *workbench) { FakeQuantizeInt(w.all[1:13], NoMask, w.x, benchGrid, w.int()) }},
+		{"FakeQuantizeInt: dst overlaps src", func(w *workbench) { FakeQuantizeInt(w.all[56:68], NoMask, w.all[67:79], benchGrid, w.int()) }},
+		{"FakeQuantizeInt: mask overlaps src", func(w *workbench) {
+			FakeQuantizeInt(w.y[:4], ByteMask(view4(w.x[11:])), w.x[8:], Grid{1, 1, 4}, Int{Min: 0, Max: 1, Scale: w.scale[:1]})
+		}},
+		{"FakeQuantizeInt: mask overlaps src", func(w *workbench) {
+			FakeQuantizeInt(w.y, ByteMask(view4(w.x[:3])), w.x, benchGrid, w.int())
+		}},
+		{"FakeQuantizeInt: mask overlaps dst", func(w *workbench) {
+			FakeQuantizeInt(w.y, BitMask(view4(w.y[11:])[2:]), w.x, benchGrid, w.int())
+		}},
+		{"FakeQuantizeInt: dst overlaps Scale", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.y[:3]})
+		}},
+		{"FakeQuantizeInt: mask overlaps Scale", func(w *workbench) {
+			FakeQuantizeInt(w.y, ByteMask(view4(w.scale)), w.x, benchGrid, w.int())
+		}},
+		{"FakeQuantizeInt: dst overlaps ZeroPoint", func(w *workbench) {
+			p := w.int()
+			p.ZeroPoint = w.zero
+			FakeQuantizeInt(w.all[36:48], NoMask, w.x, benchGrid, p)
+		}},
+		{"FakeQuantizeInt: mask overlaps Minval", func(w *workbench) {
+			FakeQuantizeInt(w.y, BitMask(view4(w.minval)[10:]), w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, Minval: w.minval})
+		}},
+		{"QuantizeInt: dst overlaps src", func(w *workbench) { QuantizeInt(view[int8](view4(w.x[:3])), w.x, benchGrid, w.int()) }},
+		{"QuantizeInt: dst overlaps Scale", func(w *workbench) { QuantizeInt(view[int8](view4(w.scale)), w.x, benchGrid, w.int()) }},
+		{"DequantizeInt: dst overlaps src", func(w *workbench) { DequantizeInt(w.all[42:54], w.signed, benchGrid, w.int()) }},
+		{"DequantizeInt: dst overlaps Scale", func(w *workbench) { DequantizeInt(w.all[34:46], w.signed, benchGrid, w.int()) }},
+		{"QuantizeFp: dst overlaps src", func(w *workbench) { QuantizeFp(view4(w.x[9:]), w.x, benchGrid, w.fp()) }},
+		{"QuantizeFp: dst overlaps Scale", func(w *workbench) { QuantizeFp(view4(w.scale), w.x, benchGrid, w.fp()) }},
+		{"DequantizeFp: dst overlaps src", func(w *workbench) { DequantizeFp(w.all[42:54], w.q, benchGrid, w.fp()) }},
+		{"FakeQuantizeFp: dst overlaps src", func(w *workbench) { FakeQuantizeFp(w.all[1:13], NoMask, w.x, benchGrid, w.fp()) }},
+		{"FakeQuantizeFp: mask overlaps Scale", func(w *workbench) { FakeQuantizeFp(w.y, ByteMask(view4(w.scale)), w.x, benchGrid, w.fp()) }},
+		{"Backward: dx overlaps dy", func(w *workbench) { Backward(w.all[1:13], w.x, ByteMask(w.mask)) }},
+		{"Backward: dx overlaps mask", func(w *workbench) { Backward(w.all[40:52], w.x, ByteMask(w.mask)) }},
+		{"MinMax: min overlaps max", func(w *workbench) { MinMax(w.min, w.min, w.x, benchGrid) }},
+		{"MinMax: min overlaps src", func(w *workbench) { MinMax(w.x[:3], w.min, w.x, benchGrid) }},
+		{"MinMax: max overlaps src", func(w *workbench) { MinMax(w.min, w.x[9:], w.x, benchGrid) }},
+		{"Pack4: dst overlaps src", func(w *workbench) { Pack4(w.q[6:], w.q) }},
+		{"Unpack2: dst overlaps src", func(w *workbench) { Unpack2(w.q, w.q[:3]) }},
+		{"EncodeE5M2: dst overlaps src", func(w *workbench) { EncodeE5M2(view[fp8.E5M2](view4(w.x[:3])), w.x) }},
+		{"DecodeE5M2: dst overlaps src", func(w *workbench) { DecodeE5M2(w.x, view[fp8.E5M2](view4(w.x[:3]))) }},
+		{"EncodeE2M1Pairs: dst overlaps src", func(w *workbench) { EncodeE2M1Pairs(view[fp4.Pair](view4(w.x[:2])[2:]), w.x) }},
+		{"DecodeE2M1Pairs: dst overlaps src", func(w *workbench) { DecodeE2M1Pairs(w.x, view[fp4.Pair](view4(w.x[:2])[2:])) }},
+	} {
+		w := newWorkbench()
+		before := w.all
+		got := func() (v any) {
+			defer func() { v = recover() }()
+			c.call(w)
+			return nil
+		}()
+		assert.Contains(t, got, "kernels: "+c.want)
+		assert.Equal(t, before, w.all, "%s: something was written", c.want)
+	}
+}
+
+// What looks like a mistake and is none.
+func TestNoMistakes(t *testing.T) {
+	w := newWorkbench()
+	FakeQuantizeInt(w.x, BitMask(w.mask[:2]), w.x, benchGrid, w.int())
+	FakeQuantizeFp(w.x, NoMask, w.x, benchGrid, w.fp())
+	Backward(w.x, w.x, ByteMask(w.mask))
+	// Neighbours.
+	FakeQuantizeInt(w.all[60:72], ByteMask(view4(w.all[72:75])), w.all[48:60], benchGrid, Int{Min: 0, Max: 1, Scale: w.all[75:78]})
+	// Parameters that are only read may be anywhere.
+	FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.x[:3], Minval: w.x[1:4]})
+
+	// Nothing at all.
+	for _, g := range []Grid{{}, {0, 3, 4}, {5, 0, 4}, {5, 3, 0}, {math.MaxInt, math.MaxInt, 0}, {0, 3, math.MaxInt}} {
+		if g.Groups > 3 {
+			g.Groups = 3
+		}
+		p := Int{Min: -8, Max: 7, Scale: w.scale[:g.Groups], ZeroPoint: w.zero[:g.Groups]}
+		FakeQuantizeInt(w.y[:0], ByteMask(nil), nil, g, p)
+		FakeQuantizeFp(nil, BitMask(nil), w.x[:0], g, Fp{E2M1, p.Scale})
+		QuantizeInt([]int8(nil), w.x[:0], g, p)
+		DequantizeInt[float32, int8](nil, nil, g, p)
+		QuantizeFp(nil, w.x[:0], g, Fp{E2M1Packed, p.Scale})
+		DequantizeFp[float32](nil, nil, g, Fp{E2M1Packed, p.Scale})
+	}
+	MinMax[float32](nil, nil, nil, Grid{1, 0, 3})
+	Backward[float32](nil, nil, BitMask(nil))
+	Pack4[int8](nil, nil)
+	Unpack2[int8](nil, nil)
+	EncodeFloat16(nil, nil)
+	DecodeE2M1Pairs(nil, nil)
+}
+
+// A zero point is looked at wherever it is, and against both ends.
+func TestOutside(t *testing.T) {
+	for _, r := range append(signedRanges, unsignedRanges...) {
+		lo, hi := int32(r.Min), int32(r.Max)
+		for n := range 10 {
+			z := make([]int32, n)
+			for i := range z {
+				z[i] = lo + int32(i)%(hi-lo+1)
+			}
+			assert.Equal(t, -1, outside(z, lo, hi))
+			for i := range z {
+				was := z[i]
+				for _, bad := range []int32{lo - 1, hi + 1, math.MinInt32, math.MaxInt32, lo + math.MinInt32, hi + math.MaxInt32} {
+					if z[i] = bad; bad < lo || bad > hi {
+						assert.Equal(t, i, outside(z, lo, hi), "%v", z)
+					}
+				}
+				z[i] = was
+			}
+		}
+	}
+}
+
+func TestBitMaskLen(t *testing.T) {
+	for n, want := range []int{0, 1, 1, 1, 1, 1, 1, 1, 1, 2} {
+		assert.Equal(t, want, BitMaskLen(n))
+	}
+	assert.Equal(t, math.MaxInt/8+1, BitMaskLen(math.MaxInt))
+	assert.Equal(t, math.MaxInt/2+1, E2M1Packed.Bytes(math.MaxInt))
+}
+
+func TestFormat(t *testing.T) {
+	for f, want := range []string{"E4M3FN", "E5M2", "E2M1", "E2M1Packed", "Format(4)"} {
+		assert.Equal(t, want, Format(f).String())
+	}
+	assert.Equal(t, []float32{448, 57344, 6, 6}, []float32{E4M3FN.Max(), E5M2.Max(), E2M1.Max(), E2M1Packed.Max()})
+}

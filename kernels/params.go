@@ -1,0 +1,105 @@
+package kernels
+
+// Int are the parameters of an integer format.
+type Int struct {
+	// Min and Max are the least and the greatest code, Min <= Max, both within
+	// -128..127 or both within 0..255.
+	Min, Max int
+
+	// Scale has one scale per group.
+	Scale []float32
+
+	// ZeroPoint has one zero point per group, Min <= zero point <= Max. Nil
+	// stands for zeros, whatever Min and Max are.
+	ZeroPoint []int32
+
+	// Minval, unless it is nil, has one real value per group: the one that code
+	// Min stands for. Then ZeroPoint is nil.
+	Minval []float32
+}
+
+// check panics unless the parameters are of that many groups and consistent.
+func (p Int) check(kernel string, groups int) {
+	if p.Min > p.Max || p.Min < -128 || p.Max > 255 || p.Min < 0 && p.Max > 127 {
+		fail(kernel, "codes %d..%d, want a range within -128..127 or 0..255", p.Min, p.Max)
+	}
+	checkLen(kernel, "Scale", len(p.Scale), groups)
+	if p.Minval != nil {
+		checkLen(kernel, "Minval", len(p.Minval), groups)
+		if p.ZeroPoint != nil {
+			fail(kernel, "both ZeroPoint and Minval are given")
+		}
+	}
+	if p.ZeroPoint != nil {
+		checkLen(kernel, "ZeroPoint", len(p.ZeroPoint), groups)
+		if i := outside(p.ZeroPoint, int32(p.Min), int32(p.Max)); i >= 0 {
+			fail(kernel, "ZeroPoint[%d]=%d, want %d..%d", i, p.ZeroPoint[i], p.Min, p.Max)
+		}
+	}
+}
+
+// checkCodes is check for a kernel with codes of type C.
+func checkCodes[C Code](kernel string, p Int, groups int) {
+	p.check(kernel, groups)
+	if least := C(0) - 1; least < 0 && p.Max > 127 || least > 0 && p.Min < 0 {
+		fail(kernel, "codes %d..%d do not fit into %T", p.Min, p.Max, least)
+	}
+}
+
+// apart panics if an output shares memory with the parameters.
+func (p Int) apart(kernel string, out region) {
+	checkApart(kernel, out, memory("Scale", p.Scale))
+	checkApart(kernel, out, memory("ZeroPoint", p.ZeroPoint))
+	checkApart(kernel, out, memory("Minval", p.Minval))
+}
+
+// group returns a group's scale, quant_offset and float_offset.
+func (p Int) group(g int) (s, qo, fo float32) {
+	switch {
+	case p.Minval != nil:
+		return p.Scale[g], float32(p.Min), p.Minval[g]
+	case p.ZeroPoint != nil:
+		return p.Scale[g], float32(p.ZeroPoint[g]), 0
+	}
+	return p.Scale[g], 0, 0
+}
+
+// outside returns the index of the first element outside lo..hi, or -1.
+func outside(z []int32, lo, hi int32) int {
+	// In unsigned arithmetic one comparison does for both ends. Four at a time:
+	// for short groups this scan is a part of the work.
+	i, width := 0, uint32(hi-lo)
+	for ; i+4 <= len(z); i += 4 {
+		q := z[i : i+4 : i+4]
+		if uint32(q[0]-lo) > width || uint32(q[1]-lo) > width || uint32(q[2]-lo) > width || uint32(q[3]-lo) > width {
+			break
+		}
+	}
+	for ; i < len(z); i++ {
+		if uint32(z[i]-lo) > width {
+			return i
+		}
+	}
+	return -1
+}
+
+// Fp are the parameters of a small float format.
+type Fp struct {
+	Format Format
+
+	// Scale has one scale per group.
+	Scale []float32
+}
+
+// check panics unless the parameters are of that many groups and consistent.
+func (p Fp) check(kernel string, groups int) {
+	if p.Format > E2M1Packed {
+		fail(kernel, "unknown %v", p.Format)
+	}
+	checkLen(kernel, "Scale", len(p.Scale), groups)
+}
+
+// apart panics if an output shares memory with the parameters.
+func (p Fp) apart(kernel string, out region) {
+	checkApart(kernel, out, memory("Scale", p.Scale))
+}

@@ -1,0 +1,433 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+)
+
+// kernel is a kernel under test. Its entry in the table is all that the tests
+// of implementations need.
+type kernel struct {
+	name     string
+	operands []operand // the first is dst, the second src, by name or by nature
+	inPlace  bool      // dst may be src
+	flat     bool      // the grid is but a length
+	formats  []Int     // ranges of codes to try
+	fill     func(r *source, t *trial)
+	run      func(t *trial) // the kernel
+	oracle   func(t *trial) // the portable implementation, without checks
+}
+
+// operand is a slice that a kernel reads or writes.
+type operand struct {
+	name string
+	elem elem
+	len  func(g Grid) int
+	out  bool
+}
+
+// trial is one call: memory for each operand, and what is not in memory.
+type trial struct {
+	grid     Grid
+	min, max int
+	mem      [][]byte
+}
+
+// elem is an element type, with which bits stand for NaN: those are equal.
+type elem struct {
+	name  string
+	size  int
+	isNaN func(bits uint32) bool
+}
+
+var (
+	f32    = elem{"f32", 4, func(b uint32) bool { return b<<1 > 0xff<<24 }}
+	f16    = elem{"f16", 2, func(b uint32) bool { return b&0x7fff > 0x7c00 }}
+	bf     = elem{"bf16", 2, func(b uint32) bool { return b&0x7fff > 0x7f80 }}
+	e4m3   = elem{"e4m3", 1, func(b uint32) bool { return b&0x7f == 0x7f }}
+	e5m2   = elem{"e5m2", 1, func(b uint32) bool { return b&0x7f > 0x7c }}
+	int32s = elem{"int32", 4, nil}
+	bytes8 = elem{"byte", 1, nil}
+)
+
+func elementType[T Float]() elem {
+	switch any(*new(T)).(type) {
+	case float16.Float16:
+		return f16
+	case bf16.BFloat16:
+		return bf
+	}
+	return f32
+}
+
+func elements(g Grid) int { return g.Rows * g.Groups * g.Len }
+func groups(g Grid) int   { return g.Groups }
+
+func in(name string, e elem, n func(Grid) int) operand  { return operand{name, e, n, false} }
+func out(name string, e elem, n func(Grid) int) operand { return operand{name, e, n, true} }
+
+// mem returns an operand as a slice.
+func mem[E any](t *trial, i int) []E {
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(t.mem[i]))), len(t.mem[i])/int(unsafe.Sizeof(*new(E))))
+}
+
+// table has every kernel.
+var table = concat(
+	tensorKernels[float32](), tensorKernels[float16.Float16](), tensorKernels[bf16.BFloat16](),
+	packKernels[int8](), packKernels[uint8](), conversions(),
+)
+
+func concat(lists ...[]kernel) (all []kernel) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// tensorKernels are those that exist for each element type.
+func tensorKernels[T Float]() []kernel {
+	return concat(
+		fakeQuantizeIntKernels[T](), codeKernels[T, int8](signedRanges), codeKernels[T, uint8](unsignedRanges),
+		fpKernels[T](), backwardKernels[T](), minMaxKernels[T](),
+	)
+}
+
+// Ranges of codes: those of the formats, with clipping too, and odd ones.
+var (
+	signedRanges   = []Int{{Min: -128, Max: 127}, {Min: -127, Max: 127}, {Min: -8, Max: 7}, {Min: -7, Max: 7}, {Min: -2, Max: 1}, {Min: -1, Max: 1}, {Min: 3, Max: 3}, {Min: -100, Max: -20}, {Min: 5, Max: 11}}
+	unsignedRanges = []Int{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}, {Min: 0, Max: 0}, {Min: 200, Max: 255}, {Min: 1, Max: 2}}
+)
+
+// masks are the kinds of masks, as operands.
+var masks = []struct {
+	name string
+	len  func(Grid) int
+	mask func([]byte) Mask
+}{
+	{"nomask", func(Grid) int { return 0 }, func([]byte) Mask { return NoMask }},
+	{"bytemask", elements, ByteMask},
+	{"bitmask", func(g Grid) int { return BitMaskLen(elements(g)) }, BitMask},
+}
+
+// formulations are the ways to give the parameters of integers.
+var formulations = []struct {
+	name               string
+	zeroPoints, minval func(Grid) int
+}{
+	{"symmetric", none, none},
+	{"zp", groups, none},
+	{"minval", none, groups},
+}
+
+func none(Grid) int { return 0 }
+
+// intParams returns the parameters that the operands from the third on hold.
+func intParams(t *trial, formulation string) Int {
+	p := Int{Min: t.min, Max: t.max, Scale: mem[float32](t, 2)}
+	switch formulation {
+	case "zp":
+		p.ZeroPoint = mem[int32](t, 3)
+	case "minval":
+		p.Minval = mem[float32](t, 4)
+	}
+	return p
+}
+
+func fillIntParams(r *source, t *trial) {
+	r.scales(mem[float32](t, 2))
+	r.zeroPoints(mem[int32](t, 3), t.min, t.max)
+	if m := mem[float32](t, 4); len(m) > 0 {
+		r.minvals(m, mem[float32](t, 2), t.max-t.min)
+	}
+}
+
+func fakeQuantizeIntKernels[T Float]() (list []kernel) {
+	e := elementType[T]()
+	for _, m := range masks {
+		for _, f := range formulations {
+			call := func(f32 func(dst []T, mask Mask, src []T, g Grid, p Int)) func(t *trial) {
+				return func(t *trial) {
+					f32(mem[T](t, 0), m.mask(t.mem[5]), mem[T](t, 1), t.grid, intParams(t, f.name))
+				}
+			}
+			list = append(list, kernel{
+				name: fmt.Sprintf("FakeQuantizeInt/%s/%s/%s", e.name, f.name, m.name),
+				operands: []operand{out("dst", e, elements), in("src", e, elements), in("scale", f32, groups),
+					in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval), out("mask", bytes8, m.len)},
+				inPlace: true,
+				formats: append(signedRanges, unsignedRanges...),
+				fill: func(r *source, t *trial) {
+					fillIntParams(r, t)
+					nearInts(r, mem[T](t, 1), t.grid, intParams(t, f.name))
+				},
+				run:    call(FakeQuantizeInt[T]),
+				oracle: call(portableFakeQuantizeInt[T]),
+			})
+		}
+	}
+	return list
+}
+
+// codeKernels quantize to codes and back.
+func codeKernels[T Float, C Code](ranges []Int) (list []kernel) {
+	e := elementType[T]()
+	for _, f := range formulations {
+		params := []operand{in("scale", f32, groups), in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval)}
+		quantize := func(k func(dst []C, src []T, g Grid, p Int)) func(t *trial) {
+			return func(t *trial) { k(mem[C](t, 0), mem[T](t, 1), t.grid, intParams(t, f.name)) }
+		}
+		dequantize := func(k func(dst []T, src []C, g Grid, p Int)) func(t *trial) {
+			return func(t *trial) { k(mem[T](t, 0), mem[C](t, 1), t.grid, intParams(t, f.name)) }
+		}
+		list = append(list, kernel{
+			name:     fmt.Sprintf("QuantizeInt/%s/%T/%s", e.name, C(0), f.name),
+			operands: append([]operand{out("dst", bytes8, elements), in("src", e, elements)}, params...),
+			formats:  ranges,
+			fill: func(r *source, t *trial) {
+				fillIntParams(r, t)
+				nearInts(r, mem[T](t, 1), t.grid, intParams(t, f.name))
+			},
+			run:    quantize(QuantizeInt[C, T]),
+			oracle: quantize(portableQuantizeInt[C, T]),
+		}, kernel{
+			name:     fmt.Sprintf("DequantizeInt/%s/%T/%s", e.name, C(0), f.name),
+			operands: append([]operand{out("dst", e, elements), in("src", bytes8, elements)}, params...),
+			formats:  ranges,
+			fill: func(r *source, t *trial) {
+				fillIntParams(r, t)
+				fillBytes(r, t.mem[1])
+			},
+			run:    dequantize(DequantizeInt[T, C]),
+			oracle: dequantize(portableDequantizeInt[T, C]),
+		})
+	}
+	return list
+}
+
+func fillBytes(r *source, b []byte) {
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+}
+
+func fpKernels[T Float]() (list []kernel) {
+	e := elementType[T]()
+	for f := E4M3FN; f <= E2M1Packed; f++ {
+		codes := map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8}[f]
+		codesLen := func(g Grid) int { return f.Bytes(elements(g)) }
+		params := func(t *trial) Fp { return Fp{f, mem[float32](t, 2)} }
+		fill := func(r *source, t *trial) {
+			r.scales(mem[float32](t, 2))
+			nearFps(r, mem[T](t, 1), t.grid, params(t))
+		}
+		for _, m := range masks {
+			fake := func(k func(dst []T, mask Mask, src []T, g Grid, p Fp)) func(t *trial) {
+				return func(t *trial) { k(mem[T](t, 0), m.mask(t.mem[3]), mem[T](t, 1), t.grid, params(t)) }
+			}
+			list = append(list, kernel{
+				name:     fmt.Sprintf("FakeQuantizeFp/%s/%v/%s", e.name, f, m.name),
+				operands: []operand{out("dst", e, elements), in("src", e, elements), in("scale", f32, groups), out("mask", bytes8, m.len)},
+				inPlace:  true,
+				fill:     fill,
+				run:      fake(FakeQuantizeFp[T]),
+				oracle:   fake(portableFakeQuantizeFp[T]),
+			})
+		}
+		quantize := func(k func(dst []byte, src []T, g Grid, p Fp)) func(t *trial) {
+			return func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, params(t)) }
+		}
+		dequantize := func(k func(dst []T, src []byte, g Grid, p Fp)) func(t *trial) {
+			return func(t *trial) { k(mem[T](t, 0), t.mem[1], t.grid, params(t)) }
+		}
+		list = append(list, kernel{
+			name:     fmt.Sprintf("QuantizeFp/%s/%v", e.name, f),
+			operands: []operand{out("dst", codes, codesLen), in("src", e, elements), in("scale", f32, groups)},
+			fill:     fill,
+			run:      quantize(QuantizeFp[T]),
+			oracle:   quantize(portableQuantizeFp[T]),
+		}, kernel{
+			name:     fmt.Sprintf("DequantizeFp/%s/%v", e.name, f),
+			operands: []operand{out("dst", e, elements), in("src", codes, codesLen), in("scale", f32, groups)},
+			fill: func(r *source, t *trial) {
+				r.scales(mem[float32](t, 2))
+				fillBytes(r, t.mem[1])
+			},
+			run:    dequantize(DequantizeFp[T]),
+			oracle: dequantize(portableDequantizeFp[T]),
+		})
+	}
+	return list
+}
+
+func backwardKernels[T Float]() (list []kernel) {
+	e := elementType[T]()
+	for _, m := range masks {
+		call := func(k func(dx, dy []T, mask Mask)) func(t *trial) {
+			return func(t *trial) { k(mem[T](t, 0), mem[T](t, 1), m.mask(t.mem[2])) }
+		}
+		list = append(list, kernel{
+			name:     fmt.Sprintf("Backward/%s/%s", e.name, m.name),
+			operands: []operand{out("dx", e, elements), in("dy", e, elements), in("mask", bytes8, m.len)},
+			inPlace:  true,
+			flat:     true,
+			fill: func(r *source, t *trial) {
+				arbitrary(r, mem[T](t, 1))
+				fillBytes(r, t.mem[2])
+				if m.name == "bytemask" && r.IntN(8) > 0 {
+					for i := range t.mem[2] {
+						t.mem[2][i] &= 1
+					}
+				}
+			},
+			run:    call(Backward[T]),
+			oracle: call(portableBackward[T]),
+		})
+	}
+	return list
+}
+
+func minMaxKernels[T Float]() []kernel {
+	e := elementType[T]()
+	call := func(k func(min, max, src []T, g Grid)) func(t *trial) {
+		return func(t *trial) {
+			if len(t.mem[1]) > 0 {
+				k(mem[T](t, 0), mem[T](t, 2), mem[T](t, 1), t.grid)
+			}
+		}
+	}
+	ends := func(g Grid) int { // none where MinMax panics
+		if elements(g) == 0 {
+			return 0
+		}
+		return g.Groups
+	}
+	return []kernel{{
+		name:     "MinMax/" + e.name,
+		operands: []operand{out("min", e, ends), in("src", e, elements), out("max", e, ends)},
+		fill:     func(r *source, t *trial) { arbitrary(r, mem[T](t, 1)) },
+		run:      call(MinMax[T]),
+		oracle:   call(portableMinMax[T]),
+	}}
+}
+
+func packKernels[C Code]() (list []kernel) {
+	for _, bits := range []int{4, 2} {
+		pack, unpack := Pack4[C], Unpack4[C]
+		if bits == 2 {
+			pack, unpack = Pack2[C], Unpack2[C]
+		}
+		packed := func(g Grid) int { return (elements(g)*bits + 7) / 8 }
+		fill := func(r *source, t *trial) { fillBytes(r, t.mem[1]) }
+		list = append(list, kernel{
+			name:     fmt.Sprintf("Pack%d/%T", bits, C(0)),
+			operands: []operand{out("dst", bytes8, packed), in("src", bytes8, elements)},
+			flat:     true,
+			fill:     fill,
+			run:      func(t *trial) { pack(t.mem[0], mem[C](t, 1)) },
+			oracle:   func(t *trial) { portablePack(t.mem[0], mem[C](t, 1), bits) },
+		}, kernel{
+			name:     fmt.Sprintf("Unpack%d/%T", bits, C(0)),
+			operands: []operand{out("dst", bytes8, elements), in("src", bytes8, packed)},
+			flat:     true,
+			fill:     fill,
+			run:      func(t *trial) { unpack(mem[C](t, 0), t.mem[1]) },
+			oracle:   func(t *trial) { portableUnpack(mem[C](t, 0), t.mem[1], bits) },
+		})
+	}
+	return list
+}
+
+// conversions are the encoders, whose names begin with Encode, and the decoders.
+func conversions() []kernel {
+	pairs := func(g Grid) int { return (elements(g) + 1) / 2 }
+	return []kernel{
+		encoder("EncodeFloat16", f16, EncodeFloat16, float16.Fromfloat32),
+		encoder("EncodeBFloat16", bf, EncodeBFloat16, bf16.FromFloat32),
+		encoder("EncodeE4M3FN", bytes8, EncodeE4M3FN, fp8.E4M3FNFromFloat32),
+		encoder("EncodeE4M3FNSat", bytes8, EncodeE4M3FNSat, fp8.E4M3FNFromFloat32Sat),
+		encoder("EncodeE5M2", bytes8, EncodeE5M2, fp8.E5M2FromFloat32),
+		encoder("EncodeE5M2Sat", bytes8, EncodeE5M2Sat, fp8.E5M2FromFloat32Sat),
+		encoder("EncodeE4M3FNUZ", bytes8, EncodeE4M3FNUZ, fp8.E4M3FNUZFromFloat32),
+		encoder("EncodeE4M3FNUZSat", bytes8, EncodeE4M3FNUZSat, fp8.E4M3FNUZFromFloat32Sat),
+		encoder("EncodeE5M2FNUZ", bytes8, EncodeE5M2FNUZ, fp8.E5M2FNUZFromFloat32),
+		encoder("EncodeE5M2FNUZSat", bytes8, EncodeE5M2FNUZSat, fp8.E5M2FNUZFromFloat32Sat),
+		encoder("EncodeE8M0", bytes8, EncodeE8M0, fp8.E8M0FromFloat32),
+		encoder("EncodeE8M0Sat", bytes8, EncodeE8M0Sat, fp8.E8M0FromFloat32Sat),
+		encoder("EncodeE2M1", bytes8, EncodeE2M1, fp4.E2M1FromFloat32),
+		decoder("DecodeFloat16", f16, DecodeFloat16, float16.Float16.Float32),
+		decoder("DecodeBFloat16", bf, DecodeBFloat16, bf16.BFloat16.Float32),
+		decoder("DecodeE4M3FN", bytes8, DecodeE4M3FN, fp8.E4M3FN.Float32),
+		decoder("DecodeE5M2", bytes8, DecodeE5M2, fp8.E5M2.Float32),
+		decoder("DecodeE4M3FNUZ", bytes8, DecodeE4M3FNUZ, fp8.E4M3FNUZ.Float32),
+		decoder("DecodeE5M2FNUZ", bytes8, DecodeE5M2FNUZ, fp8.E5M2FNUZ.Float32),
+		decoder("DecodeE8M0", bytes8, DecodeE8M0, fp8.E8M0.Float32),
+		decoder("DecodeE2M1", bytes8, DecodeE2M1, fp4.E2M1.Float32),
+		{
+			name:     "EncodeE2M1Pairs",
+			operands: []operand{out("dst", bytes8, pairs), in("src", f32, elements)},
+			flat:     true,
+			fill:     func(r *source, t *trial) { nearFps(r, mem[float32](t, 1), t.grid, Fp{E2M1, unit(t.grid)}) },
+			run:      func(t *trial) { EncodeE2M1Pairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
+			oracle:   func(t *trial) { portableEncodePairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
+		}, {
+			name:     "DecodeE2M1Pairs",
+			operands: []operand{out("dst", f32, elements), in("src", bytes8, pairs)},
+			flat:     true,
+			fill:     func(r *source, t *trial) { fillBytes(r, t.mem[1]) },
+			run:      func(t *trial) { DecodeE2M1Pairs(mem[float32](t, 0), mem[fp4.Pair](t, 1)) },
+			oracle:   func(t *trial) { portableDecodePairs(mem[float32](t, 0), mem[fp4.Pair](t, 1)) },
+		},
+	}
+}
+
+// unit are scales of 1.
+func unit(g Grid) []float32 {
+	s := make([]float32, g.Groups)
+	for i := range s {
+		s[i] = 1
+	}
+	return s
+}
+
+func encoder[D any](name string, e elem, slice func([]D, []float32), one func(float32) D) kernel {
+	return kernel{
+		name:     name,
+		operands: []operand{out("dst", e, elements), in("src", f32, elements)},
+		flat:     true,
+		fill: func(r *source, t *trial) {
+			x := mem[float32](t, 1)
+			for i := range x {
+				switch r.IntN(4) {
+				case 0:
+					near(r, &x[i], math.Ldexp(float64(2*r.IntN(256)+1), r.IntN(40)-30))
+				case 1: // a float16, a bfloat16, or half-way to the next
+					x[i] = neighbour(math.Float32frombits(r.Uint32()&^0xfff), r.IntN(7)-3)
+				case 2:
+					near(r, &x[i], 4*r.Float64()-2)
+				default:
+					x[i] = r.special()
+				}
+			}
+		},
+		run:    func(t *trial) { slice(mem[D](t, 0), mem[float32](t, 1)) },
+		oracle: func(t *trial) { portableConvert(mem[D](t, 0), mem[float32](t, 1), one) },
+	}
+}
+
+func decoder[S any](name string, e elem, slice func([]float32, []S), one func(S) float32) kernel {
+	return kernel{
+		name:     name,
+		operands: []operand{out("dst", f32, elements), in("src", e, elements)},
+		flat:     true,
+		fill:     func(r *source, t *trial) { fillBytes(r, t.mem[1]) },
+		run:      func(t *trial) { slice(mem[float32](t, 0), mem[S](t, 1)) },
+		oracle:   func(t *trial) { portableConvert(mem[float32](t, 0), mem[S](t, 1), one) },
+	}
+}
