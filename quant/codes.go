@@ -1,0 +1,130 @@
+package quant
+
+import (
+	"slices"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Codes is a quantized tensor, with all that it takes to get its values back.
+//
+// Unpacked, each code has a byte: a two's complement int8, a uint8, or the bits of the float8 format that DType.Storage names.
+// Packed, codes of 4 bits are two to a byte and codes of 2 bits four to a byte, the first element in the lowest bits; each row (the last
+// axis) begins at a byte, and is padded with zeros.
+type Codes struct {
+	Spec   Spec // DType, Scheme and Formulation say what a code means
+	Shape  []int
+	Data   []byte
+	Packed bool // before Quantize: asks for packed codes
+	Params Params
+}
+
+// Int8 views Data as int8, for unpacked codes of signed integers.
+func (c Codes) Int8() []int8 { return signed(c.Data) }
+
+// DataShape returns the shape of Data in bytes: the tensor's, or, packed, with the last axis in bytes, and [1] for a scalar.
+func (c Codes) DataShape() []int {
+	l := newLines(c.Spec.DType, c.Shape, c.Packed)
+	if !l.packed {
+		return copyShape(nil, c.Shape)
+	}
+	if len(c.Shape) == 0 {
+		return []int{1}
+	}
+	last := len(c.Shape) - 1
+	return append(copyShape(nil, c.Shape[:last]), l.bytes(c.Shape[last]))
+}
+
+// Pack returns the same codes packed. A float4 that is NaN becomes 0; the last axis of float4 has to be even.
+func (c Codes) Pack() (Codes, error) { return c.repack(true) }
+
+// Unpack returns the same codes with a byte for each.
+func (c Codes) Unpack() (Codes, error) { return c.repack(false) }
+
+func (c Codes) repack(packed bool) (Codes, error) {
+	size, err := c.check()
+	if err != nil {
+		return Codes{}, err
+	}
+	was := c
+	c.Shape, c.Params, c.Packed = copyShape(nil, was.Shape), was.Params.clone(), packed
+	l := newLines(c.Spec.DType, c.Shape, true)
+	if was.Packed == packed || !l.packed {
+		c.Data = slices.Clone(was.Data)
+		return c, nil
+	}
+	if err := l.check(c.Shape); err != nil {
+		return Codes{}, err
+	}
+	if packed {
+		c.Data = make([]byte, l.total(size))
+	} else {
+		c.Data = make([]byte, size)
+	}
+	for at := 0; at < size; {
+		n := l.part(at, size)
+		if packed {
+			l.pack(c.Data[l.offset(at):], was.Data[at:][:n])
+		} else {
+			l.unpack(c.Data[at:][:n], was.Data[l.offset(at):], c.Spec.DType.Storage() == Int8)
+		}
+		at += n
+	}
+	return c, nil
+}
+
+// check holds data, shape and parameters against one another, and returns the number of elements.
+func (c Codes) check() (size int, err error) {
+	if err := c.Spec.Validate(); err != nil {
+		return 0, err
+	}
+	size, err = elements("Codes", ".Shape", c.Shape)
+	if err != nil {
+		return 0, err
+	}
+	l := newLines(c.Spec.DType, c.Shape, c.Packed)
+	if n := l.total(size); len(c.Data) != n {
+		return 0, shapeError("len(Codes.Data)", len(c.Data), "%d, as Codes.Shape is %s and DType %v", n, shapeString(c.Shape), c.Spec.DType)
+	}
+	if size == 0 {
+		return 0, nil
+	}
+	if len(c.Params.Shape) != len(c.Shape) {
+		return 0, shapeError("Params.Shape", c.Params.Shape, "a number of groups for each axis of Codes.Shape, %s", shapeString(c.Shape))
+	}
+	for i, n := range c.Params.Shape {
+		if n < 1 || c.Shape[i]%n != 0 {
+			return 0, shapeError("Params.Shape", c.Params.Shape, "divisors of Codes.Shape, %s", shapeString(c.Shape))
+		}
+	}
+	return size, nil
+}
+
+// Dequantize writes the values of codes to dst: (q - zero_point) * scale, or (q - quant_min) * scale + minval, or for a float format
+// q * scale, computed in float32 and rounded to T. It uses up to that many workers (goroutines).
+// Data, shapes and parameters are checked, so that codes may come from anywhere; scales are positive, or were observed as Inf or NaN.
+func Dequantize[T kernels.Float](dst *Tensor[T], c Codes, workers int) error {
+	size, err := c.check()
+	if err != nil {
+		return err
+	}
+	if size == 0 {
+		dst.like(c.Shape, 0)
+		return nil
+	}
+	p := newPass[T]()
+	defer p.release()
+	p.ownFormat, p.ownParams = newFormat(c.Spec), c.Params
+	if err := p.ownParams.check(&p.ownFormat, true); err != nil {
+		return err
+	}
+	p.lines = newLines(c.Spec.DType, c.Shape, c.Packed)
+	if err := p.lines.check(c.Shape); err != nil {
+		return err
+	}
+	p.ownTiling.resolve(c.Shape, c.Params.Shape)
+	p.format, p.params, p.tiling, p.size = &p.ownFormat, &p.ownParams, &p.ownTiling, size
+	p.codes, p.y, p.out = c.Data, dst.like(c.Shape, size), dequantized
+	p.do(workers)
+	return nil
+}

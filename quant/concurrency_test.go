@@ -1,0 +1,55 @@
+package quant_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Several goroutines share one quantizer, with given parameters and while it observes; go test -race looks on.
+func TestConcurrency(t *testing.T) {
+	spec := quant.Spec{Granularity: quant.PerChannel(0), Calculator: "global_minmax"}
+	given, err := quant.NewGiven[float32](spec, quant.Activation, quant.Params{Shape: []int{4, 1}, Scale: []float32{1, .5, .25, .125}})
+	require.NoError(t, err)
+	given.Workers = 2
+	observing, err := quant.New[float32](spec, quant.Activation)
+	require.NoError(t, err)
+	observing.Workers = 3
+	require.NoError(t, observing.SetSchedule(quant.QATSchedule{EnableFakeQuant: 10}))
+
+	x := random[float32](rand.New(rand.NewPCG(15, 16)), false, 4, 30000)
+	var want quant.Tensor[float32]
+	require.NoError(t, given.FakeQuantize(&want, x, nil))
+	var wait sync.WaitGroup
+	for range 6 {
+		wait.Go(func() {
+			var y, dx quant.Tensor[float32]
+			var codes quant.Codes
+			mask := quant.Mask{Kind: quant.ByteMask}
+			for n := 10000; n <= 30000; n += 10000 { // of several shapes
+				part := quant.Tensor[float32]{Data: x.Data[:4*n], Shape: []int{4, n}}
+				assert.NoError(t, given.FakeQuantize(&y, part, &mask))
+				assert.NoError(t, given.Backward(&dx, part, mask))
+				assert.NoError(t, given.Quantize(&codes, part))
+				assert.NoError(t, observing.FakeQuantize(&dx, part, &mask))
+				observing.Step()
+				_ = observing.State()
+				_ = observing.String()
+				_, err := observing.Params()
+				assert.NoError(t, err)
+			}
+			assert.Equal(t, want.Data, y.Data)
+		})
+	}
+	wait.Wait()
+	alone, err := quant.New[float32](spec, quant.Activation)
+	require.NoError(t, err)
+	for n := 10000; n <= 30000; n += 10000 {
+		require.NoError(t, alone.Observe(quant.Tensor[float32]{Data: x.Data[:4*n], Shape: []int{4, n}}))
+	}
+	assert.Equal(t, alone.State()["qparams_calculator.running_max"], observing.State()["qparams_calculator.running_max"], "in whatever order")
+}

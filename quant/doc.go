@@ -1,0 +1,60 @@
+// Package quant quantizes tensors of float32, float16 and bfloat16 as Apple's coreai-opt 0.3.0 (coreai_opt.quantization.spec, here the
+// reference) does, bit for bit: observing ranges, computing scales and zero points, fake-quantizing with straight-through
+// gradients, and turning tensors into codes and codes into tensors.
+//
+// A Spec says how; its JSON is the reference's. New makes a FakeQuantizer of it for one tensor of a model:
+//
+//	spec := quant.Spec{DType: quant.Int4, Scheme: quant.Asymmetric, Granularity: quant.PerBlock(1, 32)}
+//	q, err := quant.New[float32](spec, quant.Weight)
+//	w := quant.Tensor[float32]{Data: data, Shape: []int{4096, 4096}}
+//	err = q.FakeQuantize(&y, w, &mask)   // observe, quantize, dequantize
+//	err = q.Backward(&dx, dy, mask)      // the gradient
+//	err = q.Quantize(&codes, w)          // observe, quantize
+//	err = quant.Dequantize(&y, codes, 1)
+//
+// An inference engine that brings its own scales uses NewGiven, or the kernels package directly.
+//
+// # Formulas
+//
+// For integers, with (quant_offset, float_offset) = (zero_point, 0) in the ZP formulation and (quant_min, minval) in MinVal:
+//
+//	r = round((x - float_offset) / scale) + quant_offset
+//	q = clamp(r, quant_min, quant_max)
+//	y = (q - quant_offset) * scale + float_offset
+//
+// For float8 and float4, r = x / scale, q = cast(clamp(r)), y = q * scale. The mask is quant_min <= r <= quant_max, and the
+// straight-through gradient dx = dy * mask. Division is that of IEEE 754, rounding is half to even, each operation is rounded by itself to
+// float32, and the result once to the tensor's own type. A NaN stays a NaN, with mask 0; as a code it is 0 in a format without NaN.
+//
+// # Parameters
+//
+// The range of a group of elements, min and max, gives its parameters. Each operation is rounded to T, the tensor's element type, or float32
+// if FloatRange fixes both ends. With n = quant_max - quant_min and eps = 2^-23:
+//
+//	symmetric   scale      = max(max(-min(min, 0), max(max, 0)) / (n/2), eps)
+//	            zero_point = int((quant_max + quant_min + 1) / 2)
+//	            minval     = -max(|min|, |max|)
+//	asymmetric  scale      = max((max(max, 0) - min(min, 0)) / n, eps)
+//	            zero_point = clamp(quant_min - round(min(min, 0)/scale), quant_min, quant_max), 0 if that is NaN
+//	            minval     = min(min, 0)
+//	e8m0        scale      = 2^(floor(log2(max(|min|, |max|))) - p), p = 2 (float4_e2m1fn), 8 (float8_e4m3fn), 15 (float8_e5m2);
+//	                         at least 2^-126; the exponent is the exponent field's, so that a subnormal counts as 2^-127
+//
+// Each observed end is first clamped to its side of zero. symmetric_with_clipping is symmetric with a smaller quantized range.
+// NaN and Inf, if they are observed, go through this arithmetic into the scale.
+//
+// # Groups
+//
+// Granularity says which elements share parameters: PerTensor, PerChannel, PerBlock, PerBlocks. Parameters are shaped as the number of
+// groups along each axis, so that a scale of a [4096, 4096] weight in blocks of 32 along axis 1 has the shape [4096, 128].
+// Any axis of a tensor of any rank may be cut, without a copy of the tensor.
+//
+// # A user's own
+//
+// RegisterCalculator, RegisterRangeCalculator and RegisterQuantizeStep make new algorithms known by name, to a Spec and to its JSON.
+//
+// # Errors
+//
+// Every error is an *Error that names the field, its value and what is allowed, and is of one of the kinds ErrSpec, ErrShape, ErrParams, ErrState,
+// ErrNotObserved, ErrDisabled, ErrFixed (errors.Is). A call that fails leaves the quantizer as it was. Data never causes a panic.
+package quant

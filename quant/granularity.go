@@ -1,0 +1,118 @@
+package quant
+
+import (
+	"fmt"
+	"slices"
+)
+
+type granularityKind uint8
+
+const (
+	perTensor granularityKind = iota
+	perChannel
+	perBlock
+	perBlocks
+)
+
+// Granularity says which elements of a tensor share parameters: those of one group. The zero value is PerTensor.
+// Axes may be negative, counted from the last.
+type Granularity struct {
+	kind  granularityKind
+	axis  int
+	size  int
+	sizes []int
+}
+
+// PerTensor makes the whole tensor one group.
+func PerTensor() Granularity { return Granularity{} }
+
+// PerChannel makes each index of an axis a group.
+func PerChannel(axis int) Granularity { return Granularity{kind: perChannel, axis: axis} }
+
+// PerBlock cuts an axis into blocks of size elements; size must divide it. Of the other axes, a weight's first two (its channels)
+// have a group for each index and the later ones (the taps of a convolution) are whole in each group; an activation's all have
+// a group for each index.
+func PerBlock(axis, size int) Granularity {
+	return Granularity{kind: perBlock, axis: axis, size: size}
+}
+
+// PerBlocks cuts each axis into blocks of its size, which must divide it; -1 is the whole axis. There is one size per axis.
+func PerBlocks(sizes ...int) Granularity {
+	return Granularity{kind: perBlocks, sizes: slices.Clone(sizes)}
+}
+
+// String prints the Granularity as its JSON.
+func (g Granularity) String() string {
+	b, _ := g.MarshalJSON() // cannot fail
+	return string(b)
+}
+
+func (g Granularity) validate() error {
+	if g.kind == perBlock && g.size < 1 {
+		return specError("granularity.block_size", g.size, "a positive integer")
+	}
+	for _, n := range g.sizes {
+		if n < 1 && n != -1 {
+			return specError("granularity.block_size", g.sizes, "positive integers, or -1 for a whole axis")
+		}
+	}
+	return nil
+}
+
+// Groups returns the number of groups along each axis of a tensor of that shape: the shape of its parameters.
+// Where a block does not divide its axis, so that a quantizer is disabled, that is an ErrDisabled. An axis or a rank that is not the
+// tensor's is an ErrShape.
+func (g Granularity) Groups(shape []int, target Target) ([]int, error) {
+	if _, err := elements("shape", "", shape); err != nil {
+		return nil, err
+	}
+	rank := len(shape)
+	groups := make([]int, rank)
+	for i := range groups {
+		groups[i] = 1
+	}
+	axis := g.axis
+	if g.kind == perChannel || g.kind == perBlock {
+		if axis < 0 {
+			axis += rank
+		}
+		if rank == 0 {
+			return nil, shapeError("granularity.axis", g.axis, "none, as the tensor is a scalar")
+		}
+		if axis < 0 || axis >= rank {
+			return nil, shapeError("granularity.axis", g.axis, "%d to %d, as the tensor's shape is %s", -rank, rank-1, shapeString(shape))
+		}
+	}
+	cut := func(axis, block int) error {
+		if shape[axis]%block != 0 {
+			want := fmt.Sprintf("a divisor of axis %d of the tensor's shape %s", axis, shapeString(shape))
+			return &Error{ErrDisabled, "granularity.block_size", show(block), want}
+		}
+		groups[axis] = shape[axis] / block
+		return nil
+	}
+	switch g.kind {
+	case perChannel:
+		return groups, cut(axis, 1)
+	case perBlock:
+		collapsed := rank
+		if target != Activation {
+			collapsed = min(rank, 2)
+		}
+		copy(groups, shape[:collapsed])
+		return groups, cut(axis, g.size)
+	case perBlocks:
+		if len(g.sizes) != rank {
+			return nil, shapeError("granularity.block_size", g.sizes, "one for each axis of the tensor's shape %s", shapeString(shape))
+		}
+		for i, n := range g.sizes {
+			if n == -1 {
+				continue
+			}
+			if err := cut(i, n); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return groups, nil
+}

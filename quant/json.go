@@ -1,0 +1,320 @@
+package quant
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ParseSpec reads a Spec from JSON, an object with the reference's constructor arguments; those left out have their defaults.
+// The fields that the reference computes (n_bits, target_dtype, _quant_range, quant_min, quant_max) are checked if they are there.
+// An unknown field, a field named twice, and text behind the object are errors, as is all that Validate refuses.
+func ParseSpec(data []byte) (Spec, error) {
+	var s Spec
+	fields, err := object("spec", data)
+	if err != nil {
+		return Spec{}, err
+	}
+	var computed []field
+	for _, f := range fields {
+		var err error
+		switch f.name {
+		case "dtype":
+			s.DType, err = enumField[DType](f, dtypeNames)
+		case "qscheme":
+			s.Scheme, err = enumField[Scheme](f, schemeNames)
+		case "qformulation":
+			s.Formulation, err = enumField[Formulation](f, formulationNames)
+		case "granularity":
+			s.Granularity, err = parseGranularity(f.value)
+		case "fake_quantize_cls":
+			s.FakeQuantize, err = stringField(f)
+		case "qparam_calculator_cls":
+			s.Calculator, err = stringField(f)
+		case "range_calculator_cls":
+			s.RangeCalculator, err = stringField(f)
+		case "float_range":
+			s.FloatRange, err = parseFloatRange(f)
+		case "scale_dtype":
+			if !f.null() {
+				s.ScaleDType, err = enumField[ScaleDType](f, scaleDTypeNames)
+			}
+			if err == nil && !f.null() && s.ScaleDType == ScaleAny { // the string "null"
+				err = f.error("float8_e8m0fnu or null")
+			}
+		case "n_bits", "target_dtype", "_quant_range", "quant_min", "quant_max":
+			computed = append(computed, f)
+		default:
+			err = &Error{ErrSpec, f.name, "not a field", "dtype, qscheme, qformulation, granularity, fake_quantize_cls, qparam_calculator_cls, range_calculator_cls, float_range or scale_dtype"}
+		}
+		if err != nil {
+			return Spec{}, err
+		}
+	}
+	if err := s.Validate(); err != nil {
+		return Spec{}, err
+	}
+	for _, f := range computed {
+		if err := s.checkComputed(f); err != nil {
+			return Spec{}, err
+		}
+	}
+	return s, nil
+}
+
+// checkComputed holds a field that follows from the others against them.
+func (s Spec) checkComputed(f field) error {
+	min, max := s.QuantRange()
+	var got, want any
+	switch f.name {
+	case "n_bits":
+		got, want = new(float64), float64(s.DType.Bits())
+	case "target_dtype":
+		name, err := stringField(f)
+		if err != nil {
+			return err
+		}
+		d, err := parseEnum[DType](f.name, name, dtypeNames)
+		if err != nil || d != s.DType.Storage() {
+			return f.error(s.DType.Storage().String() + ", as dtype is " + s.DType.String())
+		}
+		return nil
+	case "_quant_range":
+		got, want = new([]float64), []float64{min, max}
+	case "quant_min":
+		got, want = new(float64), min
+	case "quant_max":
+		got, want = new(float64), max
+	}
+	err := json.Unmarshal(f.value, got)
+	switch got := got.(type) {
+	case *float64:
+		if err == nil && !f.null() && *got == want {
+			return nil
+		}
+	case *[]float64:
+		if err == nil && len(*got) == 2 && (*got)[0] == min && (*got)[1] == max {
+			return nil
+		}
+	}
+	return f.error(fmt.Sprintf("%v, as dtype is %v and qscheme %v", want, s.DType, s.Scheme))
+}
+
+// UnmarshalJSON is ParseSpec.
+func (s *Spec) UnmarshalJSON(data []byte) error {
+	parsed, err := ParseSpec(data)
+	if err == nil {
+		*s = parsed
+	}
+	return err
+}
+
+// MarshalJSON writes all constructor arguments by the reference's names, defaults too.
+func (s Spec) MarshalJSON() ([]byte, error) {
+	s = s.resolved()
+	var scale any
+	if s.ScaleDType != ScaleAny {
+		scale = s.ScaleDType.String()
+	}
+	return json.Marshal(struct {
+		DType           string      `json:"dtype"`
+		Scheme          string      `json:"qscheme"`
+		Formulation     string      `json:"qformulation"`
+		Granularity     Granularity `json:"granularity"`
+		FakeQuantize    string      `json:"fake_quantize_cls"`
+		Calculator      string      `json:"qparam_calculator_cls"`
+		RangeCalculator string      `json:"range_calculator_cls"`
+		FloatRange      FloatRange  `json:"float_range"`
+		ScaleDType      any         `json:"scale_dtype"`
+	}{s.DType.String(), s.Scheme.String(), s.Formulation.String(), s.Granularity, s.FakeQuantize, s.Calculator, s.RangeCalculator, s.FloatRange, scale})
+}
+
+// MarshalJSON writes two numbers or nulls.
+func (r FloatRange) MarshalJSON() ([]byte, error) {
+	var ends [2]any
+	if r.hasMin {
+		ends[0] = r.min
+	}
+	if r.hasMax {
+		ends[1] = r.max
+	}
+	return json.Marshal(ends)
+}
+
+func parseFloatRange(f field) (FloatRange, error) {
+	const want = "a list of two numbers or nulls"
+	var ends []*float64
+	if err := json.Unmarshal(f.value, &ends); err != nil || len(ends) != 2 {
+		return FloatRange{}, f.error(want)
+	}
+	var r FloatRange
+	if ends[0] != nil {
+		r.min, r.hasMin = *ends[0], true
+	}
+	if ends[1] != nil {
+		r.max, r.hasMax = *ends[1], true
+	}
+	return r, nil
+}
+
+// granularityNames are the types of granularity; per_block is both PerBlock and PerBlocks.
+var granularityNames = []string{"per_tensor", "per_channel", "per_block"}
+
+// MarshalJSON writes the reference's form: {"type":"per_block","axis":1,"block_size":32}.
+func (g Granularity) MarshalJSON() ([]byte, error) {
+	out := struct {
+		Type      string `json:"type"`
+		Axis      *int   `json:"axis,omitempty"`
+		BlockSize any    `json:"block_size,omitempty"`
+	}{Type: granularityNames[min(g.kind, perBlock)]}
+	switch g.kind {
+	case perChannel:
+		out.Axis = &g.axis
+	case perBlock:
+		out.Axis, out.BlockSize = &g.axis, g.size
+	case perBlocks:
+		out.BlockSize = append([]int{}, g.sizes...) // [] rather than null
+	}
+	return json.Marshal(out)
+}
+
+func parseGranularity(data []byte) (Granularity, error) {
+	fields, err := object("granularity", data)
+	if err != nil {
+		return Granularity{}, err
+	}
+	var g Granularity
+	var kind string
+	var axis, size *field
+	for _, f := range fields {
+		plain := f.name
+		f.name = "granularity." + plain
+		switch plain {
+		case "type":
+			if kind, err = stringField(f); err != nil {
+				return Granularity{}, err
+			}
+		case "axis":
+			axis = &f
+		case "block_size":
+			size = &f
+		default:
+			return Granularity{}, &Error{ErrSpec, f.name, "not a field", "type, axis or block_size"}
+		}
+	}
+	if axis != nil && !axis.null() {
+		if json.Unmarshal(axis.value, &g.axis) != nil {
+			return Granularity{}, axis.error("an integer")
+		}
+	} else {
+		axis = nil
+	}
+	needAxis := func() error {
+		if axis == nil {
+			return &Error{ErrSpec, "granularity.axis", "not given", "an integer, as type is " + kind}
+		}
+		return nil
+	}
+	noAxis := func(why string) error {
+		if axis != nil {
+			return axis.error("null, as " + why)
+		}
+		return nil
+	}
+	if size != nil && kind != "per_block" {
+		return Granularity{}, size.error("none, as type is " + kind)
+	}
+	switch kind {
+	case "per_tensor":
+		return g, noAxis("type is " + kind)
+	case "per_channel":
+		g.kind = perChannel
+		return g, needAxis()
+	case "per_block":
+		const want = "a positive integer, or a list with one for each axis, -1 for a whole one"
+		switch {
+		case size == nil:
+			return g, &Error{ErrSpec, "granularity.block_size", "not given", want}
+		case json.Unmarshal(size.value, &g.size) == nil && !size.null():
+			g.kind = perBlock
+			return g, needAxis()
+		case json.Unmarshal(size.value, &g.sizes) == nil && !size.null():
+			g.kind = perBlocks
+			return g, noAxis("block_size is a list")
+		}
+		return g, size.error(want)
+	}
+	return g, specError("granularity.type", kind, oneOf(granularityNames))
+}
+
+// field is a member of a JSON object.
+type field struct {
+	name  string
+	value json.RawMessage
+}
+
+func (f field) null() bool { return string(f.value) == "null" }
+
+func (f field) error(want string) error {
+	return &Error{ErrSpec, f.name, string(f.value), want}
+}
+
+func stringField(f field) (string, error) {
+	var s string
+	if json.Unmarshal(f.value, &s) != nil || s == "" {
+		return "", f.error("a name in quotes")
+	}
+	return s, nil
+}
+
+func enumField[E ~uint8](f field, names []string) (E, error) {
+	s, err := stringField(f)
+	if err != nil {
+		return 0, f.error(oneOf(names))
+	}
+	return parseEnum[E](f.name, s, names)
+}
+
+// object reads a JSON object and nothing else. Unlike encoding/json it takes no name twice, and none in another case.
+func object(what string, data []byte) ([]field, error) {
+	malformed := func(err error) error {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("cut short")
+		}
+		return &Error{ErrSpec, what, "malformed (" + err.Error() + ")", "a JSON object"}
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if tok, err := dec.Token(); err == io.EOF {
+		return nil, &Error{ErrSpec, what, "empty", "a JSON object"}
+	} else if err != nil {
+		return nil, malformed(err)
+	} else if tok != json.Delim('{') {
+		return nil, &Error{ErrSpec, what, fmt.Sprintf("%.40s", bytes.TrimSpace(data)), "a JSON object"}
+	}
+	var fields []field
+	for dec.More() {
+		tok, err := dec.Token()
+		if err != nil {
+			return nil, malformed(err)
+		}
+		f := field{name: tok.(string)} // the decoder lets nothing else be a name
+		for _, other := range fields {
+			if other.name == f.name {
+				return nil, &Error{ErrSpec, what, fmt.Sprintf("naming %q twice", f.name), "each field once"}
+			}
+		}
+		if err := dec.Decode(&f.value); err != nil {
+			return nil, malformed(err)
+		}
+		fields = append(fields, f)
+	}
+	if _, err := dec.Token(); err != nil { // the closing brace
+		return nil, malformed(err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, &Error{ErrSpec, what, "followed by more text", "one JSON object alone"}
+	}
+	return fields, nil
+}

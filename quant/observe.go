@@ -1,0 +1,193 @@
+package quant
+
+import (
+	"math"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// observer keeps the parameters of a tensor's groups, and moves them with the ranges that it is shown.
+type observer struct {
+	format     format
+	element    element // of the parameter arithmetic: the tensor's, or float32 if both ends are fixed
+	round      func(float32) float32
+	floatRange FloatRange
+	ends       Range      // the fixed ones, rounded
+	calculator Calculator // nil: each tensor by itself
+	dynamic    bool
+	observed   bool    // a tensor: parameters are there
+	running    []Range // what the calculator has made of all passes
+	params     Params
+}
+
+func (o *observer) fixed() bool { return o.floatRange.both() }
+
+// frozen tells whether no tensor can move the parameters any more.
+func (o *observer) frozen() bool { return o.fixed() && o.observed }
+
+// resize makes room for the parameters of groups of that shape.
+func (o *observer) resize(shape []int, count int) {
+	o.params.resize(&o.format, shape, count)
+	if o.calculator != nil {
+		o.running = grow(o.running, count)
+	}
+}
+
+// update moves the parameters of the groups from first on, of which this pass saw the ranges low to high; it uses these as scratch.
+func (o *observer) update(first int, low, high []float32) {
+	if o.floatRange.hasMin {
+		for i := range low {
+			low[i] = o.ends.Min
+		}
+	}
+	if o.floatRange.hasMax {
+		for i := range high {
+			high[i] = o.ends.Max
+		}
+	}
+	for i := range low {
+		low[i] = min(low[i], 0)
+	}
+	for i := range high {
+		high[i] = max(high[i], 0)
+	}
+	if o.calculator != nil {
+		running := o.running[first:][:len(low)]
+		for i := range low {
+			seen := Range{low[i], high[i]}
+			if o.observed {
+				next := o.calculator.Next(running[i], seen, o.round)
+				seen = Range{min(o.round(next.Min), 0), max(o.round(next.Max), 0)}
+			}
+			running[i], low[i], high[i] = seen, seen.Min, seen.Max
+		}
+	}
+	o.format.params(&o.params, first, low, high, o.element)
+}
+
+// observeNothing sets the parameters where both ends are fixed.
+func (p *pass[T]) observeNothing() {
+	b := p.benches[0]
+	for g := 0; g < p.tiling.count; g += chunk {
+		n := min(chunk, p.tiling.count-g)
+		b.low, b.high = grow(b.low, n), grow(b.high, n)
+		p.observer.update(g, b.low, b.high)
+	}
+}
+
+// observe moves the parameters with the ranges of all groups.
+func (p *pass[T]) observe() {
+	t := p.tiling
+	shares := p.workers
+	lists := shares // of ranges
+	switch share := p.size / p.workers; {
+	case t.apart <= share:
+		p.unit, lists = t.apart, 1 // shares without a common group
+	case t.count <= share/8:
+		p.unit = p.writingUnit()
+	default: // to merge the lists would take as long as to observe
+		p.unit, shares, lists = p.size, 1, 1
+	}
+	for _, b := range p.benches[:lists] {
+		b.allLow, b.allHigh = grow(b.allLow, t.count), grow(b.allHigh, t.count)
+		for i := range b.allLow {
+			b.allLow[i], b.allHigh[i] = float32(math.Inf(1)), float32(math.Inf(-1))
+		}
+	}
+	p.apart = lists == 1
+	p.split(observing, shares)
+	all := p.benches[0]
+	for _, b := range p.benches[1:lists] {
+		widest(all.allLow, all.allHigh, b.allLow, b.allHigh)
+	}
+	p.observer.update(0, all.allLow, all.allHigh)
+}
+
+// widest widens ranges by others.
+func widest(low, high, otherLow, otherHigh []float32) {
+	for i, x := range otherLow {
+		low[i] = min(low[i], x)
+	}
+	for i, x := range otherHigh {
+		high[i] = max(high[i], x)
+	}
+}
+
+// observeShare finds the ranges of the groups within [lo, hi).
+func (p *pass[T]) observeShare(k, lo, hi int) {
+	b, all := p.benches[k], p.benches[k]
+	if p.apart {
+		all = p.benches[0]
+	}
+	for s := range p.tiling.spans(lo, hi) {
+		low, high := p.minMax(b, s)
+		widest(all.allLow[s.group:], all.allHigh[s.group:], low, high)
+	}
+}
+
+// observeWhole moves the parameters with groups that lie contiguous and whole in [lo, hi).
+func (p *pass[T]) observeWhole(b *bench[T], lo, hi int) {
+	for s := range p.tiling.spans(lo, hi) {
+		low, high := p.minMax(b, s)
+		p.observer.update(s.group, low, high)
+	}
+}
+
+// minMax finds the ranges of a span's groups.
+func (p *pass[T]) minMax(b *bench[T], s span) (low, high []float32) {
+	n := s.grid.Groups
+	b.min, b.max, b.low, b.high = grow(b.min, n), grow(b.max, n), grow(b.low, n), grow(b.high, n)
+	kernels.MinMax(b.min, b.max, p.x[s.at:][:s.len()], s.grid)
+	widen(b.low, b.min)
+	widen(b.high, b.max)
+	return b.low, b.high
+}
+
+// observeBy moves the parameters with the ranges that a user's own calculator finds.
+func (p *pass[T]) observeBy(ranges RangeCalculator) {
+	t, b := p.tiling, p.benches[0]
+	b.wide = grow(b.wide, chunk)
+	b.low, b.high = grow(b.low, 1), grow(b.high, 1)
+	for g := range t.count {
+		r := ranges.Range(func(yield func([]float32) bool) {
+			held := 0
+			for i := range t.runs() {
+				for x := p.x[t.run(g, i):][:t.grid.Len]; len(x) > 0; {
+					n := min(len(x), chunk-held)
+					widen(b.wide[held:], x[:n])
+					x, held = x[n:], held+n
+					if held == chunk {
+						if !yield(b.wide) {
+							return
+						}
+						held = 0
+					}
+				}
+			}
+			if held > 0 {
+				yield(b.wide[:held])
+			}
+		})
+		b.low[0], b.high[0] = p.observer.round(r.Min), p.observer.round(r.Max)
+		p.observer.update(g, b.low, b.high)
+	}
+}
+
+// newObserver makes the observer of a resolved and valid spec, for tensors of element e.
+func newObserver(s Spec, t Target, e element) observer {
+	name := s.Calculator
+	if name == "default" {
+		name = "static"
+		if t == Activation {
+			name = "moving_average"
+		}
+	}
+	if s.FloatRange.both() {
+		e = elementF32
+	}
+	return observer{
+		format: newFormat(s), element: e, round: e.round, floatRange: s.FloatRange,
+		ends:       Range{min(e.round(float32(s.FloatRange.min)), 0), max(e.round(float32(s.FloatRange.max)), 0)},
+		calculator: calculators.new(name), dynamic: name == "dynamic",
+	}
+}

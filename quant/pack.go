@@ -1,0 +1,104 @@
+package quant
+
+import (
+	"math"
+
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// lines says how codes are packed: in lines of length elements, each of whole bytes.
+type lines struct {
+	packed bool // false: a code is a byte, and the rest is of no account
+	padded bool // a line's last byte has room left
+	bits   int
+	fp4    bool
+	length int // that of the last axis if they are padded; else all is one line
+}
+
+func newLines(d DType, shape []int, packed bool) lines {
+	l := lines{packed: packed && d.Bits() < 8, bits: d.Bits(), fp4: d == Float4E2M1FN, length: math.MaxInt}
+	row := 1
+	if len(shape) > 0 {
+		row = shape[len(shape)-1]
+	}
+	if l.packed && row*l.bits%8 != 0 {
+		l.padded, l.length = true, row
+	}
+	return l
+}
+
+// check refuses what safetensors cannot say of float4: half a byte at the end of a row.
+func (l lines) check(shape []int) error {
+	if l.fp4 && l.padded {
+		return shapeError("shape", shape, "an even last axis, as float4 is packed in pairs")
+	}
+	return nil
+}
+
+// bytes returns the number of bytes of n elements of a line.
+func (l lines) bytes(n int) int { return n/8*l.bits + (n%8*l.bits+7)/8 }
+
+// total returns the number of bytes of a tensor of that size.
+func (l lines) total(size int) int {
+	switch {
+	case !l.packed:
+		return size
+	case l.padded:
+		return size / l.length * l.bytes(l.length)
+	}
+	return l.bytes(size)
+}
+
+// offset returns the byte at which an element is, the first in its byte.
+func (l lines) offset(at int) int {
+	if l.padded {
+		return at/l.length*l.bytes(l.length) + l.bytes(at%l.length)
+	}
+	return l.bytes(at)
+}
+
+// part returns how many of the elements [at, end) to pack at a time: of one line, and at most chunk.
+func (l lines) part(at, end int) int { return min(chunk, end-at, l.length-at%l.length) }
+
+// pack packs elements of one line.
+func (l lines) pack(dst, codes []byte) {
+	switch dst = dst[:l.bytes(len(codes))]; {
+	case l.fp4:
+		for i := range dst {
+			dst[i] = nibble[codes[2*i]] | nibble[codes[2*i+1]]<<4
+		}
+	case l.bits == 4:
+		kernels.Pack4(dst, codes)
+	default:
+		kernels.Pack2(dst, codes)
+	}
+}
+
+// unpack is the inverse of pack; signed integers are extended.
+func (l lines) unpack(codes, src []byte, sign bool) {
+	switch src = src[:l.bytes(len(codes))]; {
+	case l.fp4:
+		for i, b := range src {
+			codes[2*i], codes[2*i+1] = e4m3[b&15], e4m3[b>>4]
+		}
+	case l.bits == 4 && sign:
+		kernels.Unpack4(signed(codes), src)
+	case l.bits == 4:
+		kernels.Unpack4(codes, src)
+	case sign:
+		kernels.Unpack2(signed(codes), src)
+	default:
+		kernels.Unpack2(codes, src)
+	}
+}
+
+// Codes of float4 as float8_e4m3fn, and back; nibble is 0 for a code that is none.
+var e4m3, nibble = func() (e4m3 [16]byte, nibble [256]byte) {
+	for i := range e4m3 {
+		e4m3[i] = byte(fp8.E4M3FNFromFloat32(fp4.E2M1(i).Float32()))
+		nibble[e4m3[i]] = byte(i)
+	}
+	return
+}()

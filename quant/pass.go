@@ -1,0 +1,205 @@
+package quant
+
+import (
+	"sync"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Sizes in elements.
+const (
+	chunk = 1 << 12 // worked on at a time where an intermediate result is held; a multiple of 64
+	fuse  = 1 << 16 // a group this small is still in cache when it was observed, and is quantized at once
+)
+
+// minShare is the number of elements below which another goroutine is not worth it; a variable for the tests.
+var minShare = 1 << 15
+
+// output is what a pass writes.
+type output uint8
+
+const (
+	nothing     output = iota
+	fakes              // y and mask from x
+	codes              // codes from x
+	values             // y, the codes' values, from x
+	dequantized        // y from codes
+	gradients          // y from x and mask
+)
+
+// phase is what the workers of a pass do side by side.
+type phase uint8
+
+const (
+	observing phase = iota // ranges from x
+	writing                // the output
+	fused                  // both, a few groups at a time
+)
+
+// pass is one call's work. Passes are pooled, and keep their memory for the next one.
+type pass[T kernels.Float] struct {
+	format *format
+	params *Params
+	tiling *tiling // nil for gradients
+	out    output
+	size   int // number of elements
+	x, y   []T
+	mask   Mask
+	codes  []byte
+	lines  lines
+
+	observer *observer       // nil: the parameters stay as they are
+	ranges   RangeCalculator // nil: the kernels
+	step     QuantizeStep    // nil: the kernels
+
+	phase   phase
+	workers int
+	shares  int // number of workers in this phase
+	unit    int // all shares but the last are multiples of it
+	apart   bool
+	benches []*bench[T] // of each worker
+	run     []func()
+	wait    sync.WaitGroup
+
+	exclusive bool   // the quantizer is locked for writing
+	ownTiling tiling // of a pass without a quantizer
+	ownFormat format
+	ownParams Params
+}
+
+// bench is the workbench of one worker.
+type bench[T kernels.Float] struct {
+	min, max  []T // of the groups of a span
+	low, high []float32
+
+	allLow, allHigh []float32 // of all groups
+
+	codes, mask   [chunk]byte
+	wide, stepped []float32
+}
+
+// passes are the pools, by element.
+var passes [3]sync.Pool
+
+func newPass[T kernels.Float]() *pass[T] {
+	if p, ok := passes[elementOf[T]()].Get().(*pass[T]); ok {
+		return p
+	}
+	return new(pass[T])
+}
+
+// release forgets the caller's memory.
+func (p *pass[T]) release() {
+	p.format, p.params, p.tiling, p.out = nil, nil, nil, nothing
+	p.x, p.y, p.mask, p.codes, p.lines = nil, nil, Mask{}, nil, lines{}
+	p.observer, p.ranges, p.step = nil, nil, nil
+	p.exclusive, p.ownParams = false, Params{}
+	passes[elementOf[T]()].Put(p)
+}
+
+// do does the work with up to that many workers. All was checked before.
+func (p *pass[T]) do(workers int) {
+	p.workers = max(1, min(workers, p.size/minShare))
+	if p.step != nil {
+		p.workers = 1 // a user's own takes the elements in their order
+	}
+	for k := len(p.benches); k < p.workers; k++ {
+		p.benches = append(p.benches, new(bench[T]))
+		p.run = append(p.run, func() {
+			defer p.wait.Done()
+			p.work(k)
+		})
+	}
+	if p.observer != nil {
+		switch {
+		case p.observer.fixed():
+			p.observeNothing()
+		case p.ranges != nil:
+			p.observeBy(p.ranges)
+		case p.fuses():
+			p.unit = p.batch()
+			p.split(fused, p.workers)
+			return
+		default:
+			p.observe()
+		}
+	}
+	if p.out != nothing {
+		p.unit = p.writingUnit()
+		p.split(writing, p.workers)
+	}
+}
+
+// fuses tells whether each group can be observed and quantized while it is in cache.
+func (p *pass[T]) fuses() bool {
+	return p.tiling.contiguous() && p.tiling.grid.Len <= fuse && p.batch() <= fuse &&
+		p.out != nothing && p.step == nil && !p.lines.padded &&
+		(p.workers == 1 || shareable(p.observer.calculator))
+}
+
+// batch returns the number of elements that are observed and quantized in turn: whole groups, and whole bytes of a mask and of codes.
+func (p *pass[T]) batch() int {
+	n := lcm(p.tiling.grid.Len, 8)
+	return n * max(1, chunk/n)
+}
+
+// writingUnit returns a unit with which shares end at a whole byte of a mask and of codes, and at the end of a row or a group if they
+// are large enough, so that kernel calls stay long.
+func (p *pass[T]) writingUnit() int {
+	if p.lines.padded {
+		return p.lines.length
+	}
+	if p.tiling != nil {
+		share := p.size / p.workers
+		for _, n := range [2]int{p.tiling.grid.Groups * p.tiling.grid.Len, p.tiling.grid.Len} {
+			if n = lcm(n, 64); n <= share/4 {
+				return n
+			}
+		}
+	}
+	return 64
+}
+
+// split does a phase in shares of whole units, as equal as they can be. How many there are makes no difference to the results.
+func (p *pass[T]) split(ph phase, shares int) {
+	p.phase, p.shares = ph, shares
+	p.wait.Add(shares - 1)
+	for k := 1; k < shares; k++ {
+		go p.run[k]()
+	}
+	p.work(0)
+	p.wait.Wait()
+}
+
+// start returns the element at which the k-th share begins.
+func (p *pass[T]) start(k int) int {
+	units := (p.size + p.unit - 1) / p.unit
+	return min(p.size, (units/p.shares*k+units%p.shares*k/p.shares)*p.unit)
+}
+
+// work does the k-th share of a phase.
+func (p *pass[T]) work(k int) {
+	lo, hi := p.start(k), p.start(k+1)
+	b := p.benches[k]
+	switch p.phase {
+	case observing:
+		p.observeShare(k, lo, hi)
+	case writing:
+		p.write(b, lo, hi)
+	case fused:
+		for n := p.batch(); lo < hi; lo += n {
+			end := min(lo+n, hi)
+			p.observeWhole(b, lo, end)
+			p.write(b, lo, end)
+		}
+	}
+}
+
+// lcm returns the least common multiple of two positive numbers.
+func lcm(a, b int) int {
+	x, y := a, b
+	for y > 0 {
+		x, y = y, x%y
+	}
+	return a / x * b
+}

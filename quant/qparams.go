@@ -1,0 +1,246 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Params are the parameters of a tensor's groups, one each, row-major over Shape.
+type Params struct {
+	Shape     []int     // number of groups along each axis of the tensor
+	Scale     []float32 // the width of a step
+	ZeroPoint []int32   // the code of 0 (ZP); integers only
+	MinVal    []float32 // the value of the lowest code (MinVal); integers only
+}
+
+// resize makes room for the parameters of groups of that shape.
+func (p *Params) resize(f *format, shape []int, count int) {
+	p.Shape = copyShape(p.Shape, shape)
+	p.Scale = grow(p.Scale, count)
+	if f.dtype.IsFloat() {
+		p.ZeroPoint, p.MinVal = nil, nil
+		return
+	}
+	p.ZeroPoint, p.MinVal = grow(p.ZeroPoint, count), grow(p.MinVal, count)
+}
+
+// copyFrom makes p a copy of q.
+func (p *Params) copyFrom(q *Params) {
+	p.Shape = copyShape(p.Shape, q.Shape)
+	p.Scale = append(p.Scale[:0], q.Scale...)
+	p.ZeroPoint = append(p.ZeroPoint[:0], q.ZeroPoint...)
+	p.MinVal = append(p.MinVal[:0], q.MinVal...)
+}
+
+// clone returns a copy.
+func (p *Params) clone() (c Params) {
+	c.copyFrom(p)
+	return c
+}
+
+// complete returns a copy with the zeros that an integer format may leave out.
+func (p *Params) complete(f *format) Params {
+	c := p.clone()
+	if !f.dtype.IsFloat() {
+		if len(c.ZeroPoint) == 0 {
+			c.ZeroPoint = make([]int32, len(c.Scale))
+		}
+		if len(c.MinVal) == 0 {
+			c.MinVal = make([]float32, len(c.Scale))
+		}
+	}
+	return c
+}
+
+// check holds parameters from elsewhere against a format. Scales are positive; unless they were observed, they are finite too.
+func (p *Params) check(f *format, observed bool) error {
+	count, err := elements("Params", ".Shape", p.Shape)
+	if err != nil {
+		return err
+	}
+	if len(p.Scale) != count {
+		return paramsError("len(Params.Scale)", len(p.Scale), "%d, as Params.Shape is %s", count, shapeString(p.Shape))
+	}
+	for i, s := range p.Scale {
+		finite := s <= math.MaxFloat32
+		switch {
+		case s <= 0, !finite && !observed:
+			return paramsError(fmt.Sprintf("Params.Scale[%d]", i), s, "a positive, finite number")
+		case f.e8m0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
+			return paramsError(fmt.Sprintf("Params.Scale[%d]", i), s, "a power of two from 2^-126 to 2^127, as scale_dtype is %v", ScaleE8M0)
+		}
+	}
+	if f.dtype.IsFloat() {
+		if len(p.ZeroPoint) > 0 || len(p.MinVal) > 0 {
+			return &Error{ErrParams, "Params", "with a ZeroPoint or a MinVal", "neither, as dtype is " + f.dtype.String()}
+		}
+		return nil
+	}
+	if n := len(p.ZeroPoint); n != count && n > 0 {
+		return paramsError("len(Params.ZeroPoint)", n, "%d, as Params.Shape is %s, or 0", count, shapeString(p.Shape))
+	}
+	for i, z := range p.ZeroPoint {
+		if float32(z) < f.min || float32(z) > f.max {
+			return paramsError(fmt.Sprintf("Params.ZeroPoint[%d]", i), z, "%v to %v, as dtype is %v", f.min, f.max, f.dtype)
+		}
+	}
+	if n := len(p.MinVal); n != count && (n > 0 || f.minval) {
+		return paramsError("len(Params.MinVal)", n, "%d, as Params.Shape is %s", count, shapeString(p.Shape))
+	}
+	for i, m := range p.MinVal {
+		if !observed && !(math.Abs(float64(m)) <= math.MaxFloat32) {
+			return paramsError(fmt.Sprintf("Params.MinVal[%d]", i), m, "a finite number")
+		}
+	}
+	return nil
+}
+
+// format is what a Spec says about codes and parameters, resolved.
+type format struct {
+	dtype    DType
+	min, max float32 // quantized range
+	scheme   Scheme
+	minval   bool // MinVal formulation
+	e8m0     bool
+}
+
+func newFormat(s Spec) format {
+	s = s.resolved()
+	lo, hi := s.QuantRange()
+	return format{s.DType, float32(lo), float32(hi), s.Scheme, s.Formulation == MinVal, s.ScaleDType == ScaleE8M0}
+}
+
+// group returns one group's parameters for quantizing.
+func (f *format) group(p *Params, i int) Group {
+	g := Group{DType: f.dtype, QuantMin: f.min, QuantMax: f.max, Scale: p.Scale[i]}
+	switch {
+	case f.minval:
+		g.QuantOffset, g.FloatOffset = f.min, p.MinVal[i]
+	case len(p.ZeroPoint) > 0:
+		g.QuantOffset = float32(p.ZeroPoint[i])
+	}
+	return g
+}
+
+// int returns the parameters of a span for a kernel of integers.
+func (f *format) int(p *Params, s span) kernels.Int {
+	k := kernels.Int{Min: int(f.min), Max: int(f.max), Scale: p.Scale[s.group:][:s.grid.Groups]}
+	switch {
+	case f.minval:
+		k.Minval = p.MinVal[s.group:][:s.grid.Groups]
+	case len(p.ZeroPoint) > 0:
+		k.ZeroPoint = p.ZeroPoint[s.group:][:s.grid.Groups]
+	}
+	return k
+}
+
+// fp returns the parameters of a span for a kernel of floats, each code in a byte.
+func (f *format) fp(p *Params, s span) kernels.Fp {
+	k := kernels.Fp{Format: kernels.E4M3FN, Scale: p.Scale[s.group:][:s.grid.Groups]}
+	switch f.dtype {
+	case Float8E5M2:
+		k.Format = kernels.E5M2
+	case Float4E2M1FN:
+		k.Format = kernels.E2M1
+	}
+	return k
+}
+
+// packed returns the parameters of a span for a kernel of float4, two to a byte.
+func (f *format) packed(p *Params, s span) kernels.Fp {
+	return kernels.Fp{Format: kernels.E2M1Packed, Scale: p.Scale[s.group:][:s.grid.Groups]}
+}
+
+// encode writes the codes of values that a user's own step made: the nearest code, 0 for NaN where the format has none.
+func (f *format) encode(dst []byte, values []float32) {
+	for i, v := range values {
+		switch f.dtype.Storage() {
+		case Float8E4M3FN:
+			if f.dtype == Float4E2M1FN && v == v {
+				v = fp4.E2M1FromFloat32(v).Float32()
+			}
+			dst[i] = byte(fp8.E4M3FNFromFloat32Sat(v))
+		case Float8E5M2:
+			dst[i] = byte(fp8.E5M2FromFloat32Sat(v))
+		default:
+			dst[i] = 0
+			if v == v {
+				dst[i] = byte(int(min(max(math.RoundToEven(float64(v)), float64(f.min)), float64(f.max))))
+			}
+		}
+	}
+}
+
+// element is the type that parameter arithmetic rounds to.
+type element uint8
+
+const (
+	elementF32 element = iota
+	elementF16
+	elementBF16
+)
+
+// round rounds to the element type, half to even.
+func (e element) round(x float32) float32 {
+	if e == elementF32 {
+		return x
+	}
+	return e.roundNarrow(x)
+}
+
+// eps is the least scale, 2^-23.
+const eps = 1.0 / (1 << 23)
+
+// minNormal is the least power-of-two scale, the smallest normal float32.
+const minNormal = 0x1p-126
+
+// params computes the parameters of the groups from first on, from their ranges (low <= 0 <= high, or NaN), by the formulas of the package
+// comment. Every operation is rounded to e.
+func (f *format) params(p *Params, first int, low, high []float32, e element) {
+	high = high[:len(low)]
+	scale := p.Scale[first:][:len(low)]
+	if f.e8m0 {
+		for i := range low {
+			scale[i] = f.powerOfTwo(max(-low[i], high[i]))
+		}
+		return
+	}
+	n, least := f.max-f.min, e.round(eps)
+	if f.dtype.IsFloat() {
+		for i := range low {
+			scale[i] = max(e.round(max(-low[i], high[i])/(n/2)), least)
+		}
+		return
+	}
+	zeroPoint, minval := p.ZeroPoint[first:][:len(low)], p.MinVal[first:][:len(low)]
+	if f.scheme != Asymmetric {
+		middle := int32((f.max + f.min + 1) / 2)
+		for i := range low {
+			largest := max(-low[i], high[i])
+			scale[i] = max(e.round(largest/(n/2)), least)
+			zeroPoint[i], minval[i] = middle, 0-largest
+		}
+		return
+	}
+	for i := range low {
+		s := max(e.round(e.round(high[i]-low[i])/n), least)
+		steps := e.round(float32(math.RoundToEven(float64(e.round(low[i] / s)))))
+		z := min(max(e.round(f.min-steps), f.min), f.max)
+		if z != z {
+			z = 0
+		}
+		scale[i], zeroPoint[i], minval[i] = s, int32(z), low[i]+0
+	}
+}
+
+// powerOfTwo returns 2^(floor(log2(largest)) - p), where 2^p is the format's largest power of two: the OCP Microscaling rule.
+// It reads the exponent field, so that a subnormal counts as 2^-127, and Inf and NaN as 2^128.
+func (f *format) powerOfTwo(largest float32) float32 {
+	exponent := int(math.Float32bits(largest)>>23&0xff) - 127 - dtypes[f.dtype].maxPow2
+	exponent = min(max(exponent, -127), 128)
+	return max(math.Float32frombits(uint32(exponent+127)<<23), minNormal)
+}

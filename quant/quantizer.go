@@ -1,0 +1,369 @@
+package quant
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// FakeQuantizer quantizes the tensors that pass through one place of a model: a weight, an activation, a lookup table.
+// It observes their ranges, keeps the parameters, and uses them. Make one with New or NewGiven, for each place one.
+//
+// FakeQuantize, Quantize, QuantizeValues and Observe are forward passes: while the observer is on, each observes its tensor first.
+// The parameters' shape is that of the first tensor observed; a later tensor that has another number of groups is an error, unless
+// the calculator is dynamic. A tensor without elements passes, and changes nothing.
+//
+// A block size that does not divide its axis disables the quantizer for good, with one warning; tensors then pass unchanged.
+//
+// A FakeQuantizer may be used by several goroutines at a time. Passes that observe run one after another, and so do those with a user's
+// own QuantizeStep; all others run side by side. After the first pass of a shape, none allocates memory.
+type FakeQuantizer[T kernels.Float] struct {
+	// Name is the tensor's, for the warning. Name, Workers and Logger are to be set before the first use.
+	Name string
+	// Workers is the greatest number of goroutines for a pass, 0 or 1 for the caller's alone. A small tensor is not shared. Results do
+	// not depend on it.
+	Workers int
+	// Logger gets the warning; nil is slog.Default().
+	Logger *slog.Logger
+
+	spec     Spec
+	target   Target
+	given    bool // parameters are from elsewhere
+	ranges   RangeCalculator
+	quantize QuantizeStep
+	disabled atomic.Bool
+	tiling   atomic.Pointer[tiling] // of the last shape
+
+	mu          sync.RWMutex // guards what follows
+	format      format
+	observer    observer
+	observerOn  bool
+	fakeQuantOn bool
+	export      bool
+	schedule    *QATSchedule
+	step        int
+}
+
+// New makes a quantizer. A Spec and a Target make any number of them.
+// The error is an *Error of kind ErrSpec.
+func New[T kernels.Float](spec Spec, target Target) (*FakeQuantizer[T], error) {
+	if err := spec.validateFor(target); err != nil {
+		return nil, err
+	}
+	spec = spec.resolved()
+	q := &FakeQuantizer[T]{
+		spec: spec, target: target, format: newFormat(spec), observerOn: true, fakeQuantOn: true,
+		ranges: rangeCalculators.new(spec.RangeCalculator), quantize: quantizeSteps.new(spec.FakeQuantize),
+	}
+	q.observer = newObserver(spec, target, elementOf[T]())
+	return q, nil
+}
+
+// NewGiven makes a quantizer with parameters from elsewhere, a checkpoint or another tool. It has no observer: the parameters never change.
+// They are checked (ErrParams): one for each group of Shape; scales finite and positive, and powers of two with ScaleE8M0; zero points
+// within the quantized range, or none for 0; a finite MinVal with the MinVal formulation.
+func NewGiven[T kernels.Float](spec Spec, target Target, params Params) (*FakeQuantizer[T], error) {
+	if spec.Calculator == "dynamic" {
+		return nil, specError("qparam_calculator_cls", spec.Calculator, "another calculator, as the parameters are given")
+	}
+	q, err := New[T](spec, target)
+	if err != nil {
+		return nil, err
+	}
+	if err := params.check(&q.format, false); err != nil {
+		return nil, err
+	}
+	q.observer.params = params.complete(&q.format)
+	q.observer.observed, q.observer.calculator = true, nil
+	q.given, q.observerOn = true, false
+	return q, nil
+}
+
+// Spec returns what the quantizer was made from, with its present granularity.
+func (q *FakeQuantizer[T]) Spec() Spec {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.spec
+}
+
+// String returns what the reference's extra_repr does: qformulation=zp, observer=on, fake_quant=on.
+func (q *FakeQuantizer[T]) String() string {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return fmt.Sprintf("qformulation=%v, observer=%s, fake_quant=%s", q.spec.Formulation, onOff(q.observerOn), onOff(q.fakeQuantOn))
+}
+
+// Params returns a copy of the present parameters, those of the last pass (the reference's calculate_qparams).
+// Before any tensor was observed it is an ErrNotObserved.
+func (q *FakeQuantizer[T]) Params() (Params, error) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	if !q.observer.observed {
+		return Params{}, q.notObserved()
+	}
+	return q.observer.params.clone(), nil
+}
+
+func (q *FakeQuantizer[T]) notObserved() error {
+	return &Error{ErrNotObserved, q.label(), "not observed", "a forward pass with the observer on first"}
+}
+
+// label names the tensor in a message.
+func (q *FakeQuantizer[T]) label() string {
+	if q.Name == "" {
+		return "tensor"
+	}
+	return fmt.Sprintf("tensor %q", q.Name)
+}
+
+// FakeQuantize quantizes x and dequantizes it again, into dst, which may be x itself, and writes the mask that Backward takes, if mask is
+// not nil.
+// Computation is in float32, and is rounded to T once. NaN stays NaN, and has mask 0; what is outside the range is clamped, and has mask 0.
+// While fake-quantization is off, and when the quantizer is disabled, dst is x and the mask is empty.
+func (q *FakeQuantizer[T]) FakeQuantize(dst *Tensor[T], x Tensor[T], mask *Mask) error {
+	if mask != nil && mask.Kind > BitMask {
+		return shapeError("Mask.Kind", mask.Kind, "NoMask, ByteMask or BitMask")
+	}
+	p, err := q.begin(x)
+	if err != nil {
+		return err
+	}
+	defer q.end(p)
+	if p.tiling != nil && q.fakeQuantOn {
+		p.out = fakes
+	}
+	if err := q.ready(p); err != nil {
+		return err
+	}
+	if err := dst.apart(x.Data); err != nil {
+		return err
+	}
+	p.y = dst.like(x.Shape, len(x.Data))
+	if mask != nil {
+		n := 0
+		if p.out == fakes {
+			n = mask.Kind.bytes(len(x.Data))
+		}
+		mask.Data = grow(mask.Data, n)
+		p.mask = *mask
+	}
+	q.run(p)
+	if p.out != fakes {
+		copy(dst.Data, x.Data)
+	}
+	return nil
+}
+
+// Observe observes x, if the observer is on, and does nothing else.
+func (q *FakeQuantizer[T]) Observe(x Tensor[T]) error {
+	p, err := q.begin(x)
+	if err != nil {
+		return err
+	}
+	defer q.end(p)
+	if err := q.ready(p); err != nil {
+		return err
+	}
+	q.run(p)
+	return nil
+}
+
+// Quantize writes the codes of x to dst, with their parameters. NaN has code 0 if the format has no NaN. It does not ask whether
+// fake-quantization is on. A disabled quantizer has no codes: ErrDisabled.
+func (q *FakeQuantizer[T]) Quantize(dst *Codes, x Tensor[T]) error {
+	p, err := q.beginCodes(x, codes)
+	if err != nil {
+		return err
+	}
+	defer q.end(p)
+	l := newLines(q.spec.DType, x.Shape, dst.Packed)
+	if err := l.check(x.Shape); err != nil {
+		return err
+	}
+	if err := q.ready(p); err != nil {
+		return err
+	}
+	dst.Spec = q.spec
+	dst.Shape = copyShape(dst.Shape, x.Shape)
+	dst.Data = grow(dst.Data, l.total(len(x.Data)))
+	p.codes, p.lines = dst.Data, l
+	q.run(p)
+	if p.tiling != nil {
+		dst.Params.copyFrom(p.params)
+	} else {
+		dst.Params = Params{}
+	}
+	return nil
+}
+
+// QuantizeValues writes the values of x's codes to dst, as T (the reference's cast_to_target_dtype=False); NaN stays NaN.
+// It does not ask whether fake-quantization is on. A disabled quantizer has no codes: ErrDisabled.
+func (q *FakeQuantizer[T]) QuantizeValues(dst *Tensor[T], x Tensor[T]) error {
+	p, err := q.beginCodes(x, values)
+	if err != nil {
+		return err
+	}
+	defer q.end(p)
+	if err := q.ready(p); err != nil {
+		return err
+	}
+	if err := dst.apart(x.Data); err != nil {
+		return err
+	}
+	p.y = dst.like(x.Shape, len(x.Data))
+	q.run(p)
+	return nil
+}
+
+// Backward writes dy * mask to dx: the gradient by the straight-through estimator. The product is that of IEEE 754: a NaN times 0 is a NaN.
+// An empty mask lets all gradients pass. It looks at nothing of q but Workers.
+func (q *FakeQuantizer[T]) Backward(dx *Tensor[T], dy Tensor[T], mask Mask) error {
+	if err := dy.check("dy"); err != nil {
+		return err
+	}
+	n := len(dy.Data)
+	if want := mask.Kind.bytes(n); len(mask.Data) != 0 && len(mask.Data) != want {
+		return shapeError("len(Mask.Data)", len(mask.Data), "%d, as the shape is %s", want, shapeString(dy.Shape))
+	}
+	if err := dx.apart(dy.Data); err != nil {
+		return err
+	}
+	dx.like(dy.Shape, n)
+	if len(mask.Data) == 0 {
+		copy(dx.Data, dy.Data)
+		return nil
+	}
+	p := newPass[T]()
+	defer p.release()
+	p.x, p.y, p.mask, p.out, p.size = dy.Data, dx.Data, mask, gradients, n
+	p.do(q.Workers)
+	return nil
+}
+
+// begin checks x and locks q, exclusively if x is to be observed. The pass has no tiling if x passes unchanged.
+func (q *FakeQuantizer[T]) begin(x Tensor[T]) (*pass[T], error) {
+	if err := x.check("x"); err != nil {
+		return nil, err
+	}
+	p := newPass[T]()
+	p.x, p.size = x.Data, len(x.Data)
+	q.mu.RLock()
+	if q.observes() || q.quantize != nil {
+		q.mu.RUnlock()
+		q.mu.Lock()
+		p.exclusive = true
+	}
+	if p.size == 0 || q.disabled.Load() {
+		return p, nil
+	}
+	t, err := q.tile(x.Shape)
+	if err != nil {
+		q.end(p)
+		return nil, err
+	}
+	p.tiling = t // nil after a mismatch
+	return p, nil
+}
+
+// beginCodes is begin for codes, which a disabled quantizer has not.
+func (q *FakeQuantizer[T]) beginCodes(x Tensor[T], out output) (*pass[T], error) {
+	p, err := q.begin(x)
+	if err != nil {
+		return nil, err
+	}
+	if p.tiling != nil {
+		p.out = out
+	} else if p.size > 0 {
+		q.end(p)
+		return nil, &Error{ErrDisabled, q.label(), "passed unquantized", "a block size that divides its axis"}
+	}
+	return p, nil
+}
+
+// end unlocks q.
+func (q *FakeQuantizer[T]) end(p *pass[T]) {
+	if p.exclusive {
+		q.mu.Unlock()
+	} else {
+		q.mu.RUnlock()
+	}
+	p.release()
+}
+
+// observes tells whether a pass moves the parameters.
+func (q *FakeQuantizer[T]) observes() bool {
+	return q.observerOn && !q.export && !q.observer.frozen() && !q.disabled.Load()
+}
+
+// ready sets up what the pass has to do, and checks that there are parameters for it.
+func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
+	t, o := p.tiling, &q.observer
+	if t == nil {
+		return nil
+	}
+	observes := p.exclusive && q.observes()
+	switch {
+	case !observes && p.out == nothing:
+		p.tiling = nil // nothing to do
+		return nil
+	case o.observed && !o.dynamic && !slices.Equal(o.params.Shape, t.groups):
+		return shapeError("the groups' shape of "+q.label(), t.groups, "%s, that of the parameters", shapeString(o.params.Shape))
+	case !o.observed && !observes:
+		return q.notObserved()
+	}
+	if observes {
+		p.observer, p.ranges = o, q.ranges
+	}
+	p.format, p.params, p.step = &q.format, &o.params, q.quantize
+	return nil
+}
+
+// run does the pass.
+func (q *FakeQuantizer[T]) run(p *pass[T]) {
+	if p.tiling == nil {
+		return
+	}
+	o := p.observer
+	if o != nil {
+		o.resize(p.tiling.groups, p.tiling.count)
+	}
+	p.do(q.Workers)
+	if o != nil {
+		o.observed = true
+	}
+}
+
+// tile returns the tiling of a shape, or nil if a block does not divide its axis, whereupon q is disabled.
+func (q *FakeQuantizer[T]) tile(shape []int) (*tiling, error) {
+	if t := q.tiling.Load(); t != nil && slices.Equal(t.shape, shape) {
+		return t, nil
+	}
+	groups, err := q.spec.Granularity.Groups(shape, q.target)
+	if errors.Is(err, ErrDisabled) {
+		if q.disabled.CompareAndSwap(false, true) {
+			q.warn(shape)
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := new(tiling)
+	t.resolve(shape, groups)
+	q.tiling.Store(t)
+	return t, nil
+}
+
+func (q *FakeQuantizer[T]) warn(shape []int) {
+	log := q.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	log.Warn("block size does not divide its axis: the tensor is not quantized from now on",
+		"tensor", q.Name, "target", q.target.String(), "shape", shapeString(shape), "granularity", q.spec.Granularity.String())
+}

@@ -1,0 +1,57 @@
+package quant
+
+// QATSchedule says from which step of quantization-aware training on the observer and fake-quantization are on, as in the reference.
+// A step is a call of FakeQuantizer.Step. The zero value has both on from the beginning.
+type QATSchedule struct {
+	EnableObserver  int // first step with the observer on, at least 0
+	EnableFakeQuant int // first step with fake-quantization on, at least EnableObserver
+	DisableObserver int // first step with the observer off again, more than EnableObserver, at least EnableFakeQuant; 0 is never
+}
+
+// validate reports the first field that is out of place.
+func (s QATSchedule) validate() error {
+	switch {
+	case s.EnableObserver < 0:
+		return specError("enable_observer", s.EnableObserver, "at least 0")
+	case s.EnableFakeQuant < s.EnableObserver:
+		return specError("enable_fake_quant", s.EnableFakeQuant, "at least enable_observer")
+	case s.DisableObserver != 0 && (s.DisableObserver <= s.EnableObserver || s.DisableObserver < s.EnableFakeQuant):
+		return specError("disable_observer", s.DisableObserver, "more than enable_observer and at least enable_fake_quant, or 0 for never")
+	}
+	return nil
+}
+
+// at returns the switches of a step.
+func (s QATSchedule) at(step int) (observer, fakeQuant bool) {
+	return step >= s.EnableObserver && (s.DisableObserver == 0 || step < s.DisableObserver), step >= s.EnableFakeQuant
+}
+
+// SetSchedule lets a schedule turn the switches, from its step 0 on.
+func (q *FakeQuantizer[T]) SetSchedule(s QATSchedule) error {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.schedule, q.step = &s, 0
+	q.applySchedule()
+	return nil
+}
+
+// Step goes on to the schedule's next step and turns the switches as it says. Without a schedule it does nothing.
+func (q *FakeQuantizer[T]) Step() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.schedule != nil {
+		q.step++
+		q.applySchedule()
+	}
+}
+
+func (q *FakeQuantizer[T]) applySchedule() {
+	observer, fakeQuant := q.schedule.at(q.step)
+	q.fakeQuantOn = fakeQuant
+	if !q.observerFixed() {
+		q.observerOn = observer
+	}
+}

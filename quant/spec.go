@@ -1,0 +1,314 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+)
+
+// DType is the data type of the codes. The zero value is Int8.
+type DType uint8
+
+// The data types, by the reference's names int8, int4, ... In float4_e2m1fn_x2, x2 says that codes are stored in pairs.
+const (
+	Int8 DType = iota
+	Int4
+	Int2
+	Uint8
+	Uint4
+	Uint2
+	Float8E4M3FN
+	Float8E5M2
+	Float4E2M1FN
+)
+
+// dtypes holds what is known of each DType, by its value.
+var dtypes = [...]struct {
+	name     string
+	bits     int
+	min, max float64
+	maxPow2  int // float formats: exponent of the largest power of two
+	storage  DType
+}{
+	Int8:         {"int8", 8, -128, 127, 0, Int8},
+	Int4:         {"int4", 4, -8, 7, 0, Int8},
+	Int2:         {"int2", 2, -2, 1, 0, Int8},
+	Uint8:        {"uint8", 8, 0, 255, 0, Uint8},
+	Uint4:        {"uint4", 4, 0, 15, 0, Uint8},
+	Uint2:        {"uint2", 2, 0, 3, 0, Uint8},
+	Float8E4M3FN: {"float8_e4m3fn", 8, -448, 448, 8, Float8E4M3FN},
+	Float8E5M2:   {"float8_e5m2", 8, -57344, 57344, 15, Float8E5M2},
+	Float4E2M1FN: {"float4_e2m1fn_x2", 4, -6, 6, 2, Float8E4M3FN},
+}
+
+// String returns the reference's name.
+func (d DType) String() string { return enumName(d, dtypeNames) }
+
+// Bits returns the size of a code in bits: 2, 4 or 8.
+func (d DType) Bits() int { return dtypes[d].bits }
+
+// IsFloat tells the float formats from the integers.
+func (d DType) IsFloat() bool { return d >= Float8E4M3FN }
+
+// Storage returns the 8-bit type in which unpacked codes are kept (the reference's target_dtype): Int8 or Uint8 for integers,
+// Float8E4M3FN for itself and Float4E2M1FN (every value of float4 is one of float8_e4m3fn), Float8E5M2 for itself.
+func (d DType) Storage() DType { return dtypes[d].storage }
+
+// Scheme says how the observed range becomes a scale and a zero point. The zero value is Symmetric.
+type Scheme uint8
+
+// The schemes.
+const (
+	Symmetric             Scheme = iota // the range is mirrored around zero
+	Asymmetric                          // the range as observed, with zero in it; integers only
+	SymmetricWithClipping               // Symmetric, and a signed quantized range loses its lowest code; integers only
+)
+
+// String returns the reference's name.
+func (s Scheme) String() string { return enumName(s, schemeNames) }
+
+// Formulation says how an integer code maps to a value. The zero value is ZP.
+type Formulation uint8
+
+// The formulations.
+const (
+	ZP     Formulation = iota // (q - zero_point) * scale
+	MinVal                    // (q - quant_min) * scale + minval; integers only
+)
+
+// String returns the reference's name.
+func (f Formulation) String() string { return enumName(f, formulationNames) }
+
+// ScaleDType limits the values that a scale may take. The zero value is ScaleAny.
+type ScaleDType uint8
+
+// The kinds of scale.
+const (
+	ScaleAny  ScaleDType = iota // any value, in the tensor's own element type (null in JSON)
+	ScaleE8M0                   // a power of two, as the OCP Microscaling formats have it; float formats only, and float4 always
+)
+
+// String returns the reference's name, null for ScaleAny.
+func (s ScaleDType) String() string { return enumName(s, scaleDTypeNames) }
+
+// Target is the kind of tensor that is quantized.
+type Target uint8
+
+// The targets.
+const (
+	Weight     Target = iota
+	Activation        // blocks along one axis collapse all others; "default" is "moving_average"
+	LUT               // a lookup table; treated as a weight
+)
+
+// String returns the reference's name.
+func (t Target) String() string { return enumName(t, targetNames) }
+
+// ParseTarget is the inverse of Target.String.
+func ParseTarget(s string) (Target, error) { return parseEnum[Target]("target", s, targetNames) }
+
+// The reference's names, by value.
+var (
+	dtypeNames = func() (s []string) { // in the order of dtypes
+		for _, d := range dtypes {
+			s = append(s, d.name)
+		}
+		return s
+	}()
+	schemeNames      = []string{"symmetric", "asymmetric", "symmetric_with_clipping"}
+	formulationNames = []string{"zp", "minval"}
+	scaleDTypeNames  = []string{"null", "float8_e8m0fnu"}
+	targetNames      = []string{"weight", "activation", "lut"}
+)
+
+// aliases are other spellings that the reference takes.
+var aliases = map[string]string{
+	"float8_e4m3":   "float8_e4m3fn",
+	"float4_e2m1fn": "float4_e2m1fn_x2",
+	"float8_e8m0":   "float8_e8m0fnu",
+}
+
+func enumName[E ~uint8](e E, names []string) string {
+	if int(e) < len(names) {
+		return names[e]
+	}
+	return fmt.Sprintf("%T(%d)", e, uint8(e))
+}
+
+func parseEnum[E ~uint8](field, s string, names []string) (E, error) {
+	name := s
+	if full, ok := aliases[s]; ok {
+		name = full
+	}
+	for i, n := range names {
+		if n == name {
+			return E(i), nil
+		}
+	}
+	return 0, specError(field, s, oneOf(names))
+}
+
+// FloatRange fixes the range that parameters are computed from, at both ends, at one, or (the zero value) not at all.
+// An end that is fixed is not observed; where both are, the parameters no longer move after the first forward pass.
+type FloatRange struct {
+	min, max       float64
+	hasMin, hasMax bool
+}
+
+// FixedRange fixes both ends: min <= 0 <= max, min < max, both finite in float32.
+func FixedRange(min, max float64) FloatRange { return FloatRange{min, max, true, true} }
+
+// FixedMin fixes the lower end, min <= 0; the upper one is observed.
+func FixedMin(min float64) FloatRange { return FloatRange{min: min, hasMin: true} }
+
+// FixedMax fixes the upper end, max >= 0; the lower one is observed.
+func FixedMax(max float64) FloatRange { return FloatRange{max: max, hasMax: true} }
+
+// String prints the range as its JSON: [-1,null].
+func (r FloatRange) String() string {
+	b, err := r.MarshalJSON()
+	if err != nil {
+		return fmt.Sprintf("[%v,%v]", r.min, r.max)
+	}
+	return string(b)
+}
+
+func (r FloatRange) both() bool { return r.hasMin && r.hasMax }
+
+func (r FloatRange) validate() error {
+	finite := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(float64(float32(x)), 0) }
+	switch {
+	case r.hasMin && !finite(r.min), r.hasMax && !finite(r.max):
+		return specError("float_range", r, "ends that are finite in float32")
+	case r.hasMin && r.min > 0:
+		return specError("float_range", r, "a lower end of at most 0")
+	case r.hasMax && r.max < 0:
+		return specError("float_range", r, "an upper end of at least 0")
+	case r.both() && r.min >= r.max:
+		return specError("float_range", r, "a lower end below the upper one")
+	}
+	return nil
+}
+
+// Spec says how a tensor is quantized. The zero value is int8, symmetric, one scale for the whole tensor.
+// A Spec is a value: it may be copied, and any number of quantizers made from it.
+// Its JSON has the reference's names, given here in brackets; names of calculators are looked up in this package's registries.
+type Spec struct {
+	DType           DType       // [dtype]
+	Scheme          Scheme      // [qscheme] float formats are Symmetric
+	Formulation     Formulation // [qformulation] float formats are ZP
+	Granularity     Granularity // [granularity] which elements share parameters
+	FakeQuantize    string      // [fake_quantize_cls] "" is "default"; see RegisterQuantizeStep
+	Calculator      string      // [qparam_calculator_cls] "" is "default"; see RegisterCalculator
+	RangeCalculator string      // [range_calculator_cls] "" is "minmax"; see RegisterRangeCalculator
+	FloatRange      FloatRange  // [float_range]
+	ScaleDType      ScaleDType  // [scale_dtype] Float4E2M1FN has ScaleE8M0 without being told
+}
+
+// DefaultWeightSpec is the reference's default for weights: int8, symmetric, a scale per output channel (axis 0), static.
+func DefaultWeightSpec() Spec {
+	return Spec{Granularity: PerChannel(0), Calculator: "static"}
+}
+
+// DefaultActivationSpec is the reference's default for activations: int8, symmetric, one scale, moving average.
+func DefaultActivationSpec() Spec {
+	return Spec{Calculator: "moving_average"}
+}
+
+// QuantRange returns the quantized range, quant_min and quant_max: of n bits, [-2^(n-1), 2^(n-1)-1] signed (without the lowest
+// with SymmetricWithClipping) and [0, 2^n-1] unsigned; of a float format, its finite range.
+func (s Spec) QuantRange() (min, max float64) {
+	d := dtypes[s.DType]
+	min, max = d.min, d.max
+	if s.Scheme == SymmetricWithClipping && min < 0 {
+		min = -max
+	}
+	return min, max
+}
+
+// String prints the Spec as its JSON.
+func (s Spec) String() string {
+	b, err := s.MarshalJSON()
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// Validate reports the first field that is not allowed, as an *Error of kind ErrSpec.
+func (s Spec) Validate() error {
+	switch {
+	case int(s.DType) >= len(dtypes):
+		return specError("dtype", s.DType, oneOf(dtypeNames))
+	case int(s.Scheme) >= len(schemeNames):
+		return specError("qscheme", s.Scheme, oneOf(schemeNames))
+	case int(s.Formulation) >= len(formulationNames):
+		return specError("qformulation", s.Formulation, oneOf(formulationNames))
+	case int(s.ScaleDType) >= len(scaleDTypeNames):
+		return specError("scale_dtype", s.ScaleDType, oneOf(scaleDTypeNames))
+	}
+	if err := s.Granularity.validate(); err != nil {
+		return err
+	}
+	if err := s.FloatRange.validate(); err != nil {
+		return err
+	}
+	s = s.resolved()
+	if err := quantizeSteps.check("fake_quantize_cls", s.FakeQuantize); err != nil {
+		return err
+	}
+	if err := calculators.check("qparam_calculator_cls", s.Calculator); err != nil {
+		return err
+	}
+	if err := rangeCalculators.check("range_calculator_cls", s.RangeCalculator); err != nil {
+		return err
+	}
+	if s.DType.IsFloat() {
+		if s.Scheme != Symmetric {
+			return specError("qscheme", s.Scheme, "symmetric, as dtype is "+s.DType.String())
+		}
+		if s.Formulation != ZP {
+			return specError("qformulation", s.Formulation, "zp, as dtype is "+s.DType.String())
+		}
+	} else if s.ScaleDType != ScaleAny {
+		return specError("scale_dtype", s.ScaleDType, "null, as dtype is "+s.DType.String())
+	}
+	if s.Calculator == "dynamic" {
+		if s.Scheme == SymmetricWithClipping {
+			return specError("qscheme", s.Scheme, "symmetric or asymmetric, as qparam_calculator_cls is dynamic")
+		}
+		if s.FloatRange != (FloatRange{}) {
+			return specError("float_range", s.FloatRange, "[null,null], as qparam_calculator_cls is dynamic")
+		}
+	}
+	return nil
+}
+
+// validateFor is Validate, and holds s against the target.
+func (s Spec) validateFor(t Target) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	if int(t) >= len(targetNames) {
+		return specError("target", t, oneOf(targetNames))
+	}
+	if s.Calculator == "dynamic" && t != Activation {
+		return specError("qparam_calculator_cls", s.Calculator, "another calculator, as target is "+t.String()+" and dynamic is for activations")
+	}
+	return nil
+}
+
+// resolved fills in what a zero value stands for, the calculator of a target aside.
+func (s Spec) resolved() Spec {
+	fill := func(s *string, name string) {
+		if *s == "" {
+			*s = name
+		}
+	}
+	fill(&s.FakeQuantize, "default")
+	fill(&s.Calculator, "default")
+	fill(&s.RangeCalculator, "minmax")
+	if s.DType == Float4E2M1FN {
+		s.ScaleDType = ScaleE8M0
+	}
+	return s
+}

@@ -1,0 +1,135 @@
+package quant
+
+import (
+	"iter"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// tiling says where a tensor's groups lie in memory, in the terms of the kernels.
+//
+// With n groups of b elements along an axis, a row-major tensor is a nest of loops n0, b0, n1, b1, ... in which the n select a group
+// and the b run within it. Neighbours of a kind are one loop, and loops of one step are none, so that n and b alternate. Then the
+// innermost three are a kernels.Grid: Len (a b, 1 if there is none), Groups (an n), Rows (a b); the others repeat it.
+type tiling struct {
+	groups []int // number of groups along each axis: the parameters' shape
+	shape  []int // of the tensor
+	size   int   // number of elements
+	count  int   // number of groups
+	loops  []loop
+	grid   kernels.Grid
+	// Groups before and after a multiple of apart elements are different ones. It is size if there is no such place.
+	apart int
+}
+
+// loop repeats what is within it.
+type loop struct {
+	steps int
+	group int // number of groups from one step to the next, 0 where each step has the same groups
+}
+
+// resolve lays out the tiling of a tensor with elements. It reuses the slices of t.
+func (t *tiling) resolve(shape, groups []int) {
+	t.shape, t.groups = copyShape(t.shape, shape), copyShape(t.groups, groups)
+	t.size, t.count, t.loops = 1, 1, t.loops[:0]
+	selects := func(l loop) bool { return l.group > 0 }
+	for i := len(shape) - 1; i >= 0; i-- { // innermost first; reversed below
+		within, among := loop{steps: shape[i] / groups[i]}, loop{steps: groups[i], group: t.count}
+		for _, l := range [2]loop{within, among} {
+			switch last := len(t.loops) - 1; {
+			case l.steps == 1:
+			case last >= 0 && selects(t.loops[last]) == selects(l):
+				t.loops[last].steps *= l.steps
+			default:
+				t.loops = append(t.loops, l)
+			}
+		}
+		t.size *= shape[i]
+		t.count *= groups[i]
+	}
+	t.apart = t.size
+	if n := len(t.loops); n > 0 && selects(t.loops[n-1]) {
+		t.apart = t.size / t.loops[n-1].steps
+	}
+	rest := t.loops
+	take := func(ofGroups bool) int {
+		if len(rest) == 0 || selects(rest[0]) != ofGroups {
+			return 1
+		}
+		steps := rest[0].steps
+		rest = rest[1:]
+		return steps
+	}
+	t.grid.Len = take(false)
+	t.grid.Groups = take(true)
+	t.grid.Rows = take(false)
+	t.loops = t.loops[:copy(t.loops, rest)]
+}
+
+// contiguous tells whether group g is the elements [g*Len, (g+1)*Len).
+func (t *tiling) contiguous() bool { return len(t.loops) == 0 && t.grid.Rows == 1 }
+
+// runs returns the number of runs of Len elements that a group has.
+func (t *tiling) runs() int { return t.size / t.count / t.grid.Len }
+
+// run returns the first element of the i-th run of group g.
+func (t *tiling) run(g, i int) int {
+	row := t.grid.Groups * t.grid.Len
+	at := g%t.grid.Groups*t.grid.Len + i%t.grid.Rows*row
+	g, i = g/t.grid.Groups, i/t.grid.Rows
+	stride := t.grid.Rows * row
+	for _, l := range t.loops { // innermost first
+		which := &i
+		if l.group > 0 {
+			which = &g
+		}
+		at += *which % l.steps * stride
+		*which /= l.steps
+		stride *= l.steps
+	}
+	return at
+}
+
+// span is a run of elements that one kernel call does: those from at on, with the parameters from group on.
+type span struct {
+	at, group int
+	grid      kernels.Grid
+}
+
+func (s span) len() int { return s.grid.Rows * s.grid.Groups * s.grid.Len }
+
+// spans yields the elements [lo, hi) in as few spans as there are.
+func (t *tiling) spans(lo, hi int) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		for lo < hi {
+			s := t.span(lo, hi)
+			if !yield(s) {
+				return
+			}
+			lo += s.len()
+		}
+	}
+}
+
+// span returns the longest span that begins at lo and ends by hi.
+func (t *tiling) span(lo, hi int) span {
+	g := t.grid
+	row := g.Groups * g.Len
+	piece, inPiece := lo/(g.Rows*row), lo%(g.Rows*row)
+	s := span{at: lo}
+	for _, l := range t.loops { // innermost first
+		s.group += piece % l.steps * l.group
+		piece /= l.steps
+	}
+	inRow, inGroup, left := inPiece%row, inPiece%g.Len, hi-lo
+	s.group += inRow / g.Len
+	switch {
+	case inGroup > 0 || left < g.Len: // within a group
+		s.grid = kernels.Grid{Rows: 1, Groups: 1, Len: min(g.Len-inGroup, left)}
+	case inRow > 0 || left < row: // within a row
+		s.grid = kernels.Grid{Rows: 1, Groups: min((row-inRow)/g.Len, left/g.Len), Len: g.Len}
+	default:
+		s.grid = kernels.Grid{Rows: min(g.Rows-inPiece/row, left/row), Groups: g.Groups, Len: g.Len}
+	}
+	return s
+}
