@@ -58,7 +58,7 @@ func magnitude(k *ir.Kernel, v *ir.Node) *ir.Node {
 func fakeQuantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, m := range masks {
-		k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi)`+m.doc+`: whether c == x.
+		k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi)`+m.tells("c == x")+`.
 grid rounds to the format that least and step describe: the exponent field of its least normal
 number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
 		least, step := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32)
@@ -71,7 +71,7 @@ number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareF
 		m.store(k, inside)
 		ks = append(ks, k)
 
-		k = ir.New("fakequantizefp"+t.name, "FakeQuantizeFpAny", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+m.doc+`: whether c == v.
+		k = ir.New("fakequantizefp"+t.name, "FakeQuantizeFpAny", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+m.tells("c == v")+`.
 It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
 		least, step = k.Word("least", ir.MemI32), k.Word("step", ir.MemI32)
 		most := k.Word("most", ir.MemF32)

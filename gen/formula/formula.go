@@ -63,12 +63,22 @@ func quotient(c, s, r *ir.Node) *ir.Node {
 	return q.MulSubFrom(s, c).MulAdd(r, q)
 }
 
-// masks are the ways to say what was clipped, with the names they give a kernel.
-var masks = []struct {
+// maskKind is a way to say what was clipped, with the name it gives a kernel.
+type maskKind struct {
 	name, doc string
 	store     func(k *ir.Kernel, m *ir.Node)
-}{
+}
+
+// tells says for a kernel's declaration what a mask of this kind is.
+func (m maskKind) tells(what string) string {
+	if m.doc == "" {
+		return ""
+	}
+	return ",\nand mask, " + m.doc + ", to whether " + what
+}
+
+var masks = []maskKind{
 	{"", "", func(*ir.Kernel, *ir.Node) {}},
-	{"Bytes", " and mask one byte, 0 or 1", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemU8, m.Bytes()) }},
-	{"Bits", " and mask one bit, first element lowest", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemBits, m) }},
+	{"Bytes", "a byte each, 0 or 1", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemU8, m.Bytes()) }},
+	{"Bits", "a bit each, the first element's lowest", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemBits, m) }},
 }

@@ -7,39 +7,44 @@ import "github.com/lowbit-go/lowbit/gen/ir"
 // behind the division.
 func fakeQuantize(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
+	add := func(m maskKind, family, doc string, formula func(k *ir.Kernel, x *ir.Node) (inside *ir.Node)) {
+		k := ir.New("fakequantize"+t.name, family, doc+m.tells("it did not clip")+`.
+In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+		m.store(k, formula(k, k.Load("x", t.mem)))
+		ks = append(ks, k)
+	}
+	prepared := func(k *ir.Kernel) (s, r, lo, hi *ir.Node) {
+		return k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("lo", ir.MemF32), k.Param("hi", ir.MemF32)
+	}
 	for _, m := range masks {
-		k := ir.New("fakequantize"+t.name, "FakeQuantize", `sets y = round(c/scale)*scale with c = min(max(x, lo), hi)`+m.doc+`: whether c == x.
-recip, lo and hi are Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		x := k.Load("x", t.mem)
-		s, r, lo, hi := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("lo", ir.MemF32), k.Param("hi", ir.MemF32)
-		c := x.Max(lo).Min(hi)
-		inside := c.Eq(x)
-		k.Store("y", t.out, quotient(c, s, r).Round().MulAdd(s, k.Const(0)))
-		m.store(k, inside)
-		ks = append(ks, k)
-
-		k = ir.New("fakequantize"+t.name, "FakeQuantizeMinval", `sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi)`+m.doc+`: whether c == x-minval.
-recip, lo and hi are Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		x = k.Load("x", t.mem)
-		s, r, lo, hi = k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("lo", ir.MemF32), k.Param("hi", ir.MemF32)
-		mv := t.param(k, "minval")
-		d := x.Sub(mv)
-		c = d.Max(lo).Min(hi)
-		inside = c.Eq(d)
-		k.Store("y", t.out, quotient(c, s, r).Round().MulAdd(s, k.Const(0)).Add(mv))
-		m.store(k, inside)
-		ks = append(ks, k)
-
-		k = ir.New("fakequantize"+t.name, "FakeQuantizeAny", `sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most)`+m.doc+`: whether c == v.
-It divides, so any scale will do. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		x = k.Load("x", t.mem)
-		s, lo, hi, mv = k.Param("scale", ir.MemF32), k.Param("least", ir.MemF32), k.Param("most", ir.MemF32), k.Param("minval", ir.MemF32)
-		v := x.Sub(mv).Div(s).RoundAny()
-		c = v.Max(lo).Min(hi)
-		inside = c.Eq(v)
-		k.Store("y", t.mem, c.Add(k.Const(0)).Mul(s).Add(mv)) // +0 for -0, whatever the scale's sign
-		m.store(k, inside)
-		ks = append(ks, k)
+		add(m, "FakeQuantize", `sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's`,
+			func(k *ir.Kernel, x *ir.Node) *ir.Node {
+				s, r, lo, hi := prepared(k)
+				c := x.Max(lo).Min(hi)
+				inside := c.Eq(x)
+				k.Store("y", t.out, quotient(c, s, r).Round().MulAdd(s, k.Const(0)))
+				return inside
+			})
+		add(m, "FakeQuantizeMinval", `sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's`,
+			func(k *ir.Kernel, x *ir.Node) *ir.Node {
+				s, r, lo, hi := prepared(k)
+				mv := t.param(k, "minval")
+				d := x.Sub(mv)
+				c := d.Max(lo).Min(hi)
+				inside := c.Eq(d)
+				k.Store("y", t.out, quotient(c, s, r).Round().MulAdd(s, k.Const(0)).Add(mv))
+				return inside
+			})
+		add(m, "FakeQuantizeAny", `sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+It divides, so any scale will do`,
+			func(k *ir.Kernel, x *ir.Node) *ir.Node {
+				s, least, most, mv := k.Param("scale", ir.MemF32), k.Param("least", ir.MemF32), k.Param("most", ir.MemF32), k.Param("minval", ir.MemF32)
+				v := x.Sub(mv).Div(s).RoundAny()
+				c := v.Max(least).Min(most)
+				inside := c.Eq(v)
+				k.Store("y", t.mem, c.Add(k.Const(0)).Mul(s).Add(mv)) // +0 for -0, whatever the scale's sign
+				return inside
+			})
 	}
 	return ks
 }

@@ -49,8 +49,8 @@ func PrepareFp(isa ISA, recip *float32, hi *float32, scale *float32, most float3
 	panic("asm: no such implementation of PrepareFp")
 }
 
-// FakeQuantize sets y = round(c/scale)*scale with c = min(max(x, lo), hi): whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantize sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
@@ -111,8 +111,8 @@ func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask 
 	panic("asm: no such implementation of FakeQuantize")
 }
 
-// FakeQuantizeMinval sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi): whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinval sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
@@ -173,8 +173,9 @@ func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer,
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
-// FakeQuantizeAny sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most): whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAny sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do.
+// In place (y == x) is allowed.
 func FakeQuantizeAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least *float32, most *float32, minval *float32, groups int, length int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
@@ -453,7 +454,7 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
-// FakeQuantizeFp sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi): whether c == x.
+// FakeQuantizeFp sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int) {
@@ -516,7 +517,7 @@ func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mas
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
-// FakeQuantizeFpAny sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most): whether c == v.
+// FakeQuantizeFpAny sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 func FakeQuantizeFpAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least int32, step int32, most float32, groups int, length int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {

@@ -4,72 +4,81 @@
 
 package asm
 
-// FakeQuantizeF16AVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi): whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeF16AVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalF16AVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi): whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalF16AVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyF16AVX512 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most): whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyF16AVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyF16AVX512(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBytesF16AVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one byte, 0 or 1: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBytesF16AVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBytesF16AVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one byte, 0 or 1: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBytesF16AVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBytesF16AVX512 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one byte, 0 or 1: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBytesF16AVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBitsF16AVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one bit, first element lowest: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBitsF16AVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBitsF16AVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one bit, first element lowest: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBitsF16AVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBitsF16AVX512 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one bit, first element lowest: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBitsF16AVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //

@@ -4,72 +4,81 @@
 
 package asm
 
-// FakeQuantizeF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi): whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi): whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyF16NEON sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most): whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyF16NEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyF16NEON(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBytesF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one byte, 0 or 1: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBytesF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBytesF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one byte, 0 or 1: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBytesF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBytesF16NEON sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one byte, 0 or 1: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBytesF16NEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBitsF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one bit, first element lowest: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBitsF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBitsF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one bit, first element lowest: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBitsF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBitsF16NEON sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one bit, first element lowest: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBitsF16NEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //

@@ -4,72 +4,81 @@
 
 package asm
 
-// FakeQuantizeAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi): whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi): whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyAVX2 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most): whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyAVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyAVX2(y *float32, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBytesAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one byte, 0 or 1: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBytesAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBytesAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one byte, 0 or 1: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBytesAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBytesAVX2 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one byte, 0 or 1: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBytesAVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBitsAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one bit, first element lowest: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBitsAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBitsAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one bit, first element lowest: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBitsAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBitsAVX2 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one bit, first element lowest: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBitsAVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //

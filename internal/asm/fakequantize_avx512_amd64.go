@@ -4,72 +4,81 @@
 
 package asm
 
-// FakeQuantizeAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi): whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAVX512(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi): whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyAVX512 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most): whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyAVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyAVX512(y *float32, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBytesAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one byte, 0 or 1: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBytesAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBytesAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one byte, 0 or 1: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBytesAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBytesAVX512 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one byte, 0 or 1: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBytesAVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBitsAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one bit, first element lowest: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBitsAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBitsAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one bit, first element lowest: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBitsAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBitsAVX512 sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one bit, first element lowest: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBitsAVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //

@@ -4,72 +4,81 @@
 
 package asm
 
-// FakeQuantizeNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi): whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi): whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyNEON sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most): whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyNEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyNEON(y *float32, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBytesNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one byte, 0 or 1: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBytesNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBytesNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one byte, 0 or 1: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBytesNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBytesNEON sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one byte, 0 or 1: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBytesNEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a byte each, 0 or 1, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeAnyBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeBitsNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi) and mask one bit, first element lowest: whether c == x.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeBitsNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
 
-// FakeQuantizeMinvalBitsNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi) and mask one bit, first element lowest: whether c == x-minval.
-// recip, lo and hi are Prepare's. In place (y == x) is allowed.
+// FakeQuantizeMinvalBitsNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
 
-// FakeQuantizeAnyBitsNEON sets y = c*scale + minval with v = round((x-minval)/scale), c = min(max(v, least), most) and mask one bit, first element lowest: whether c == v.
-// It divides, so any scale will do. In place (y == x) is allowed.
+// FakeQuantizeAnyBitsNEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
+// It divides, so any scale will do,
+// and mask, a bit each, the first element's lowest, to whether it did not clip.
+// In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //

@@ -4,7 +4,7 @@
 
 package asm
 
-// FakeQuantizeFpBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi): whether c == x.
+// FakeQuantizeFpBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -13,7 +13,7 @@ package asm
 //go:noescape
 func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
 
-// FakeQuantizeFpAnyBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most): whether c == v.
+// FakeQuantizeFpAnyBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -21,7 +21,8 @@ func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32
 //go:noescape
 func FakeQuantizeFpAnyBF16NEON(y *uint16, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpBytesBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi) and mask one byte, 0 or 1: whether c == x.
+// FakeQuantizeFpBytesBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
+// and mask, a byte each, 0 or 1, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -30,7 +31,8 @@ func FakeQuantizeFpAnyBF16NEON(y *uint16, x *uint16, scale *float32, least int32
 //go:noescape
 func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
 
-// FakeQuantizeFpAnyBytesBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most) and mask one byte, 0 or 1: whether c == v.
+// FakeQuantizeFpAnyBytesBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, a byte each, 0 or 1, to whether c == v.
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -38,7 +40,8 @@ func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float
 //go:noescape
 func FakeQuantizeFpAnyBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpBitsBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi) and mask one bit, first element lowest: whether c == x.
+// FakeQuantizeFpBitsBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
+// and mask, a bit each, the first element's lowest, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -47,7 +50,8 @@ func FakeQuantizeFpAnyBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *fl
 //go:noescape
 func FakeQuantizeFpBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
 
-// FakeQuantizeFpAnyBitsBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most) and mask one bit, first element lowest: whether c == v.
+// FakeQuantizeFpAnyBitsBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, a bit each, the first element's lowest, to whether c == v.
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.

@@ -4,7 +4,7 @@
 
 package asm
 
-// FakeQuantizeFpNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi): whether c == x.
+// FakeQuantizeFpNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -13,7 +13,7 @@ package asm
 //go:noescape
 func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
 
-// FakeQuantizeFpAnyNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most): whether c == v.
+// FakeQuantizeFpAnyNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -21,7 +21,8 @@ func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, 
 //go:noescape
 func FakeQuantizeFpAnyNEON(y *float32, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpBytesNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi) and mask one byte, 0 or 1: whether c == x.
+// FakeQuantizeFpBytesNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
+// and mask, a byte each, 0 or 1, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -30,7 +31,8 @@ func FakeQuantizeFpAnyNEON(y *float32, x *float32, scale *float32, least int32, 
 //go:noescape
 func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
 
-// FakeQuantizeFpAnyBytesNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most) and mask one byte, 0 or 1: whether c == v.
+// FakeQuantizeFpAnyBytesNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, a byte each, 0 or 1, to whether c == v.
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -38,7 +40,8 @@ func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32
 //go:noescape
 func FakeQuantizeFpAnyBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpBitsNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi) and mask one bit, first element lowest: whether c == x.
+// FakeQuantizeFpBitsNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
+// and mask, a bit each, the first element's lowest, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -47,7 +50,8 @@ func FakeQuantizeFpAnyBytesNEON(y *float32, mask *uint8, x *float32, scale *floa
 //go:noescape
 func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
 
-// FakeQuantizeFpAnyBitsNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most) and mask one bit, first element lowest: whether c == v.
+// FakeQuantizeFpAnyBitsNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, a bit each, the first element's lowest, to whether c == v.
 // It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
