@@ -67,8 +67,11 @@ func TestARM64Words(t *testing.T) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if err != nil || stderr.Len() > 0 { // it warns of what is no instruction
+	if err != nil {
 		t.Fatalf("%s: %v\n%s", mc, err, stderr.Bytes())
+	}
+	if stderr.Len() > 0 { // it warns of what is no instruction
+		t.Fatalf("%s: %s", mc, stderr.Bytes())
 	}
 	var got []string
 	for line := range strings.Lines(string(out)) {
