@@ -163,7 +163,9 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		if s == nil || !ok {
 			return
 		}
-		out[s], ok = p.scan(s, pins)
+		if out[s], ok = p.scan(s, pins); ok {
+			p.verify(s, out[s], pins)
+		}
 	}
 	place(pr.call, callPins)
 	for _, sh := range shapes {
