@@ -15,11 +15,11 @@ const (
 	fewGroups  = 16
 )
 
-// Division without dividing is exact for scales between these. Then the
-// reciprocal, every quotient next to a rounding boundary, its product with the
-// scale and the remainder of that (at most 2^-49 below the dividend, and a
-// multiple of 2^-143) are float32 numbers, neither subnormal nor infinite
-// where it matters. Dividends are clamped to 2^16 scales.
+// Division without dividing is exact for scales between these: dividends are
+// clamped to 2^16 scales, so nothing overflows, and remainders are float32
+// numbers for every dividend of 2^-101 or more. Of a smaller one the quotient is
+// below 2^-21, and rounds to zero in every format however it comes out;
+// TestDivision has the proof for what is left, the significands.
 const (
 	leastSafeScale = 0x1p-80
 	mostSafeScale  = 0x1p+100

@@ -1,7 +1,7 @@
 package kernels
 
 import (
-	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -43,107 +43,129 @@ func (k *kernel) float32s() bool {
 // -stride, and all with few mantissa bits and those beside them, among which
 // are the ties of every format.
 func TestAllInputs(t *testing.T) {
-	for _, name := range assembled(t) {
-		t.Run(name, func(t *testing.T) {
-			require.NoError(t, Use(name))
-			for _, k := range table {
-				switch {
-				case k.operands[1].elem.size < 4 && k.alone():
-					size := k.operands[1].elem.size
-					n := 1 << (8 * size)
-					for _, s := range []float32{1, 1. / 127, 0x1p-10, 300} {
-						require.NoError(t, tryInputs(&k, s, n, func(i int, b []byte) {
-							copy(b, binary.NativeEndian.AppendUint16(nil, uint16(i)))
-							if size == 1 {
-								b[0] = byte(i)
-							}
-						}), "%s: scale %v", k.name, s)
+	implementations := assembled(t)
+	for _, k := range table {
+		switch size := k.operands[1].elem.size; {
+		case size == 1 && k.alone():
+			for _, s := range []float32{1, 1. / 127, 0x1p-10, 300} {
+				require.NoError(t, sweep(&k, implementations, s, 1<<8, func(first int, src []byte) {
+					for i := range src {
+						src[i] = byte(first + i)
 					}
-				case k.float32s():
-					require.NoError(t, tryFloat32s(&k), k.name)
-				}
+				}), "%s: scale %v", k.name, s)
 			}
-		})
+		case size == 2 && k.alone():
+			for _, s := range []float32{1, 1. / 127, 0x1p-10, 300} {
+				require.NoError(t, sweep(&k, implementations, s, 1<<16, func(first int, src []byte) {
+					for i, x := 0, view[uint16](src); i < len(x); i++ {
+						x[i] = uint16(first + i)
+					}
+				}), "%s: scale %v", k.name, s)
+			}
+		case k.float32s():
+			require.NoError(t, sweepFloat32s(&k, implementations), k.name)
+		}
 	}
 }
 
-const batch = 1 << 14
-
-// tryInputs runs the kernel on inputs 0..n-1.
-func tryInputs(k *kernel, scale float32, n int, input func(i int, b []byte)) error {
-	l := &lab{}
-	t, elem := &l.given, k.operands[1].elem
-	for at := 0; at < n; at += batch {
-		l.allot(k, Grid{1, 1, min(batch, n-at)})
-		if len(k.formats) > 0 {
-			t.min, t.max = k.formats[0].Min, k.formats[0].Max
-		}
-		for i, o := range k.operands {
-			switch o.name {
-			case "scale":
-				for g := range mem[float32](t, i) {
-					mem[float32](t, i)[g] = scale
-				}
-			case "minval":
-				for g := range mem[float32](t, i) {
-					mem[float32](t, i)[g] = -1.27
-				}
-			}
-		}
-		for i := range len(t.mem[1]) / elem.size {
-			input(at+i, t.mem[1][i*elem.size:][:elem.size])
-		}
-		results := *t
-		results.mem = append([][]byte(nil), t.mem...)
-		for i, o := range k.operands {
-			if o.out {
-				results.mem[i] = make([]byte, len(t.mem[i])+4)[:len(t.mem[i])]
-			}
-		}
-		k.oracle(t)
-		k.run(&results)
-		for i, o := range k.operands {
-			if at := differ(o.elem, results.mem[i], t.mem[i]); at >= 0 {
-				return l.explain(o, at, results.mem[i], t.mem[i])
-			}
-		}
-	}
-	return nil
-}
-
-// tryFloat32s runs the kernel on float32 inputs.
-func tryFloat32s(k *kernel) error {
+// sweepFloat32s sweeps float32 inputs.
+func sweepFloat32s(k *kernel, implementations []string) error {
 	step, low := *stride, 12 // bits of the mantissa that are zero
 	if step == 0 {
 		step, low = uint64(effort(100_003, 4001, 1)), effort(19, 16, 12)
 	}
-	workers := runtime.GOMAXPROCS(0)
-	errs := make([]error, workers)
-	var wait sync.WaitGroup
-	for w := range workers {
-		wait.Go(func() {
-			// Each worker takes one of so many ranges of the sequence.
-			count := int((1<<32 + step - 1) / step)
-			from, to := count*w/workers, count*(w+1)/workers
-			errs[w] = tryInputs(k, 1, to-from, func(i int, b []byte) {
-				binary.NativeEndian.PutUint32(b, uint32(uint64(from+i)*step))
-			})
-			if errs[w] != nil || step == 1 {
-				return
-			}
-			count = 7 << (32 - low)
-			from, to = count*w/workers, count*(w+1)/workers
-			errs[w] = tryInputs(k, 1, to-from, func(i int, b []byte) {
-				x := neighbour(math.Float32frombits(uint32((from+i)/7)<<low), (from+i)%7-3)
-				binary.NativeEndian.PutUint32(b, math.Float32bits(x))
-			})
-		})
+	err := sweep(k, implementations, 1, int((1<<32+step-1)/step), func(first int, src []byte) {
+		for i, x := 0, view[uint32](src); i < len(x); i++ {
+			x[i] = uint32(uint64(first+i) * step)
+		}
+	})
+	if err != nil || step == 1 {
+		return err
 	}
-	wait.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return fmt.Errorf("one in %d: %w", step, err)
+	return sweep(k, implementations, 1, 7<<(32-low), func(first int, src []byte) {
+		for i, x := 0, view[float32](src); i < len(x); i++ {
+			x[i] = neighbour(math.Float32frombits(uint32((first+i)/7)<<low), (first+i)%7-3)
+		}
+	})
+}
+
+// batch is a part of a sweep: inputs, results wanted, and memory for others.
+type batch struct {
+	lab
+	got trial
+}
+
+const (
+	batchLen = 1 << 14
+	batches  = 16 // of each worker, between two changes of the implementation
+)
+
+// sweep runs the kernel of each implementation on inputs 0..n-1, which input
+// writes, in one group with the given scale.
+func sweep(k *kernel, implementations []string, scale float32, n int, input func(first int, src []byte)) error {
+	all := make([]batch, batches*min(runtime.GOMAXPROCS(0), (n+batchLen-1)/batchLen))
+	for round := 0; round < n; round += len(all) * batchLen {
+		each(all, func(i int, b *batch) error {
+			first := round + i*batchLen
+			b.set(k, scale, max(0, min(batchLen, n-first)))
+			input(first, b.given.mem[1])
+			k.oracle(&b.given)
+			return nil
+		})
+		for _, name := range implementations {
+			if err := Use(name); err != nil {
+				return err
+			}
+			if err := each(all, func(i int, b *batch) error {
+				k.run(&b.got)
+				for i, o := range k.operands {
+					if at := differ(o.elem, b.got.mem[i], b.given.mem[i]); at >= 0 {
+						return fmt.Errorf("%s: %w", name, b.explain(o, at, b.got.mem[i], b.given.mem[i]))
+					}
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// each calls f for every batch, on all processors, and returns an error of one.
+func each(all []batch, f func(i int, b *batch) error) error {
+	var wait sync.WaitGroup
+	errs := make([]error, runtime.GOMAXPROCS(0))
+	for w := range errs {
+		wait.Go(func() {
+			for i := w; i < len(all) && errs[w] == nil; i += len(errs) {
+				errs[w] = f(i, &all[i])
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// set makes a batch of n inputs: parameters, and memory for results.
+func (b *batch) set(k *kernel, scale float32, n int) {
+	b.allot(k, Grid{1, 1, n})
+	if len(k.formats) > 0 {
+		b.given.min, b.given.max = k.formats[0].Min, k.formats[0].Max
+	}
+	results := b.got.mem
+	b.got = b.given
+	b.got.mem = append([][]byte(nil), b.given.mem...)
+	for i, o := range k.operands {
+		switch {
+		case o.name == "scale":
+			mem[float32](&b.given, i)[0] = scale
+		case o.name == "minval" && o.len(b.given.grid) > 0:
+			mem[float32](&b.given, i)[0] = -1.27
+		case o.out && results != nil:
+			b.got.mem[i] = results[i][:len(b.given.mem[i])]
+		case o.out:
+			b.got.mem[i] = view4(make([]float32, (len(b.given.mem[i])+3)/4))[:len(b.given.mem[i])]
+		}
+	}
 }

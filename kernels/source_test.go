@@ -127,8 +127,8 @@ func arbitrary[T Float](r *source, x []T) {
 			if r.IntN(2) == 0 {
 				x[i] = fromBits[T](r.Uint32())
 			}
-		case r.IntN(4) == 0:
-			x[i] = rounded[T](float32(r.IntN(9) - 4))
+		case r.IntN(4) == 0: // both zeros among them
+			x[i] = rounded[T](float32(math.Copysign(float64(r.IntN(5)), r.Float64()-0.5)))
 		default:
 			x[i] = rounded[T](float32(4*r.Float64() - 2))
 		}
