@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Result is a measurement.
+type Result struct {
+	Op           string  `json:"op"`
+	Impl         string  `json:"impl"`           // of the kernels
+	N            int     `json:"n"`              // elements asked for
+	NsPerElement float64 `json:"ns_per_element"` // of those in whole groups
+	GBPerS       float64 `json:"gb_per_s"`       // 1e9 bytes read and written per second
+	CopyRatio    float64 `json:"copy_ratio"`     // the kernel's time over that of a copy of the same bytes
+}
+
+// Config says what Run measures, and how.
+type Config struct {
+	Ops     []Op
+	Impls   []string      // names of implementations, as kernels.Use takes them
+	Sizes   []int         // in elements
+	Workers int           // goroutines that share the elements
+	MinTime time.Duration // of each kernel, and of each copy
+	Done    func()        // called after each measurement, if not nil
+}
+
+// Count returns how many measurements Run does.
+func (c Config) Count() (count int) {
+	for _, op := range c.Ops {
+		for _, n := range c.Sizes {
+			if op.Elements(n) > 0 {
+				count += len(c.Impls)
+			}
+		}
+	}
+	return count
+}
+
+// Run measures each operation with each implementation at each size at which it has a group. The implementation that was chosen
+// before is chosen afterwards. The error is ctx's, or that of kernels.Use.
+func Run(ctx context.Context, c Config) (results []Result, err error) {
+	before := kernels.Implementation()
+	defer func() { kernels.Use(before) }()
+	arenas := make([]arena, c.Workers)
+	for _, op := range c.Ops {
+		for _, impl := range c.Impls {
+			if err := kernels.Use(impl); err != nil {
+				return nil, err
+			}
+			for _, n := range c.Sizes {
+				taken := op.Elements(n)
+				if taken == 0 {
+					continue
+				}
+				r, err := c.measure(ctx, arenas, op, n, taken)
+				if err != nil {
+					return nil, err
+				}
+				r.Op, r.Impl, r.N = op.Name, impl, n
+				results = append(results, r)
+				if c.Done != nil {
+					c.Done()
+				}
+			}
+		}
+	}
+	return results, nil
+}
+
+// measure finds the fastest way to copy, and lets it and the kernel take turns.
+func (c Config) measure(ctx context.Context, arenas []arena, op Op, n, taken int) (Result, error) {
+	unit := op.groups.unit(n)
+	groups := taken / unit
+	workers := min(len(arenas), groups)
+	var kernel rounds
+	var copying [copyWays]rounds
+	bytes := 0
+	for k := range workers {
+		a := &arenas[k]
+		a.reset()
+		w := op.begin(a, (groups*(k+1)/workers-groups*k/workers)*unit)
+		kernel.runs = append(kernel.runs, w.run)
+		bytes += w.read + w.written
+		for i, way := range copies(a, w.read, w.written) {
+			copying[i].runs = append(copying[i].runs, way)
+		}
+	}
+	kernel.calibrate(c.MinTime)
+	fastest := &copying[0]
+	for i := range copying {
+		way := &copying[i]
+		way.calibrate(c.MinTime)
+		for range 3 {
+			way.do()
+		}
+		if way.best < fastest.best {
+			fastest = way
+		}
+	}
+	for kernel.total < c.MinTime || fastest.total < c.MinTime {
+		if err := ctx.Err(); err != nil {
+			return Result{}, err
+		}
+		kernel.do()
+		fastest.do()
+	}
+	return Result{NsPerElement: kernel.best / float64(taken), GBPerS: float64(bytes) / kernel.best, CopyRatio: kernel.best / fastest.best}, nil
+}
+
+// rounds times some work that several workers do side by side, many times in a round.
+type rounds struct {
+	runs  []func() // of each worker
+	times int      // each run is done in a round
+	best  float64  // ns for a run
+	total time.Duration
+}
+
+// A round is long against the clock's resolution, and if goroutines are to be started against that, but short enough to be left alone by
+// whatever else the machine does.
+const (
+	soloRound   = 250 * time.Microsecond
+	sharedRound = 2 * time.Millisecond
+)
+
+// calibrate finds out how often to do the work in a round. It touches all memory.
+func (r *rounds) calibrate(minTime time.Duration) {
+	long := soloRound
+	if len(r.runs) > 1 {
+		long = sharedRound
+	}
+	for r.times = 1; r.do() < min(long, minTime); r.times *= 2 {
+	}
+	r.best, r.total = 0, 0
+}
+
+// do does one round, and returns its time.
+func (r *rounds) do() time.Duration {
+	start := time.Now()
+	var others sync.WaitGroup
+	for _, run := range r.runs[1:] {
+		others.Go(func() { r.repeat(run) })
+	}
+	r.repeat(r.runs[0])
+	others.Wait()
+	took := time.Since(start)
+	r.total += took
+	if ns := float64(took.Nanoseconds()) / float64(r.times); r.best == 0 || ns < r.best {
+		r.best = ns
+	}
+	return took
+}
+
+func (r *rounds) repeat(run func()) {
+	for range r.times {
+		run()
+	}
+}

@@ -1,0 +1,204 @@
+package bench
+
+import (
+	"unsafe"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/quant"
+)
+
+// intFormat and fpFormat are the formats of kernels with a byte for each code; fpFormat has e2m1packed too.
+type intFormat struct {
+	name     string
+	min, max int
+	scale    float32
+}
+
+type fpFormat struct {
+	name   string
+	format kernels.Format
+	scale  float32
+}
+
+var (
+	intFormats = []intFormat{{"int8", -128, 127, .0200003}, {"int4", -8, 7, .3200003}}
+	fpFormats  = []fpFormat{{"e4m3", kernels.E4M3FN, .0200003}, {"e5m2", kernels.E5M2, .0200003}, {"e2m1", kernels.E2M1, .5}, {"e2m1packed", kernels.E2M1Packed, .5}}
+)
+
+// maskKind is a form of a mask.
+type maskKind struct {
+	name  string
+	bytes func(n int) int
+	mask  func([]byte) kernels.Mask
+}
+
+var (
+	byteMask  = maskKind{"bytemask", func(n int) int { return n }, kernels.ByteMask}
+	bitMask   = maskKind{"bitmask", kernels.BitMaskLen, kernels.BitMask}
+	noMask    = maskKind{"nomask", func(int) int { return 0 }, func([]byte) kernels.Mask { return kernels.NoMask }}
+	maskKinds = []maskKind{byteMask, bitMask, noMask}
+)
+
+// tensorOps are the operations on tensors of type T.
+func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) {
+	add := func(name string, g grouping, begin func(a *arena, n int) work) {
+		ops = append(ops, Op{name + g.suffix + suffix, g, begin})
+	}
+	for _, f := range intFormats {
+		for _, g := range groupings {
+			for _, m := range maskKinds {
+				add("fakequantize/"+f.name+"/"+m.name, g, func(a *arena, n int) work {
+					x, y, mask, grid := elements[T](a, n), alloc[T](a, n), alloc[byte](a, m.bytes(n)), g.grid(n)
+					p, bytes := f.params(a, grid.Groups)
+					return work{func() { kernels.FakeQuantizeInt(y, m.mask(mask), x, grid, p) }, size(x) + bytes, size(y) + len(mask)}
+				})
+			}
+			add("quantize/"+f.name, g, func(a *arena, n int) work {
+				x, codes, grid := elements[T](a, n), alloc[int8](a, n), g.grid(n)
+				p, bytes := f.params(a, grid.Groups)
+				return work{func() { kernels.QuantizeInt(codes, x, grid, p) }, size(x) + bytes, n}
+			})
+			add("dequantize/"+f.name, g, func(a *arena, n int) work {
+				codes, y, x, grid := alloc[int8](a, n), alloc[T](a, n), elements[T](a, n), g.grid(n)
+				p, bytes := f.params(a, grid.Groups)
+				kernels.QuantizeInt(codes, x, grid, p)
+				return work{func() { kernels.DequantizeInt(y, codes, grid, p) }, n + bytes, size(y)}
+			})
+		}
+	}
+	for _, g := range groupings {
+		add("quantize/int4packed", g, func(a *arena, n int) work {
+			q, codes, bytes := packedInt4[T](a, n, g)
+			x := quant.Tensor[T]{Data: elements[T](a, n), Shape: g.shape(n)}
+			return work{func() { must(q.Quantize(codes, x)) }, size(x.Data) + bytes, len(codes.Data)}
+		})
+		add("dequantize/int4packed", g, func(a *arena, n int) work {
+			q, codes, bytes := packedInt4[T](a, n, g)
+			must(q.Quantize(codes, quant.Tensor[T]{Data: elements[T](a, n), Shape: g.shape(n)}))
+			y := quant.Tensor[T]{Data: alloc[T](a, n)}
+			return work{func() { must(quant.Dequantize(&y, *codes, 1)) }, len(codes.Data) + bytes, size(y.Data)}
+		})
+	}
+	for _, f := range fpFormats {
+		for _, g := range groupings {
+			for _, m := range maskKinds {
+				if f.format == kernels.E2M1Packed {
+					continue // what e2m1 is, as there are no codes
+				}
+				add("fakequantize/"+f.name+"/"+m.name, g, func(a *arena, n int) work {
+					x, y, mask, grid := elements[T](a, n), alloc[T](a, n), alloc[byte](a, m.bytes(n)), g.grid(n)
+					p, bytes := f.params(a, grid.Groups)
+					return work{func() { kernels.FakeQuantizeFp(y, m.mask(mask), x, grid, p) }, size(x) + bytes, size(y) + len(mask)}
+				})
+			}
+			add("quantize/"+f.name, g, func(a *arena, n int) work {
+				x, codes, grid := elements[T](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
+				p, bytes := f.params(a, grid.Groups)
+				return work{func() { kernels.QuantizeFp(codes, x, grid, p) }, size(x) + bytes, len(codes)}
+			})
+			add("dequantize/"+f.name, g, func(a *arena, n int) work {
+				codes, y, x, grid := alloc[byte](a, f.format.Bytes(n)), alloc[T](a, n), elements[T](a, n), g.grid(n)
+				p, bytes := f.params(a, grid.Groups)
+				kernels.QuantizeFp(codes, x, grid, p)
+				return work{func() { kernels.DequantizeFp(y, codes, grid, p) }, len(codes) + bytes, size(y)}
+			})
+		}
+	}
+	for _, g := range groupings {
+		add("minmax", g, func(a *arena, n int) work {
+			x, grid := elements[T](a, n), g.grid(n)
+			low, high := alloc[T](a, grid.Groups), alloc[T](a, grid.Groups)
+			written := size(low) + size(high)
+			if grid.Groups == 1 {
+				written = 0
+			}
+			return work{func() { kernels.MinMax(low, high, x, grid) }, size(x), written}
+		})
+	}
+	for _, m := range []maskKind{byteMask, bitMask} {
+		add("backward/"+m.name, oneGroup, func(a *arena, n int) work {
+			dy, dx, mask := elements[T](a, n), alloc[T](a, n), alloc[byte](a, m.bytes(n))
+			f, grid := intFormats[0], oneGroup.grid(n)
+			p, _ := f.params(a, 1)
+			kernels.FakeQuantizeInt(dx, m.mask(mask), dy, grid, p)
+			return work{func() { kernels.Backward(dx, dy, m.mask(mask)) }, size(dy) + len(mask), size(dx)}
+		})
+	}
+	return ops
+}
+
+// params returns the parameters of so many groups, and how many bytes they are: none if they are for one group.
+func (f intFormat) params(a *arena, groups int) (p kernels.Int, bytes int) {
+	scale, bytes := scales(a, groups, f.scale)
+	return kernels.Int{Min: f.min, Max: f.max, Scale: scale}, bytes
+}
+
+func (f fpFormat) params(a *arena, groups int) (p kernels.Fp, bytes int) {
+	scale, bytes := scales(a, groups, f.scale)
+	return kernels.Fp{Format: f.format, Scale: scale}, bytes
+}
+
+func scales(a *arena, groups int, value float32) (scale []float32, bytes int) {
+	scale = alloc[float32](a, groups)
+	for i := range scale {
+		scale[i] = value
+	}
+	if groups == 1 {
+		return scale, 0
+	}
+	return scale, size(scale)
+}
+
+// packedInt4 prepares package quant, which packs, with int4's parameters.
+func packedInt4[T kernels.Float](a *arena, n int, g grouping) (q *quant.FakeQuantizer[T], codes *quant.Codes, bytes int) {
+	f := intFormats[1]
+	scale, bytes := scales(a, g.grid(n).Groups, f.scale)
+	params := quant.Params{Shape: make([]int, len(g.shape(n))), Scale: scale}
+	grid := g.grid(n)
+	for axis := range params.Shape {
+		params.Shape[axis] = 1
+	}
+	params.Shape[len(params.Shape)-1] = grid.Groups
+	q, err := quant.NewGiven[T](quant.Spec{DType: quant.Int4, Granularity: g.granularity}, quant.Weight, params)
+	must(err)
+	return q, &quant.Codes{Packed: true, Data: alloc[byte](a, n/2+n%2)}, bytes
+}
+
+// elements returns the elements that are quantized.
+func elements[T kernels.Float](a *arena, n int) []T {
+	x := alloc[T](a, n)
+	state := uint32(1)
+	next := func() float32 { // xorshift
+		state ^= state << 13
+		state ^= state >> 17
+		state ^= state << 5
+		return float32(int32(state>>8)-1<<23) * (2.5 / (1 << 23))
+	}
+	switch x := any(x).(type) {
+	case []float32:
+		for i := range x {
+			x[i] = next()
+		}
+	case []float16.Float16:
+		for i := range x {
+			x[i] = float16.Fromfloat32(next())
+		}
+	case []bf16.BFloat16:
+		for i := range x {
+			x[i] = bf16.FromFloat32(next())
+		}
+	}
+	return x
+}
+
+func size[T any](s []T) int { return len(s) * int(unsafe.Sizeof(*new(T))) }
+
+// must panics: the table is wrong.
+func must(err error) {
+	if err != nil {
+		panic("bench: " + err.Error())
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/lowbit-go/lowbit/internal/demo"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/quant"
+)
+
+// demoCommand is lowbit demo: real weights, in each format.
+type demoCommand struct{}
+
+// demoFormats are the rows of the table.
+var demoFormats = []struct{ name, spec string }{
+	{"int8, per channel", `{"dtype":"int8","granularity":{"type":"per_channel","axis":0}}`},
+	{"int8, per channel, asymmetric", `{"dtype":"int8","qscheme":"asymmetric","granularity":{"type":"per_channel","axis":0}}`},
+	{"int4, blocks of 32", `{"dtype":"int4","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+	{"uint4, blocks of 32, minval", `{"dtype":"uint4","qscheme":"asymmetric","qformulation":"minval","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+	{"int2, blocks of 32", `{"dtype":"int2","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+	{"fp8 e4m3, per channel", `{"dtype":"float8_e4m3fn","granularity":{"type":"per_channel","axis":0}}`},
+	{"fp8 e5m2, per channel", `{"dtype":"float8_e5m2","granularity":{"type":"per_channel","axis":0}}`},
+	{"mxfp8 e4m3, blocks of 32", `{"dtype":"float8_e4m3fn","scale_dtype":"float8_e8m0fnu","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+	{"mxfp4, blocks of 32", `{"dtype":"float4_e2m1fn_x2","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+}
+
+// demoTime is how long the speed of a format is measured.
+const demoTime = 100 * time.Millisecond
+
+// Run quantizes the matrices; biases and gains stay as they are, as they do in practice.
+func (c *demoCommand) Run(t *tool) error {
+	f, err := demo.Open()
+	if err != nil {
+		return err
+	}
+	var weights []quant.Tensor[float32]
+	elements := 0
+	s := &stream{tool: t}
+	for _, info := range f.Tensors() {
+		if len(info.Shape) < 2 {
+			continue
+		}
+		var m memory
+		x, err := readFloats[float32](s, f, info.Name, &m)
+		if err != nil {
+			return err
+		}
+		weights = append(weights, x)
+		elements += len(x.Data)
+	}
+	fmt.Fprintf(t.stdout, "%d weight matrices (%d weights, float32) of the first encoder layer of all-MiniLM-L6-v2 (Apache-2.0),\n", len(weights), elements)
+	fmt.Fprintf(t.stdout, "fake-quantized: observed, quantized and dequantized, with a mask of what was clipped\n\n")
+
+	rows := table{head: []string{"FORMAT", ">BITS/WEIGHT", ">SQNR", ">CLIPPED", "ISA", ">GB/S"}}
+	for _, format := range demoFormats {
+		spec, err := quant.ParseSpec([]byte(format.spec))
+		if err != nil {
+			return err
+		}
+		r, err := demonstrate(t, spec, weights)
+		if err != nil {
+			return err
+		}
+		n := float64(elements)
+		rows.add(format.name, fmt.Sprintf("%.2f", r.bits/n), decibels(r.signal, r.noise), fmt.Sprintf("%.3f %%", 100*r.clipped/n),
+			kernels.Implementation(), fmt.Sprintf("%.2f", r.speed))
+	}
+	if err := rows.print(t.stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.stdout, "\nbits/weight: codes and parameters (a scale has 32 bits, a power of two 8; a minval 32; a zero point those of a code)\n")
+	fmt.Fprintf(t.stdout, "GB/s: bytes read and written, 9 per weight; workers %d\n", t.workers)
+	_, err = fmt.Fprintf(t.stdout, "every bit is that of the portable Go code, which was run too\n")
+	return err
+}
+
+// demonstration is what demo shows of a format, summed over the weights.
+type demonstration struct {
+	bits, signal, noise, clipped float64
+	speed                        float64 // in GB/s
+}
+
+func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r demonstration, err error) {
+	var quantizers []*quant.FakeQuantizer[float32]
+	outputs := make([]quant.Tensor[float32], len(weights))
+	masks := make([]quant.Mask, len(weights))
+	moved := 0.0
+	for i, x := range weights {
+		q, err := quant.New[float32](spec, quant.Weight)
+		if err != nil {
+			return r, err
+		}
+		q.Workers = t.workers
+		quantizers = append(quantizers, q)
+		masks[i].Kind = quant.ByteMask
+		if err := q.FakeQuantize(&outputs[i], x, &masks[i]); err != nil {
+			return r, err
+		}
+		p, err := q.Params()
+		if err != nil {
+			return r, err
+		}
+		r.bits += float64(spec.DType.Bits()*len(x.Data) + parameterBits(spec)*len(p.Scale))
+		for k, v := range x.Data {
+			e := float64(v) - float64(outputs[i].Data[k])
+			r.signal += float64(v) * float64(v)
+			r.noise += e * e
+			r.clipped += float64(1 - masks[i].Data[k])
+		}
+		moved += float64(9 * len(x.Data))
+	}
+	if err := checkPortable(spec, weights, outputs, masks); err != nil {
+		return r, err
+	}
+	best := time.Duration(math.MaxInt64)
+	for start := time.Now(); time.Since(start) < demoTime; {
+		if err := t.ctx.Err(); err != nil {
+			return r, errInterrupted
+		}
+		begin := time.Now()
+		for i, x := range weights {
+			if err := quantizers[i].FakeQuantize(&outputs[i], x, &masks[i]); err != nil {
+				return r, err
+			}
+		}
+		best = min(best, time.Since(begin))
+	}
+	r.speed = moved / float64(best.Nanoseconds())
+	return r, nil
+}
+
+// checkPortable makes sure that every bit is that of the portable code.
+func checkPortable(spec quant.Spec, weights, outputs []quant.Tensor[float32], masks []quant.Mask) error {
+	impl := kernels.Implementation()
+	if err := kernels.Use("generic"); err != nil {
+		return err
+	}
+	defer kernels.Use(impl)
+	for i, x := range weights {
+		q, err := quant.New[float32](spec, quant.Weight)
+		if err != nil {
+			return err
+		}
+		var y quant.Tensor[float32]
+		mask := quant.Mask{Kind: quant.ByteMask}
+		if err := q.FakeQuantize(&y, x, &mask); err != nil {
+			return err
+		}
+		if !bytes.Equal(bytesOf(y.Data), bytesOf(outputs[i].Data)) || !bytes.Equal(mask.Data, masks[i].Data) {
+			return fmt.Errorf("%s gives other bits than the portable code for %v", impl, spec)
+		}
+	}
+	return nil
+}
+
+// parameterBits counts what a group's parameters need.
+func parameterBits(spec quant.Spec) int {
+	switch {
+	case spec.ScaleDType == quant.ScaleE8M0 || spec.DType == quant.Float4E2M1FN:
+		return 8
+	case spec.Formulation == quant.MinVal:
+		return 32 + 32
+	case spec.Scheme == quant.Asymmetric:
+		return 32 + spec.DType.Bits()
+	}
+	return 32
+}

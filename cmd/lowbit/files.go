@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lowbit-go/lowbit/internal/safetensors"
+)
+
+// open opens a file to read.
+func open(path string) (*safetensors.File, error) {
+	if strings.HasSuffix(filepath.Base(path), ".index.json") {
+		return nil, &safetensors.Error{File: path, Err: errors.New("sharded checkpoints are not supported, name one of their shards")}
+	}
+	return safetensors.Open(path)
+}
+
+// files are those that a command has open to read.
+type files struct {
+	list []*safetensors.File
+	err  error // the first
+}
+
+// open opens one more. Whether it could, err says.
+func (f *files) open(path string) *safetensors.File {
+	if f.err != nil {
+		return nil
+	}
+	file, err := open(path)
+	if err != nil {
+		f.err = err
+		return nil
+	}
+	f.list = append(f.list, file)
+	return file
+}
+
+// close closes them all. Nothing was written to them that could be lost.
+func (f *files) close() {
+	for _, file := range f.list {
+		file.Close()
+	}
+	f.list = nil
+}
+
+// checkPlace makes sure that a file can be written there, before any work is done for it.
+func checkPlace(path string) error {
+	w, err := safetensors.Create(path, nil, nil)
+	if err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// sameFile tells whether two names are the same file, which need not exist.
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA == nil && errB == nil {
+		return os.SameFile(infoA, infoB)
+	}
+	absA, errA := filepath.Abs(a)
+	absB, errB := filepath.Abs(b)
+	return errA == nil && errB == nil && absA == absB
+}
+
+// inTensor names file and tensor in an error of package quant.
+func inTensor(f *safetensors.File, tensor string, err error) error {
+	return &safetensors.Error{File: f.Name(), Tensor: tensor, Err: plain(err)}
+}
+
+// refuse is inTensor for a reason of the tool's own.
+func refuse(f *safetensors.File, tensor, format string, args ...any) error {
+	return &safetensors.Error{File: f.Name(), Tensor: tensor, Err: fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,188 @@
+// Lowbit quantizes the tensors of safetensors files, exactly as coreai-opt does and at the speed of memory.
+//
+//	lowbit demo                                           weights that ship with the tool, in each format
+//	lowbit fakequant --spec S -o OUT IN [IN...]           the tensors quantized and dequantized, with masks and parameters
+//	lowbit quantize --spec S [--pack] -o OUT IN           codes and parameters
+//	lowbit dequantize [--dtype f32|f16|bf16] -o OUT IN    tensors again
+//	lowbit inspect FILE                                   what a file holds
+//	lowbit compare A B                                    how two files differ
+//	lowbit cpu                                            the implementation of this machine, and why
+//	lowbit bench                                          the speed of this machine
+//
+// A spec is JSON, given as it is or as @file; its fields are those of quant.ParseSpec:
+//
+//	lowbit quantize --spec '{"dtype":"int4","granularity":{"type":"per_block","axis":1,"block_size":32}}' --pack -o out.safetensors in.safetensors
+//
+// Tensors of F32, F16 and BF16 are quantized, if --include and --exclude select them; all others are copied. They pass through memory one
+// at a time. OUT appears whole or not at all, and may be one of the INs.
+//
+// The exit status is 0, 1 if the work failed (or compare found a difference), 2 if the command line is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Exit statuses.
+const (
+	exitOK = iota
+	exitFailed
+	exitUsage
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// commandLine is what kong parses.
+type commandLine struct {
+	Demo       demoCommand       `cmd:"" help:"Quantize weights that ship with the tool, in each format."`
+	FakeQuant  fakeQuantCommand  `cmd:"" name:"fakequant" help:"Quantize tensors and dequantize them again."`
+	Quantize   quantizeCommand   `cmd:"" help:"Turn tensors into codes and parameters."`
+	Dequantize dequantizeCommand `cmd:"" help:"Turn codes into tensors again."`
+	Inspect    inspectCommand    `cmd:"" help:"Show what a file holds."`
+	Compare    compareCommand    `cmd:"" help:"Show how the tensors of two files differ; exit status 1 if any bit does."`
+	CPU        cpuCommand        `cmd:"" name:"cpu" help:"Show the implementation of this machine, and why it was chosen."`
+	Bench      benchCommand      `cmd:"" help:"Measure the speed of this machine."`
+
+	ISA     string           `name:"isa" placeholder:"NAME" help:"Force an implementation: generic, avx2, avx512 or neon."`
+	Workers *int             `placeholder:"W" help:"Number of goroutines, all cores by default. Results do not depend on it."`
+	Version kong.VersionFlag `help:"Show the version."`
+}
+
+// Validate refuses numbers of workers that are none.
+func (c *commandLine) Validate() error {
+	if c.Workers != nil && *c.Workers < 1 {
+		return fmt.Errorf("--workers: is %d, want at least 1", *c.Workers)
+	}
+	return nil
+}
+
+// tool is what every command works with.
+type tool struct {
+	ctx            context.Context // done when the user interrupts
+	stdout, stderr io.Writer
+	isa            string // forced by --isa
+	workers        int
+}
+
+// usageError is an error of the command line that shows only when the command begins.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errInterrupted is what work ends with when the user interrupts it.
+var errInterrupted = errors.New("interrupted")
+
+// errDiffers is no error to print: compare has said it all.
+var errDiffers = errors.New("the files differ")
+
+// run runs the tool and returns its exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status int) {
+	type exit int // what kong's --help and --version leave Parse with
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case exit:
+			status = int(e)
+		default:
+			panic(e)
+		}
+	}()
+	var cl commandLine
+	parser := kong.Must(&cl,
+		kong.Name("lowbit"),
+		kong.Description("Quantizes the tensors of safetensors files, exactly and at the speed of memory."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(status int) { panic(exit(status)) }),
+		kong.Vars{"version": version()},
+	)
+	command, err := parser.Parse(args)
+	if err == nil {
+		err = chooseISA(cl.ISA)
+	}
+	if err != nil {
+		complain(stderr, err)
+		return exitUsage
+	}
+
+	t := &tool{ctx: ctx, stdout: stdout, stderr: stderr, isa: cl.ISA, workers: runtime.GOMAXPROCS(0)}
+	if cl.Workers != nil {
+		t.workers = *cl.Workers
+	}
+	switch err := command.Run(t); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errDiffers):
+		return exitFailed
+	case errors.As(err, new(usageError)):
+		complain(stderr, err)
+		return exitUsage
+	default:
+		complain(stderr, err)
+		return exitFailed
+	}
+}
+
+// chooseISA forces an implementation, and refuses one that this machine lacks before a kernel would panic.
+func chooseISA(flag string) error {
+	if flag != "" {
+		if err := kernels.Use(flag); err != nil {
+			return fmt.Errorf("--isa: %w", plain(err))
+		}
+		return nil
+	}
+	name := os.Getenv("LOWBIT_ISA")
+	if name == "" || slices.Contains(kernels.Implementations(), name) {
+		return nil
+	}
+	return fmt.Errorf("LOWBIT_ISA: %w", plain(kernels.Use(name)))
+}
+
+// plain drops the name of the package that an error begins with.
+func plain(err error) error {
+	text := err.Error()
+	for _, name := range []string{"quant: ", "kernels: "} {
+		text = strings.TrimPrefix(text, name)
+	}
+	return errors.New(text)
+}
+
+// complain prints an error as one line.
+func complain(stderr io.Writer, err error) {
+	var line strings.Builder
+	for _, r := range err.Error() {
+		if strconv.IsPrint(r) {
+			line.WriteRune(r)
+		} else {
+			line.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	fmt.Fprintf(stderr, "lowbit: %s\n", line.String())
+}
+
+// version names the module's version as far as the build knows it.
+func version() string {
+	v := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	return fmt.Sprintf("lowbit %s %s %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Each misuse of the command line has exit status 2 and a line that says what is wrong.
+func TestUsage(t *testing.T) {
+	dir := t.TempDir()
+	in := save(t, filepath.Join(dir, "in"), ramp("w", 4, 4))
+	out := filepath.Join(dir, "out")
+	wrong := filepath.Join(dir, "wrong.json")
+	require.NoError(t, os.WriteFile(wrong, []byte(`{"dtype":"int5"}`), 0o666))
+	fakequant := func(args ...string) []string { return append([]string{"fakequant", "-o", out}, args...) }
+	quantize := func(args ...string) []string { return append([]string{"quantize", "-o", out}, args...) }
+	for name, c := range map[string]struct {
+		words []string
+		args  []string
+	}{
+		"no command":              {[]string{"demo", "fakequant"}, nil},
+		"unknown command":         {[]string{"frobnicate"}, []string{"frobnicate"}},
+		"unknown flag":            {[]string{"--frobnicate"}, []string{"demo", "--frobnicate"}},
+		"too many arguments":      {[]string{"another"}, []string{"inspect", in, "another"}},
+		"no file":                 {[]string{"FILE"}, []string{"inspect"}},
+		"one file":                {[]string{"<B>"}, []string{"compare", in}},
+		"no spec":                 {[]string{"--spec"}, fakequant(in)},
+		"no output":               {[]string{"--output"}, []string{"quantize", "--spec", int8Spec, in}},
+		"no input":                {[]string{"IN"}, fakequant("--spec", int8Spec)},
+		"two inputs":              {[]string{"other"}, quantize("--spec", int8Spec, in, "other")},
+		"spec is no JSON":         {[]string{"--spec", "spec"}, fakequant("--spec", "int8", in)},
+		"spec with a wrong value": {[]string{"--spec", "dtype", "int5", "int4"}, fakequant("--spec", `{"dtype":"int5"}`, in)},
+		"spec with a wrong field": {[]string{"--spec", "dtyp"}, fakequant("--spec", `{"dtyp":"int8"}`, in)},
+		"spec with text behind":   {[]string{"--spec"}, quantize("--spec", int8Spec+"}", in)},
+		"spec in a file":          {[]string{"--spec", "wrong.json", "int5"}, quantize("--spec", "@"+wrong, in)},
+		"spec in no file":         {[]string{"--spec", "nowhere.json", "no such file"}, quantize("--spec", "@nowhere.json", in)},
+		"spec for activations":    {[]string{"--spec", "dynamic", "weight"}, fakequant("--spec", `{"qparam_calculator_cls":"dynamic"}`, in)},
+		"quantize takes weights":  {[]string{"--spec", "dynamic", "weight"}, quantize("--spec", `{"qparam_calculator_cls":"dynamic"}`, in)},
+		"unknown calculator":      {[]string{"--spec", "qparam_calculator_cls", "mine"}, fakequant("--spec", `{"qparam_calculator_cls":"mine"}`, in)},
+		"wrong expression":        {[]string{"--include", "missing closing"}, fakequant("--spec", int8Spec, "--include", "(", in)},
+		"wrong second expression": {[]string{"--exclude", "missing argument"}, quantize("--spec", int8Spec, "--exclude", "*", in)},
+		"wrong target":            {[]string{"--target", "gradient", "weight"}, fakequant("--spec", int8Spec, "--target", "gradient", in)},
+		"wrong mask":              {[]string{"--mask", "nibble", "byte"}, fakequant("--spec", int8Spec, "--mask", "nibble", in)},
+		"wrong type":              {[]string{"--dtype", "f64", "bf16"}, []string{"dequantize", "--dtype", "f64", "-o", out, in}},
+		"state over the output":   {[]string{"--state-out", "out"}, fakequant("--spec", int8Spec, "--state-out", filepath.Join(dir, ".", "out"), in)},
+		"no workers":              {[]string{"--workers", "0"}, []string{"demo", "--workers", "0"}},
+		"workers of no number":    {[]string{"--workers", "many"}, []string{"demo", "--workers", "many"}},
+		"unknown implementation":  {[]string{"--isa", "mmx", "generic"}, []string{"demo", "--isa", "mmx"}},
+		"isa in cpu":              {[]string{"--isa", "mmx"}, []string{"cpu", "--isa", "mmx"}},
+		"isa in inspect":          {[]string{"--isa", "mmx"}, []string{"inspect", in, "--isa", "mmx"}},
+		"wrong operation":         {[]string{"--op", "unexpected"}, []string{"bench", "--op", "a)"}},
+		"no such operation":       {[]string{"--op", "^nothing$"}, []string{"bench", "--op", "^nothing$"}},
+		"too few elements":        {[]string{"--n", "31", "quantize/int8/block32"}, []string{"bench", "--op", "^quantize/int8/block32$", "--n", "31"}},
+		"no elements":             {[]string{"--n", "0"}, []string{"bench", "--n", "0"}},
+		"elements of no number":   {[]string{"--n", "x"}, []string{"bench", "--n", "16,x"}},
+	} {
+		t.Run(name, func(t *testing.T) { fails(t, exitUsage, c.words, c.args...) })
+	}
+	assert.Equal(t, []string{"in", "wrong.json"}, entries(t, dir), "nothing is written")
+}
+
+func TestUnavailableImplementation(t *testing.T) {
+	for _, s := range kernels.Registry() {
+		if !s.Available {
+			fails(t, exitUsage, []string{"--isa", s.Name, s.Reason}, "cpu", "--isa", s.Name)
+			t.Setenv("LOWBIT_ISA", s.Name)
+			fails(t, exitUsage, []string{"LOWBIT_ISA", s.Name, s.Reason}, "cpu")
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv("LOWBIT_ISA", "mmx")
+	for _, command := range [][]string{{"demo"}, {"cpu"}, {"inspect", "x"}, {"bench"}} {
+		fails(t, exitUsage, []string{"LOWBIT_ISA", "mmx", "generic"}, command...)
+	}
+	assert.Contains(t, works(t, "cpu", "--isa", "generic"), "generic: asked for by --isa", "a flag comes first")
+}
+
+func TestHelp(t *testing.T) {
+	all := works(t, "--help")
+	for _, command := range []string{"demo", "fakequant", "quantize", "dequantize", "inspect", "compare", "cpu", "bench"} {
+		assert.Contains(t, all, "\n  "+command)
+		help := works(t, command, "--help")
+		assert.Contains(t, help, "--isa")
+		assert.Contains(t, help, "--workers")
+	}
+}
+
+func TestVersion(t *testing.T) {
+	assert.Regexp(t, `^lowbit \S+ go1\S* \w+/\w+\n$`, works(t, "--version"))
+}
+
+// An error is one line, whatever is in it.
+func TestComplain(t *testing.T) {
+	var b strings.Builder
+	complain(&b, usagef("a\nb\x1b[31mc\u2028d é"))
+	assert.Equal(t, `lowbit: a\nb\x1b[31mc\u2028d é`+"\n", b.String())
+}
