@@ -29,10 +29,7 @@ func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int,
 	for base := 0; base < g.Groups; {
 		safe, n := safeRun(impl, p.Scale[base:min(base+len(recip), g.Groups)])
 		safe = safe && p.holdsZero()
-		scale, zero, minval := &p.Scale[base], &noZeroPoint[0], &noMinval[0]
-		if p.ZeroPoint != nil {
-			zero = &p.ZeroPoint[base]
-		}
+		scale, minval := &p.Scale[base], &noMinval[0]
 		if p.Minval != nil {
 			minval = &p.Minval[base]
 		}
@@ -48,9 +45,11 @@ func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int,
 			case !safe:
 				asm.QuantizeAny(impl, code, elem, q, x, scale, minval, &lo[0], &hi[0], least, n, g.Len)
 			case p.Minval != nil:
-				asm.QuantizeMinval(impl, code, elem, q, x, scale, &recip[0], &hi[0], minval, least, n, g.Len)
+				asm.QuantizeMinval(impl, code, elem, q, x, minval, scale, &recip[0], &hi[0], least, n, g.Len)
+			case p.ZeroPoint != nil:
+				asm.Quantize(impl, code, elem, q, x, scale, &recip[0], &hi[0], &p.ZeroPoint[base], least, n, g.Len)
 			default:
-				asm.Quantize(impl, code, elem, q, x, scale, &recip[0], &hi[0], zero, least, n, g.Len)
+				asm.QuantizeSymmetric(impl, code, elem, q, x, scale, &recip[0], &hi[0], least, n, g.Len)
 			}
 		}
 		base += n

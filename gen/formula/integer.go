@@ -66,35 +66,50 @@ var codes = []struct {
 func quantize(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, c := range codes {
-		finish := func(k *ir.Kernel, i, zero, v *ir.Node) {
+		// formula gives the integers, what stands for zero (nil for 0), and what is NaN where x is
+		add := func(family, doc string, formula func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node)) {
+			k := ir.New("quantize"+t.name, family, doc, Codes.Of(c.name), Elems.Of(t.name))
+			i, zero, nan := formula(k, k.Load("x", t.mem))
+			q := i.Narrow16()
+			if zero != nil {
+				q = q.AddSat16(zero.Narrow16())
+			}
 			least := c.narrow(k.Word("least", ir.MemI32).Narrow16())
-			q := c.narrow(i.Narrow16().AddSat16(zero.Narrow16()))
-			k.Store("q", c.mem, c.max(q, least).ZeroIfNaN(v))
+			k.Store("q", c.mem, c.max(c.narrow(q), least).ZeroIfNaN(nan))
+			ks = append(ks, k)
 		}
-		k := ir.New("quantize"+t.name, "Quantize", `sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
-recip and hi are Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
-		x := k.Load("x", t.mem)
-		s, r, hi, z := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32), k.Param("zeroPoint", ir.MemI32)
-		v := x.Min(hi)
-		finish(k, quotient(v, s, r).ToInt(), z, v)
-		ks = append(ks, k)
-
-		k = ir.New("quantize"+t.name, "QuantizeMinval", `sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
-recip and hi are Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
-		x = k.Load("x", t.mem)
-		s, r, hi = k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32)
-		v = x.Sub(k.Param("minval", ir.MemF32)).Min(hi)
-		finish(k, quotient(v, s, r).ToInt(), k.Word("least", ir.MemI32), v)
-		ks = append(ks, k)
-
-		k = ir.New("quantize"+t.name, "QuantizeAny", `sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
-It divides, so any scale will do; below and above are the ends of the range less what stands for zero.`, Codes.Of(c.name), Elems.Of(t.name))
-		x = k.Load("x", t.mem)
-		s, mv := k.Param("scale", ir.MemF32), k.Param("minval", ir.MemF32)
-		lo, hi := k.Param("below", ir.MemF32), k.Param("above", ir.MemF32)
-		v = x.Sub(mv).Div(s)
-		finish(k, v.Max(lo).Min(hi).ToInt(), k.Word("least", ir.MemI32).ISub(lo.ToInt()), v)
-		ks = append(ks, k)
+		below := func(k *ir.Kernel, x *ir.Node) (i, clipped *ir.Node) {
+			s, r, hi := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32)
+			clipped = x.Min(hi)
+			return quotient(clipped, s, r).ToInt(), clipped
+		}
+		add("QuantizeSymmetric", `sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+recip and hi are Prepare's.`,
+			func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node) {
+				i, clipped := below(k, x)
+				return i, nil, clipped
+			})
+		add("Quantize", `sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
+recip and hi are Prepare's.`,
+			func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node) {
+				i, clipped := below(k, x)
+				return i, k.Param("zeroPoint", ir.MemI32), clipped
+			})
+		add("QuantizeMinval", `sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
+recip and hi are Prepare's.`,
+			func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node) {
+				mv := k.Param("minval", ir.MemF32)
+				i, clipped := below(k, x.Sub(mv))
+				return i, k.Word("least", ir.MemI32), clipped
+			})
+		add("QuantizeAny", `sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
+It divides, so any scale will do; below and above are the ends of the range less what stands for zero.`,
+			func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node) {
+				s, mv := k.Param("scale", ir.MemF32), k.Param("minval", ir.MemF32)
+				v := x.Sub(mv).Div(s)
+				lo, hi := k.Param("below", ir.MemF32), k.Param("above", ir.MemF32)
+				return v.Max(lo).Min(hi).ToInt(), k.Word("least", ir.MemI32).ISub(lo.ToInt()), v
+			})
 	}
 	return ks
 }

@@ -236,6 +236,50 @@ func FakeQuantizeAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, ma
 	panic("asm: no such implementation of FakeQuantizeAny")
 }
 
+// QuantizeSymmetric sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+// recip and hi are Prepare's.
+func QuantizeSymmetric(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeSymmetricInt8AVX2((*int8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeSymmetricUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeSymmetricInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeSymmetricUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeSymmetricInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeSymmetricUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeSymmetricInt8AVX512((*int8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeSymmetricUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeSymmetricInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeSymmetricUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeSymmetricInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeSymmetricUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	}
+	panic("asm: no such implementation of QuantizeSymmetric")
+}
+
 // Quantize sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
 func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int) {
@@ -282,43 +326,43 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 
 // QuantizeMinval sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
 // recip and hi are Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int) {
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")

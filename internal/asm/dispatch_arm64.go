@@ -146,6 +146,32 @@ func FakeQuantizeAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, ma
 	panic("asm: no such implementation of FakeQuantizeAny")
 }
 
+// QuantizeSymmetric sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+// recip and hi are Prepare's.
+func QuantizeSymmetric(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeSymmetricInt8NEON((*int8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeSymmetricUint8NEON((*uint8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeSymmetricInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeSymmetricUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeSymmetricInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeSymmetricUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		return
+	}
+	panic("asm: no such implementation of QuantizeSymmetric")
+}
+
 // Quantize sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
 func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int) {
@@ -174,25 +200,25 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 
 // QuantizeMinval sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
 // recip and hi are Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int) {
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8NEON((*int8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8NEON((*int8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8NEON((*uint8)(q), (*float32)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8NEON((*uint8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8F16NEON((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8F16NEON((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalInt8BF16NEON((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, hi, minval, least, groups, length)
+		QuantizeMinvalUint8BF16NEON((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
 		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")

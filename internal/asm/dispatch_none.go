@@ -44,6 +44,12 @@ func FakeQuantizeAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, ma
 	panic("asm: no such implementation of FakeQuantizeAny")
 }
 
+// QuantizeSymmetric sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+// recip and hi are Prepare's.
+func QuantizeSymmetric(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
+	panic("asm: no such implementation of QuantizeSymmetric")
+}
+
 // Quantize sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
 func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int) {
@@ -52,7 +58,7 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 
 // QuantizeMinval sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
 // recip and hi are Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int) {
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
 	panic("asm: no such implementation of QuantizeMinval")
 }
 

@@ -4,6 +4,14 @@
 
 package asm
 
+// QuantizeSymmetricInt8BF16AVX2 sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+// recip and hi are Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeSymmetricInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+
 // QuantizeInt8BF16AVX2 sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -18,7 +26,7 @@ func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 // QuantizeAnyInt8BF16AVX2 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
 // It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
@@ -27,6 +35,14 @@ func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float
 //
 //go:noescape
 func QuantizeAnyInt8BF16AVX2(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+
+// QuantizeSymmetricUint8BF16AVX2 sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+// recip and hi are Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeSymmetricUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 // QuantizeUint8BF16AVX2 sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
@@ -42,7 +58,7 @@ func QuantizeUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, 
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+func QuantizeMinvalUint8BF16AVX2(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 // QuantizeAnyUint8BF16AVX2 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
 // It divides, so any scale will do; below and above are the ends of the range less what stands for zero.

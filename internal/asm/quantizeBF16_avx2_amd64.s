@@ -4,6 +4,876 @@
 
 #include "textflag.h"
 
+// func QuantizeSymmetricInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·QuantizeSymmetricInt8BF16AVX2(SB), $480-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 Narrow16, Y14 NarrowS8, Y15 table
+	// per group: Y13 scale, Y12 recip, Y11 hi
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         hi+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y15
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y15, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMINPS       Y0, Y11, Y0
+	VMULPS       Y12, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y12, Y2, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y12, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VFMADD231PS  Y12, Y4, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMINPS       Y3, Y11, Y3
+	VMULPS       Y12, Y3, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS Y13, Y4, Y5
+	VFMADD231PS  Y12, Y5, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMINPS       Y5, Y11, Y5
+	VMULPS       Y12, Y5, Y6
+	VMOVAPS      Y5, Y7
+	VFNMADD231PS Y13, Y6, Y7
+	VFMADD231PS  Y12, Y7, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
+	VPERMD       Y1, Y15, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VCMPPS       $0x03, Y0, Y2, Y4
+	VCMPPS       $0x03, Y3, Y5, Y6
+	VORPS        Y4, Y6, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VCMPPS       $0x07, Y2, Y2, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y6
+	VCMPPS       $0x07, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPERMD       Y4, Y15, Y4
+	VPAND        Y4, Y1, Y1
+
+ordered1:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+64, SI
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000008, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000004, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000002, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	TESTQ $0x00000001, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece6:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMINPS       Y0, Y11, Y0
+	VMULPS       Y12, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y12, Y2, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y12, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VFMADD231PS  Y12, Y4, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    64(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMINPS       Y4, Y11, Y4
+	VMULPS       Y12, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y13, Y5, Y6
+	VFMADD231PS  Y12, Y6, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMINPS       Y6, Y11, Y6
+	VMULPS       Y12, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y13, Y7, Y8
+	VFMADD231PS  Y12, Y8, Y7
+	VCVTPS2DQ    Y7, Y7
+
+groupnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y1, Y1
+	VPERMD    Y1, Y15, Y1
+	VPMAXSB   Y14, Y1, Y1
+	VCMPPS    $0x03, Y0, Y2, Y3
+	VCMPPS    $0x03, Y4, Y6, Y5
+	VORPS     Y3, Y5, Y3
+	VMOVMSKPS Y3, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VCMPPS    $0x07, Y2, Y2, Y5
+	VPACKSSDW Y5, Y3, Y3
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VCMPPS    $0x07, Y6, Y6, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y15, Y3
+	VPAND     Y3, Y1, Y1
+
+ordered7:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece8
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000008, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000004, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000002, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece11:
+	TESTQ $0x00000001, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece12:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMULPS       Y11, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y11, Y2, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMULPS       Y11, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VFMADD231PS  Y11, Y4, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMINPS       Y3, Y8, Y3
+	VMULPS       Y10, Y3, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS Y12, Y4, Y5
+	VFMADD231PS  Y10, Y5, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMINPS       Y5, Y8, Y5
+	VMULPS       Y10, Y5, Y6
+	VMOVAPS      Y5, Y7
+	VFNMADD231PS Y12, Y6, Y7
+	VFMADD231PS  Y10, Y7, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
+	VPERMD       Y1, Y15, Y1
+	VPMAXSB      Y14, Y1, Y1
+	VCMPPS       $0x03, Y0, Y2, Y4
+	VCMPPS       $0x03, Y3, Y5, Y6
+	VORPS        Y4, Y6, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VCMPPS       $0x07, Y2, Y2, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y6
+	VCMPPS       $0x07, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPERMD       Y4, Y15, Y4
+	VPAND        Y4, Y1, Y1
+
+ordered13:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+32, DI
+	ADDQ    $+64, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD213PS Y0, Y3, Y1
+	VFMADD231PS  Y2, Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      32(R8), Y5
+	VMINPS       Y1, Y5, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD213PS Y1, Y5, Y2
+	VFMADD231PS  Y4, Y2, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y4
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R8), Y6
+	VMINPS       Y2, Y6, Y2
+	VMULPS       Y5, Y2, Y6
+	VFNMADD213PS Y2, Y6, Y4
+	VFMADD231PS  Y5, Y4, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMOVZXWD    48(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      96(R8), Y8
+	VMINPS       Y4, Y8, Y4
+	VMULPS       Y7, Y4, Y8
+	VFNMADD213PS Y4, Y8, Y5
+	VFMADD231PS  Y7, Y5, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y3, Y3
+	VPERMD       Y3, Y15, Y3
+	VPMAXSB      Y14, Y3, Y3
+	VCMPPS       $0x03, Y0, Y1, Y5
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VORPS        Y5, Y6, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VCMPPS       $0x07, Y1, Y1, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y6
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y15, Y5
+	VPAND        Y5, Y3, Y3
+
+ordered14:
+	VMOVUPS Y3, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+64, SI
+	ADDQ    $+128, DX
+	ADDQ    $+128, BX
+	ADDQ    $+128, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000008, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000004, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000002, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000001, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece19:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000008, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000004, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000002, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000001, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece24:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000008, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000004, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000002, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000001, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece29:
+	XORL  AX, AX
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece30:
+	TESTQ $0x00000008, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+
+piece31:
+	TESTQ $0x00000004, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+
+piece32:
+	TESTQ $0x00000002, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+
+piece33:
+	TESTQ $0x00000001, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 352(SP)(AX*1)
+
+piece34:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD213PS Y0, Y3, Y1
+	VFMADD231PS  Y2, Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMOVUPS      256(SP), Y4
+	VMOVUPS      384(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD213PS Y1, Y5, Y2
+	VFMADD231PS  Y4, Y2, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R9, $+17
+	JLT          lanenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VMINPS       Y2, Y7, Y2
+	VMULPS       Y6, Y2, Y7
+	VFNMADD213PS Y2, Y7, Y4
+	VFMADD231PS  Y6, Y4, Y7
+	VCVTPS2DQ    Y7, Y7
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VMINPS       Y4, Y9, Y4
+	VMULPS       Y8, Y4, Y9
+	VFNMADD213PS Y4, Y9, Y6
+	VFMADD231PS  Y8, Y6, Y9
+	VCVTPS2DQ    Y9, Y9
+
+lanenarrow:
+	VPACKSSDW Y5, Y3, Y3
+	VPACKSSDW Y9, Y7, Y7
+	VPACKSSWB Y7, Y3, Y3
+	VPERMD    Y3, Y15, Y3
+	VPMAXSB   Y14, Y3, Y3
+	VCMPPS    $0x03, Y0, Y1, Y5
+	VCMPPS    $0x03, Y2, Y4, Y6
+	VORPS     Y5, Y6, Y5
+	VMOVMSKPS Y5, AX
+	TESTL     AX, AX
+	JEQ       ordered35
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VCMPPS    $0x07, Y1, Y1, Y6
+	VPACKSSDW Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y6
+	VCMPPS    $0x07, Y4, Y4, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y15, Y5
+	VPAND     Y5, Y3, Y3
+
+ordered35:
+	VMOVUPS Y3, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece36
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R9
+	JEQ   piece37
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R9
+	JEQ   piece38
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R9
+	JEQ   piece39
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R9
+	JEQ   piece40
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece40:
+laneend:
+	VZEROUPPER
+	RET
+
 // func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeInt8BF16AVX2(SB), $608-72
@@ -395,70 +1265,70 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      (R9), Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      32(DX), Y4
 	VMOVUPS      32(BX), Y5
 	VMOVUPS      32(R8), Y6
-	VMOVUPS      32(R9), Y7
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y5, Y1, Y6
-	VFNMADD213PS Y1, Y6, Y2
-	VFMADD231PS  Y5, Y2, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPADDSW      Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      64(R9), Y7
 	VMINPS       Y2, Y6, Y2
 	VMULPS       Y5, Y2, Y6
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VPMOVZXWD    48(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      96(DX), Y5
+	VMOVUPS      32(R9), Y4
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPADDSW      Y1, Y3, Y3
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(DX), Y4
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R8), Y6
+	VMINPS       Y1, Y6, Y1
+	VMULPS       Y5, Y1, Y6
+	VFNMADD213PS Y1, Y6, Y4
+	VFMADD231PS  Y5, Y4, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      64(R9), Y4
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(DX), Y7
 	VMOVUPS      96(BX), Y8
 	VMOVUPS      96(R8), Y9
-	VMOVUPS      96(R9), Y10
-	VMINPS       Y4, Y9, Y4
-	VMULPS       Y8, Y4, Y9
-	VFNMADD213PS Y4, Y9, Y5
-	VFMADD231PS  Y8, Y5, Y9
+	VMINPS       Y5, Y9, Y5
+	VMULPS       Y8, Y5, Y9
+	VFNMADD213PS Y5, Y9, Y7
+	VFMADD231PS  Y8, Y7, Y9
 	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      96(R9), Y7
 	VPACKSSDW    Y9, Y6, Y6
-	VPACKSSDW    Y10, Y7, Y7
-	VPADDSW      Y7, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
+	VPACKSSDW    Y7, Y4, Y4
+	VPADDSW      Y4, Y6, Y6
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y5, Y3
+	VPERMD       Y3, Y4, Y3
 	VPMAXSB      Y15, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VCMPPS       $0x03, Y0, Y1, Y6
-	VCMPPS       $0x03, Y2, Y4, Y7
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y1, Y5, Y7
 	VORPS        Y6, Y7, Y6
 	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
 	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y1, Y1, Y7
-	VPACKSSDW    Y7, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y7
-	VCMPPS       $0x07, Y4, Y4, Y8
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
 	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y5, Y6
+	VPERMD       Y6, Y4, Y6
 	VPAND        Y6, Y3, Y3
 
 ordered14:
@@ -879,79 +1749,79 @@ piece39:
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
-	VMOVUPS      480(SP), Y4
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      480(SP), Y1
 	CMPQ         R10, $+9
 	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y2
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      128(SP), Y4
 	VMOVUPS      256(SP), Y5
 	VMOVUPS      384(SP), Y6
-	VMOVUPS      512(SP), Y7
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y5, Y1, Y6
-	VFNMADD213PS Y1, Y6, Y2
-	VFMADD231PS  Y5, Y2, Y6
+	VMINPS       Y2, Y6, Y2
+	VMULPS       Y5, Y2, Y6
+	VFNMADD213PS Y2, Y6, Y4
+	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      512(SP), Y4
 	CMPQ         R10, $+17
 	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y5
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      160(SP), Y7
 	VMOVUPS      288(SP), Y8
 	VMOVUPS      416(SP), Y9
-	VMOVUPS      544(SP), Y10
-	VMINPS       Y2, Y9, Y2
-	VMULPS       Y8, Y2, Y9
-	VFNMADD213PS Y2, Y9, Y5
-	VFMADD231PS  Y8, Y5, Y9
+	VMINPS       Y5, Y9, Y5
+	VMULPS       Y8, Y5, Y9
+	VFNMADD213PS Y5, Y9, Y7
+	VFMADD231PS  Y8, Y7, Y9
 	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      544(SP), Y7
 	CMPQ         R10, $+25
 	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      192(SP), Y8
+	VPMOVZXWD    80(SP), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VMOVUPS      192(SP), Y10
 	VMOVUPS      320(SP), Y11
 	VMOVUPS      448(SP), Y12
-	VMOVUPS      576(SP), Y13
-	VMINPS       Y5, Y12, Y5
-	VMULPS       Y11, Y5, Y12
-	VFNMADD213PS Y5, Y12, Y8
-	VFMADD231PS  Y11, Y8, Y12
+	VMINPS       Y8, Y12, Y8
+	VMULPS       Y11, Y8, Y12
+	VFNMADD213PS Y8, Y12, Y10
+	VFMADD231PS  Y11, Y10, Y12
 	VCVTPS2DQ    Y12, Y12
+	VMOVUPS      576(SP), Y10
 
 lanenarrow:
 	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y3, Y3
+	VPACKSSDW Y4, Y1, Y1
+	VPADDSW   Y1, Y3, Y3
 	VPACKSSDW Y12, Y9, Y9
-	VPACKSSDW Y13, Y10, Y10
-	VPADDSW   Y10, Y9, Y9
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPACKSSDW Y10, Y7, Y7
+	VPADDSW   Y7, Y9, Y9
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
 	VPACKSSWB Y9, Y3, Y3
-	VPERMD    Y3, Y4, Y3
+	VPERMD    Y3, Y1, Y3
 	VPMAXSB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VCMPPS    $0x03, Y0, Y1, Y6
-	VCMPPS    $0x03, Y2, Y5, Y7
-	VORPS     Y6, Y7, Y6
-	VMOVMSKPS Y6, AX
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VCMPPS    $0x03, Y0, Y2, Y4
+	VCMPPS    $0x03, Y5, Y8, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y6
-	VCMPPS    $0x07, Y1, Y1, Y7
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VCMPPS    $0x07, Y2, Y2, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y8, Y8, Y7
 	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VCMPPS    $0x07, Y5, Y5, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y6, Y6
-	VPERMD    Y6, Y4, Y6
-	VPAND     Y6, Y3, Y3
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VPAND     Y4, Y3, Y3
 
 ordered40:
 	VMOVUPS Y3, (SP)
@@ -1001,20 +1871,20 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+// func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 minval, R10 elements left, R11 groups left, R12 length
+	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 Narrow16, Y14 NarrowS8
-	// per group: Y13 recip, Y12 minval
-	// loaded at each use: scale, hi, least, table
+	// per group: Y13 recip, Y12 hi
+	// loaded at each use: minval, scale, least, table
 	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         minval+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         hi+40(FP), R9
 	VBROADCASTSS least+48(FP), Y0
 	VPACKSSDW    Y0, Y0, Y15
 	VMOVUPS      constantsAVX2<>+0(SB), Y0
@@ -1028,7 +1898,7 @@ TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $608-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
@@ -1037,21 +1907,21 @@ groups:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS (DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
+	VBROADCASTSS (BX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS (DX), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (DX), Y4
+	VBROADCASTSS (BX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y13, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
@@ -1059,21 +1929,21 @@ grouploop:
 	VPADDSW      Y15, Y1, Y1
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y12, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS (DX), Y4
+	VSUBPS       Y4, Y3, Y3
+	VMINPS       Y3, Y12, Y3
 	VMULPS       Y13, Y3, Y4
-	VBROADCASTSS (DX), Y5
+	VBROADCASTSS (BX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y12, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VBROADCASTSS (DX), Y6
+	VSUBPS       Y6, Y5, Y5
+	VMINPS       Y5, Y12, Y5
 	VMULPS       Y13, Y5, Y6
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (BX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
@@ -1175,11 +2045,11 @@ piece5:
 piece6:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS (DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
+	VBROADCASTSS (BX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
@@ -1187,11 +2057,11 @@ piece6:
 	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS (DX), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (DX), Y4
+	VBROADCASTSS (BX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y13, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
@@ -1199,11 +2069,11 @@ piece6:
 	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y12, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMINPS       Y4, Y5, Y4
+	VBROADCASTSS (DX), Y5
+	VSUBPS       Y5, Y4, Y4
+	VMINPS       Y4, Y12, Y4
 	VMULPS       Y13, Y4, Y5
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y6
 	VFNMADD213PS Y4, Y5, Y6
 	VFMADD231PS  Y13, Y6, Y5
 	VCVTPS2DQ    Y5, Y5
@@ -1211,11 +2081,11 @@ piece6:
 	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
-	VSUBPS       Y12, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMINPS       Y6, Y7, Y6
+	VBROADCASTSS (DX), Y7
+	VSUBPS       Y7, Y6, Y6
+	VMINPS       Y6, Y12, Y6
 	VMULPS       Y13, Y6, Y7
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y8
 	VFNMADD213PS Y6, Y7, Y8
 	VFMADD231PS  Y13, Y8, Y7
 	VCVTPS2DQ    Y7, Y7
@@ -1309,27 +2179,27 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
 	VBROADCASTSS (R9), Y11
 	VBROADCASTSS 4(R9), Y10
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS (DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMINPS       Y0, Y11, Y0
 	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
+	VBROADCASTSS (BX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y11, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS (DX), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMINPS       Y2, Y11, Y2
 	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (DX), Y4
+	VBROADCASTSS (BX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y13, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
@@ -1337,21 +2207,21 @@ short2loop:
 	VPADDSW      Y15, Y1, Y1
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y10, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VSUBPS       Y4, Y3, Y3
+	VMINPS       Y3, Y10, Y3
 	VMULPS       Y12, Y3, Y4
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y12, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VBROADCASTSS 4(DX), Y6
+	VSUBPS       Y6, Y5, Y5
+	VMINPS       Y5, Y10, Y5
 	VMULPS       Y12, Y5, Y6
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y12, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
@@ -1405,10 +2275,10 @@ laneloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
-	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
@@ -1417,10 +2287,10 @@ laneloop:
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VMOVUPS      32(R8), Y5
-	VMOVUPS      32(R9), Y6
-	VSUBPS       Y6, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y5
 	VMINPS       Y1, Y5, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD213PS Y1, Y5, Y2
@@ -1431,10 +2301,10 @@ laneloop:
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      64(R9), Y7
-	VSUBPS       Y7, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(R9), Y6
 	VMINPS       Y2, Y6, Y2
 	VMULPS       Y5, Y2, Y6
 	VFNMADD213PS Y2, Y6, Y4
@@ -1443,10 +2313,10 @@ laneloop:
 	VPMOVZXWD    48(SI), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VMOVUPS      96(R9), Y9
-	VSUBPS       Y9, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(R9), Y8
 	VMINPS       Y4, Y8, Y4
 	VMULPS       Y7, Y4, Y8
 	VFNMADD213PS Y4, Y8, Y5
@@ -1891,10 +2761,10 @@ piece39:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      352(SP), Y2
+	VMOVUPS      480(SP), Y3
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
@@ -1905,10 +2775,10 @@ piece39:
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VMOVUPS      512(SP), Y6
-	VSUBPS       Y6, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      256(SP), Y2
+	VMOVUPS      384(SP), Y4
+	VMOVUPS      512(SP), Y5
 	VMINPS       Y1, Y5, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD213PS Y1, Y5, Y2
@@ -1919,10 +2789,10 @@ piece39:
 	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      160(SP), Y4
-	VMOVUPS      288(SP), Y6
-	VMOVUPS      416(SP), Y7
-	VMOVUPS      544(SP), Y8
-	VSUBPS       Y8, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      288(SP), Y4
+	VMOVUPS      416(SP), Y6
+	VMOVUPS      544(SP), Y7
 	VMINPS       Y2, Y7, Y2
 	VMULPS       Y6, Y2, Y7
 	VFNMADD213PS Y2, Y7, Y4
@@ -1933,10 +2803,10 @@ piece39:
 	VPMOVZXWD    80(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      192(SP), Y6
-	VMOVUPS      320(SP), Y8
-	VMOVUPS      448(SP), Y9
-	VMOVUPS      576(SP), Y10
-	VSUBPS       Y10, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      320(SP), Y6
+	VMOVUPS      448(SP), Y8
+	VMOVUPS      576(SP), Y9
 	VMINPS       Y4, Y9, Y4
 	VMULPS       Y8, Y4, Y9
 	VFNMADD213PS Y4, Y9, Y6
@@ -2024,7 +2894,7 @@ TEXT ·QuantizeAnyInt8BF16AVX2(SB), $608-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2428,67 +3298,67 @@ laneloop:
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
-	VMOVUPS   (R8), Y3
-	VMOVUPS   (R9), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VCVTPS2DQ Y1, Y1
+	VMOVUPS   (R8), Y1
+	VMOVUPS   (R9), Y2
+	VMAXPS    Y0, Y1, Y3
+	VMINPS    Y3, Y2, Y3
 	VCVTPS2DQ Y3, Y3
-	VPSUBD    Y3, Y15, Y3
+	VCVTPS2DQ Y1, Y1
+	VPSUBD    Y1, Y15, Y1
 	VPMOVZXWD 16(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
-	VMOVUPS   32(R8), Y6
-	VMOVUPS   32(R9), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y4
-	VMINPS    Y4, Y7, Y4
-	VCVTPS2DQ Y4, Y4
+	VMOVUPS   32(R8), Y4
+	VMOVUPS   32(R9), Y5
+	VMAXPS    Y2, Y4, Y6
+	VMINPS    Y6, Y5, Y6
 	VCVTPS2DQ Y6, Y6
-	VPSUBD    Y6, Y15, Y6
-	VPACKSSDW Y4, Y1, Y1
+	VCVTPS2DQ Y4, Y4
+	VPSUBD    Y4, Y15, Y4
 	VPACKSSDW Y6, Y3, Y3
-	VPADDSW   Y3, Y1, Y1
-	VPMOVZXWD 32(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
+	VPACKSSDW Y4, Y1, Y1
+	VPADDSW   Y1, Y3, Y3
+	VPMOVZXWD 32(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
-	VMOVUPS   64(R8), Y6
-	VMOVUPS   64(R9), Y7
-	VSUBPS    Y5, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VMAXPS    Y3, Y6, Y4
-	VMINPS    Y4, Y7, Y4
-	VCVTPS2DQ Y4, Y4
+	VSUBPS    Y5, Y1, Y1
+	VDIVPS    Y4, Y1, Y1
+	VMOVUPS   64(R8), Y4
+	VMOVUPS   64(R9), Y5
+	VMAXPS    Y1, Y4, Y6
+	VMINPS    Y6, Y5, Y6
 	VCVTPS2DQ Y6, Y6
-	VPSUBD    Y6, Y15, Y6
+	VCVTPS2DQ Y4, Y4
+	VPSUBD    Y4, Y15, Y4
 	VPMOVZXWD 48(SI), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
-	VMOVUPS   96(R8), Y9
-	VMOVUPS   96(R9), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y7
-	VMINPS    Y7, Y10, Y7
-	VCVTPS2DQ Y7, Y7
+	VMOVUPS   96(R8), Y7
+	VMOVUPS   96(R9), Y8
+	VMAXPS    Y5, Y7, Y9
+	VMINPS    Y9, Y8, Y9
 	VCVTPS2DQ Y9, Y9
-	VPSUBD    Y9, Y15, Y9
-	VPACKSSDW Y7, Y4, Y4
+	VCVTPS2DQ Y7, Y7
+	VPSUBD    Y7, Y15, Y7
 	VPACKSSDW Y9, Y6, Y6
-	VPADDSW   Y6, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y6
-	VPACKSSWB Y4, Y1, Y1
-	VPERMD    Y1, Y6, Y1
-	VPMAXSB   Y14, Y1, Y1
+	VPACKSSDW Y7, Y4, Y4
+	VPADDSW   Y4, Y6, Y6
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPACKSSWB Y6, Y3, Y3
+	VPERMD    Y3, Y4, Y3
+	VPMAXSB   Y14, Y3, Y3
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
 	VCMPPS    $0x03, Y0, Y2, Y6
-	VCMPPS    $0x03, Y3, Y5, Y7
+	VCMPPS    $0x03, Y1, Y5, Y7
 	VORPS     Y6, Y7, Y6
 	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
@@ -2496,15 +3366,15 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y6
 	VCMPPS    $0x07, Y2, Y2, Y7
 	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y1, Y1, Y7
 	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
 	VPACKSSWB Y7, Y6, Y6
 	VPERMD    Y6, Y4, Y6
-	VPAND     Y6, Y1, Y1
+	VPAND     Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y1, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -2920,73 +3790,73 @@ piece39:
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
-	VMOVUPS   352(SP), Y3
-	VMOVUPS   480(SP), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VCVTPS2DQ Y1, Y1
+	VMOVUPS   352(SP), Y1
+	VMOVUPS   480(SP), Y2
+	VMAXPS    Y0, Y1, Y3
+	VMINPS    Y3, Y2, Y3
 	VCVTPS2DQ Y3, Y3
-	VPSUBD    Y3, Y15, Y3
+	VCVTPS2DQ Y1, Y1
+	VPSUBD    Y1, Y15, Y1
 	CMPQ      R10, $+9
 	JLT       lanenarrow
 	VPMOVZXWD 48(SP), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   128(SP), Y4
 	VMOVUPS   256(SP), Y5
-	VMOVUPS   384(SP), Y6
-	VMOVUPS   512(SP), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y4
-	VMINPS    Y4, Y7, Y4
-	VCVTPS2DQ Y4, Y4
+	VMOVUPS   384(SP), Y4
+	VMOVUPS   512(SP), Y5
+	VMAXPS    Y2, Y4, Y6
+	VMINPS    Y6, Y5, Y6
 	VCVTPS2DQ Y6, Y6
-	VPSUBD    Y6, Y15, Y6
+	VCVTPS2DQ Y4, Y4
+	VPSUBD    Y4, Y15, Y4
 	CMPQ      R10, $+17
 	JLT       lanenarrow
 	VPMOVZXWD 64(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   160(SP), Y7
 	VMOVUPS   288(SP), Y8
-	VMOVUPS   416(SP), Y9
-	VMOVUPS   544(SP), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y7
-	VMINPS    Y7, Y10, Y7
-	VCVTPS2DQ Y7, Y7
+	VMOVUPS   416(SP), Y7
+	VMOVUPS   544(SP), Y8
+	VMAXPS    Y5, Y7, Y9
+	VMINPS    Y9, Y8, Y9
 	VCVTPS2DQ Y9, Y9
-	VPSUBD    Y9, Y15, Y9
+	VCVTPS2DQ Y7, Y7
+	VPSUBD    Y7, Y15, Y7
 	CMPQ      R10, $+25
 	JLT       lanenarrow
 	VPMOVZXWD 80(SP), Y8
 	VPSLLD    $0x10, Y8, Y8
 	VMOVUPS   192(SP), Y10
 	VMOVUPS   320(SP), Y11
-	VMOVUPS   448(SP), Y12
-	VMOVUPS   576(SP), Y13
 	VSUBPS    Y11, Y8, Y8
 	VDIVPS    Y10, Y8, Y8
-	VMAXPS    Y8, Y12, Y10
-	VMINPS    Y10, Y13, Y10
-	VCVTPS2DQ Y10, Y10
+	VMOVUPS   448(SP), Y10
+	VMOVUPS   576(SP), Y11
+	VMAXPS    Y8, Y10, Y12
+	VMINPS    Y12, Y11, Y12
 	VCVTPS2DQ Y12, Y12
-	VPSUBD    Y12, Y15, Y12
+	VCVTPS2DQ Y10, Y10
+	VPSUBD    Y10, Y15, Y10
 
 lanenarrow:
-	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
-	VPADDSW   Y3, Y1, Y1
-	VPACKSSDW Y10, Y7, Y7
+	VPACKSSDW Y4, Y1, Y1
+	VPADDSW   Y1, Y3, Y3
 	VPACKSSDW Y12, Y9, Y9
-	VPADDSW   Y9, Y7, Y7
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKSSWB Y7, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXSB   Y14, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
+	VPACKSSDW Y10, Y7, Y7
+	VPADDSW   Y7, Y9, Y9
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKSSWB Y9, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VPMAXSB   Y14, Y3, Y3
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
 	VCMPPS    $0x03, Y0, Y2, Y4
 	VCMPPS    $0x03, Y5, Y8, Y6
 	VORPS     Y4, Y6, Y4
@@ -3000,11 +3870,11 @@ lanenarrow:
 	VCMPPS    $0x07, Y8, Y8, Y7
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y3, Y4
-	VPAND     Y4, Y1, Y1
+	VPERMD    Y4, Y1, Y4
+	VPAND     Y4, Y3, Y3
 
 ordered40:
-	VMOVUPS Y1, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX
@@ -3047,6 +3917,876 @@ piece44:
 	MOVB  CL, (DI)(AX*1)
 
 piece45:
+laneend:
+	VZEROUPPER
+	RET
+
+// func QuantizeSymmetricUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·QuantizeSymmetricUint8BF16AVX2(SB), $480-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 Narrow16, Y14 NarrowU8, Y15 table
+	// per group: Y13 scale, Y12 recip, Y11 hi
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         hi+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y15
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y15, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMINPS       Y0, Y11, Y0
+	VMULPS       Y12, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y12, Y2, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y12, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VFMADD231PS  Y12, Y4, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMINPS       Y3, Y11, Y3
+	VMULPS       Y12, Y3, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS Y13, Y4, Y5
+	VFMADD231PS  Y12, Y5, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMINPS       Y5, Y11, Y5
+	VMULPS       Y12, Y5, Y6
+	VMOVAPS      Y5, Y7
+	VFNMADD231PS Y13, Y6, Y7
+	VFMADD231PS  Y12, Y7, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKUSWB    Y4, Y1, Y1
+	VPERMD       Y1, Y15, Y1
+	VPMAXUB      Y14, Y1, Y1
+	VCMPPS       $0x03, Y0, Y2, Y4
+	VCMPPS       $0x03, Y3, Y5, Y6
+	VORPS        Y4, Y6, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered1
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VCMPPS       $0x07, Y2, Y2, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y6
+	VCMPPS       $0x07, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPERMD       Y4, Y15, Y4
+	VPAND        Y4, Y1, Y1
+
+ordered1:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+64, SI
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000008, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000004, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000002, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	TESTQ $0x00000001, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece6:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMINPS       Y0, Y11, Y0
+	VMULPS       Y12, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y12, Y2, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R9, $+9
+	JLT          groupnarrow
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y12, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VFMADD231PS  Y12, Y4, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+17
+	JLT          groupnarrow
+	VPMOVZXWD    64(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMINPS       Y4, Y11, Y4
+	VMULPS       Y12, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y13, Y5, Y6
+	VFMADD231PS  Y12, Y6, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R9, $+25
+	JLT          groupnarrow
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMINPS       Y6, Y11, Y6
+	VMULPS       Y12, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y13, Y7, Y8
+	VFMADD231PS  Y12, Y8, Y7
+	VCVTPS2DQ    Y7, Y7
+
+groupnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VPACKUSWB Y5, Y1, Y1
+	VPERMD    Y1, Y15, Y1
+	VPMAXUB   Y14, Y1, Y1
+	VCMPPS    $0x03, Y0, Y2, Y3
+	VCMPPS    $0x03, Y4, Y6, Y5
+	VORPS     Y3, Y5, Y3
+	VMOVMSKPS Y3, AX
+	TESTL     AX, AX
+	JEQ       ordered7
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VCMPPS    $0x07, Y2, Y2, Y5
+	VPACKSSDW Y5, Y3, Y3
+	VCMPPS    $0x07, Y4, Y4, Y5
+	VCMPPS    $0x07, Y6, Y6, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y15, Y3
+	VPAND     Y3, Y1, Y1
+
+ordered7:
+	VMOVUPS Y1, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece8
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000008, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000004, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000002, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece11:
+	TESTQ $0x00000001, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece12:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMULPS       Y11, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VFMADD231PS  Y11, Y2, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMULPS       Y11, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VFMADD231PS  Y11, Y4, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMINPS       Y3, Y8, Y3
+	VMULPS       Y10, Y3, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS Y12, Y4, Y5
+	VFMADD231PS  Y10, Y5, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMINPS       Y5, Y8, Y5
+	VMULPS       Y10, Y5, Y6
+	VMOVAPS      Y5, Y7
+	VFNMADD231PS Y12, Y6, Y7
+	VFMADD231PS  Y10, Y7, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKUSWB    Y4, Y1, Y1
+	VPERMD       Y1, Y15, Y1
+	VPMAXUB      Y14, Y1, Y1
+	VCMPPS       $0x03, Y0, Y2, Y4
+	VCMPPS       $0x03, Y3, Y5, Y6
+	VORPS        Y4, Y6, Y4
+	VMOVMSKPS    Y4, AX
+	TESTL        AX, AX
+	JEQ          ordered13
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VCMPPS       $0x07, Y2, Y2, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y6
+	VCMPPS       $0x07, Y5, Y5, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPERMD       Y4, Y15, Y4
+	VPAND        Y4, Y1, Y1
+
+ordered13:
+	VMOVUPS Y1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+32, DI
+	ADDQ    $+64, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD213PS Y0, Y3, Y1
+	VFMADD231PS  Y2, Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      32(R8), Y5
+	VMINPS       Y1, Y5, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD213PS Y1, Y5, Y2
+	VFMADD231PS  Y4, Y2, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y4
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R8), Y6
+	VMINPS       Y2, Y6, Y2
+	VMULPS       Y5, Y2, Y6
+	VFNMADD213PS Y2, Y6, Y4
+	VFMADD231PS  Y5, Y4, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMOVZXWD    48(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      96(R8), Y8
+	VMINPS       Y4, Y8, Y4
+	VMULPS       Y7, Y4, Y8
+	VFNMADD213PS Y4, Y8, Y5
+	VFMADD231PS  Y7, Y5, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKUSWB    Y6, Y3, Y3
+	VPERMD       Y3, Y15, Y3
+	VPMAXUB      Y14, Y3, Y3
+	VCMPPS       $0x03, Y0, Y1, Y5
+	VCMPPS       $0x03, Y2, Y4, Y6
+	VORPS        Y5, Y6, Y5
+	VMOVMSKPS    Y5, AX
+	TESTL        AX, AX
+	JEQ          ordered14
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VCMPPS       $0x07, Y1, Y1, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y6
+	VCMPPS       $0x07, Y4, Y4, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y15, Y5
+	VPAND        Y5, Y3, Y3
+
+ordered14:
+	VMOVUPS Y3, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+64, SI
+	ADDQ    $+128, DX
+	ADDQ    $+128, BX
+	ADDQ    $+128, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000008, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000004, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000002, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000001, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece19:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000008, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000004, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000002, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000001, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece24:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000008, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000004, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000002, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000001, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece29:
+	XORL  AX, AX
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece30:
+	TESTQ $0x00000008, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+
+piece31:
+	TESTQ $0x00000004, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+
+piece32:
+	TESTQ $0x00000002, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+
+piece33:
+	TESTQ $0x00000001, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 352(SP)(AX*1)
+
+piece34:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD213PS Y0, Y3, Y1
+	VFMADD231PS  Y2, Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMOVUPS      256(SP), Y4
+	VMOVUPS      384(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD213PS Y1, Y5, Y2
+	VFMADD231PS  Y4, Y2, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R9, $+17
+	JLT          lanenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMOVUPS      288(SP), Y6
+	VMOVUPS      416(SP), Y7
+	VMINPS       Y2, Y7, Y2
+	VMULPS       Y6, Y2, Y7
+	VFNMADD213PS Y2, Y7, Y4
+	VFMADD231PS  Y6, Y4, Y7
+	VCVTPS2DQ    Y7, Y7
+	CMPQ         R9, $+25
+	JLT          lanenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      320(SP), Y8
+	VMOVUPS      448(SP), Y9
+	VMINPS       Y4, Y9, Y4
+	VMULPS       Y8, Y4, Y9
+	VFNMADD213PS Y4, Y9, Y6
+	VFMADD231PS  Y8, Y6, Y9
+	VCVTPS2DQ    Y9, Y9
+
+lanenarrow:
+	VPACKSSDW Y5, Y3, Y3
+	VPACKSSDW Y9, Y7, Y7
+	VPACKUSWB Y7, Y3, Y3
+	VPERMD    Y3, Y15, Y3
+	VPMAXUB   Y14, Y3, Y3
+	VCMPPS    $0x03, Y0, Y1, Y5
+	VCMPPS    $0x03, Y2, Y4, Y6
+	VORPS     Y5, Y6, Y5
+	VMOVMSKPS Y5, AX
+	TESTL     AX, AX
+	JEQ       ordered35
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VCMPPS    $0x07, Y1, Y1, Y6
+	VPACKSSDW Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y6
+	VCMPPS    $0x07, Y4, Y4, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y15, Y5
+	VPAND     Y5, Y3, Y3
+
+ordered35:
+	VMOVUPS Y3, (SP)
+	TESTQ   $0x00000010, R9
+	JEQ     piece36
+	MOVQ    R9, AX
+	ANDQ    $-32, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R9
+	JEQ   piece37
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R9
+	JEQ   piece38
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R9
+	JEQ   piece39
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R9
+	JEQ   piece40
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece40:
 laneend:
 	VZEROUPPER
 	RET
@@ -3442,70 +5182,70 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      (R9), Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      32(DX), Y4
 	VMOVUPS      32(BX), Y5
 	VMOVUPS      32(R8), Y6
-	VMOVUPS      32(R9), Y7
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y5, Y1, Y6
-	VFNMADD213PS Y1, Y6, Y2
-	VFMADD231PS  Y5, Y2, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPADDSW      Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      64(R9), Y7
 	VMINPS       Y2, Y6, Y2
 	VMULPS       Y5, Y2, Y6
 	VFNMADD213PS Y2, Y6, Y4
 	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
-	VPMOVZXWD    48(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      96(DX), Y5
+	VMOVUPS      32(R9), Y4
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPADDSW      Y1, Y3, Y3
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(DX), Y4
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R8), Y6
+	VMINPS       Y1, Y6, Y1
+	VMULPS       Y5, Y1, Y6
+	VFNMADD213PS Y1, Y6, Y4
+	VFMADD231PS  Y5, Y4, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      64(R9), Y4
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(DX), Y7
 	VMOVUPS      96(BX), Y8
 	VMOVUPS      96(R8), Y9
-	VMOVUPS      96(R9), Y10
-	VMINPS       Y4, Y9, Y4
-	VMULPS       Y8, Y4, Y9
-	VFNMADD213PS Y4, Y9, Y5
-	VFMADD231PS  Y8, Y5, Y9
+	VMINPS       Y5, Y9, Y5
+	VMULPS       Y8, Y5, Y9
+	VFNMADD213PS Y5, Y9, Y7
+	VFMADD231PS  Y8, Y7, Y9
 	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      96(R9), Y7
 	VPACKSSDW    Y9, Y6, Y6
-	VPACKSSDW    Y10, Y7, Y7
-	VPADDSW      Y7, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
+	VPACKSSDW    Y7, Y4, Y4
+	VPADDSW      Y4, Y6, Y6
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	VPACKUSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y5, Y3
+	VPERMD       Y3, Y4, Y3
 	VPMAXUB      Y15, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VCMPPS       $0x03, Y0, Y1, Y6
-	VCMPPS       $0x03, Y2, Y4, Y7
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y2, Y6
+	VCMPPS       $0x03, Y1, Y5, Y7
 	VORPS        Y6, Y7, Y6
 	VMOVMSKPS    Y6, AX
 	TESTL        AX, AX
 	JEQ          ordered14
 	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y1, Y1, Y7
-	VPACKSSDW    Y7, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y7
-	VCMPPS       $0x07, Y4, Y4, Y8
+	VPACKSSDW    Y7, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y7
+	VCMPPS       $0x07, Y5, Y5, Y8
 	VPACKSSDW    Y8, Y7, Y7
 	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y5, Y6
+	VPERMD       Y6, Y4, Y6
 	VPAND        Y6, Y3, Y3
 
 ordered14:
@@ -3926,79 +5666,79 @@ piece39:
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
-	VMOVUPS      480(SP), Y4
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
 	VFMADD231PS  Y2, Y1, Y3
 	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      480(SP), Y1
 	CMPQ         R10, $+9
 	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y2
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      128(SP), Y4
 	VMOVUPS      256(SP), Y5
 	VMOVUPS      384(SP), Y6
-	VMOVUPS      512(SP), Y7
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y5, Y1, Y6
-	VFNMADD213PS Y1, Y6, Y2
-	VFMADD231PS  Y5, Y2, Y6
+	VMINPS       Y2, Y6, Y2
+	VMULPS       Y5, Y2, Y6
+	VFNMADD213PS Y2, Y6, Y4
+	VFMADD231PS  Y5, Y4, Y6
 	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      512(SP), Y4
 	CMPQ         R10, $+17
 	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y5
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      160(SP), Y7
 	VMOVUPS      288(SP), Y8
 	VMOVUPS      416(SP), Y9
-	VMOVUPS      544(SP), Y10
-	VMINPS       Y2, Y9, Y2
-	VMULPS       Y8, Y2, Y9
-	VFNMADD213PS Y2, Y9, Y5
-	VFMADD231PS  Y8, Y5, Y9
+	VMINPS       Y5, Y9, Y5
+	VMULPS       Y8, Y5, Y9
+	VFNMADD213PS Y5, Y9, Y7
+	VFMADD231PS  Y8, Y7, Y9
 	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      544(SP), Y7
 	CMPQ         R10, $+25
 	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      192(SP), Y8
+	VPMOVZXWD    80(SP), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VMOVUPS      192(SP), Y10
 	VMOVUPS      320(SP), Y11
 	VMOVUPS      448(SP), Y12
-	VMOVUPS      576(SP), Y13
-	VMINPS       Y5, Y12, Y5
-	VMULPS       Y11, Y5, Y12
-	VFNMADD213PS Y5, Y12, Y8
-	VFMADD231PS  Y11, Y8, Y12
+	VMINPS       Y8, Y12, Y8
+	VMULPS       Y11, Y8, Y12
+	VFNMADD213PS Y8, Y12, Y10
+	VFMADD231PS  Y11, Y10, Y12
 	VCVTPS2DQ    Y12, Y12
+	VMOVUPS      576(SP), Y10
 
 lanenarrow:
 	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y3, Y3
+	VPACKSSDW Y4, Y1, Y1
+	VPADDSW   Y1, Y3, Y3
 	VPACKSSDW Y12, Y9, Y9
-	VPACKSSDW Y13, Y10, Y10
-	VPADDSW   Y10, Y9, Y9
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPACKSSDW Y10, Y7, Y7
+	VPADDSW   Y7, Y9, Y9
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
 	VPACKUSWB Y9, Y3, Y3
-	VPERMD    Y3, Y4, Y3
+	VPERMD    Y3, Y1, Y3
 	VPMAXUB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VCMPPS    $0x03, Y0, Y1, Y6
-	VCMPPS    $0x03, Y2, Y5, Y7
-	VORPS     Y6, Y7, Y6
-	VMOVMSKPS Y6, AX
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VCMPPS    $0x03, Y0, Y2, Y4
+	VCMPPS    $0x03, Y5, Y8, Y6
+	VORPS     Y4, Y6, Y4
+	VMOVMSKPS Y4, AX
 	TESTL     AX, AX
 	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y6
-	VCMPPS    $0x07, Y1, Y1, Y7
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VCMPPS    $0x07, Y2, Y2, Y6
+	VPACKSSDW Y6, Y4, Y4
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VCMPPS    $0x07, Y8, Y8, Y7
 	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VCMPPS    $0x07, Y5, Y5, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y6, Y6
-	VPERMD    Y6, Y4, Y6
-	VPAND     Y6, Y3, Y3
+	VPACKSSWB Y6, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VPAND     Y4, Y3, Y3
 
 ordered40:
 	VMOVUPS Y3, (SP)
@@ -4048,20 +5788,20 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeMinvalUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+// func QuantizeMinvalUint8BF16AVX2(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 minval, R10 elements left, R11 groups left, R12 length
+	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 Narrow16, Y14 NarrowU8
-	// per group: Y13 recip, Y12 minval
-	// loaded at each use: scale, hi, least, table
+	// per group: Y13 recip, Y12 hi
+	// loaded at each use: minval, scale, least, table
 	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         minval+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         hi+40(FP), R9
 	VBROADCASTSS least+48(FP), Y0
 	VPACKSSDW    Y0, Y0, Y15
 	VMOVUPS      constantsAVX2<>+0(SB), Y0
@@ -4075,7 +5815,7 @@ TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $608-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
@@ -4084,21 +5824,21 @@ groups:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS (DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
+	VBROADCASTSS (BX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS (DX), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (DX), Y4
+	VBROADCASTSS (BX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y13, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
@@ -4106,21 +5846,21 @@ grouploop:
 	VPADDSW      Y15, Y1, Y1
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y12, Y3, Y3
-	VBROADCASTSS (R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS (DX), Y4
+	VSUBPS       Y4, Y3, Y3
+	VMINPS       Y3, Y12, Y3
 	VMULPS       Y13, Y3, Y4
-	VBROADCASTSS (DX), Y5
+	VBROADCASTSS (BX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y13, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y12, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VBROADCASTSS (DX), Y6
+	VSUBPS       Y6, Y5, Y5
+	VMINPS       Y5, Y12, Y5
 	VMULPS       Y13, Y5, Y6
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (BX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y13, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
@@ -4222,11 +5962,11 @@ piece5:
 piece6:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS (DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMINPS       Y0, Y12, Y0
 	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
+	VBROADCASTSS (BX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
@@ -4234,11 +5974,11 @@ piece6:
 	JLT          groupnarrow
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS (DX), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMINPS       Y2, Y12, Y2
 	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (DX), Y4
+	VBROADCASTSS (BX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y13, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
@@ -4246,11 +5986,11 @@ piece6:
 	JLT          groupnarrow
 	VPMOVZXWD    64(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y12, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMINPS       Y4, Y5, Y4
+	VBROADCASTSS (DX), Y5
+	VSUBPS       Y5, Y4, Y4
+	VMINPS       Y4, Y12, Y4
 	VMULPS       Y13, Y4, Y5
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y6
 	VFNMADD213PS Y4, Y5, Y6
 	VFMADD231PS  Y13, Y6, Y5
 	VCVTPS2DQ    Y5, Y5
@@ -4258,11 +5998,11 @@ piece6:
 	JLT          groupnarrow
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
-	VSUBPS       Y12, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMINPS       Y6, Y7, Y6
+	VBROADCASTSS (DX), Y7
+	VSUBPS       Y7, Y6, Y6
+	VMINPS       Y6, Y12, Y6
 	VMULPS       Y13, Y6, Y7
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y8
 	VFNMADD213PS Y6, Y7, Y8
 	VFMADD231PS  Y13, Y8, Y7
 	VCVTPS2DQ    Y7, Y7
@@ -4356,27 +6096,27 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
 	VBROADCASTSS (R9), Y11
 	VBROADCASTSS 4(R9), Y10
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS (DX), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMINPS       Y0, Y11, Y0
 	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
+	VBROADCASTSS (BX), Y2
 	VFNMADD213PS Y0, Y1, Y2
 	VFMADD231PS  Y13, Y2, Y1
 	VCVTPS2DQ    Y1, Y1
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y11, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS (DX), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMINPS       Y2, Y11, Y2
 	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (DX), Y4
+	VBROADCASTSS (BX), Y4
 	VFNMADD213PS Y2, Y3, Y4
 	VFMADD231PS  Y13, Y4, Y3
 	VCVTPS2DQ    Y3, Y3
@@ -4384,21 +6124,21 @@ short2loop:
 	VPADDSW      Y15, Y1, Y1
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y10, Y3, Y3
-	VBROADCASTSS 4(R8), Y4
-	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VSUBPS       Y4, Y3, Y3
+	VMINPS       Y3, Y10, Y3
 	VMULPS       Y12, Y3, Y4
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VFNMADD213PS Y3, Y4, Y5
 	VFMADD231PS  Y12, Y5, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPMOVZXWD    48(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VMINPS       Y5, Y6, Y5
+	VBROADCASTSS 4(DX), Y6
+	VSUBPS       Y6, Y5, Y5
+	VMINPS       Y5, Y10, Y5
 	VMULPS       Y12, Y5, Y6
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VFNMADD213PS Y5, Y6, Y7
 	VFMADD231PS  Y12, Y7, Y6
 	VCVTPS2DQ    Y6, Y6
@@ -4452,10 +6192,10 @@ laneloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
-	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
@@ -4464,10 +6204,10 @@ laneloop:
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VMOVUPS      32(R8), Y5
-	VMOVUPS      32(R9), Y6
-	VSUBPS       Y6, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y5
 	VMINPS       Y1, Y5, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD213PS Y1, Y5, Y2
@@ -4478,10 +6218,10 @@ laneloop:
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      64(R9), Y7
-	VSUBPS       Y7, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(R9), Y6
 	VMINPS       Y2, Y6, Y2
 	VMULPS       Y5, Y2, Y6
 	VFNMADD213PS Y2, Y6, Y4
@@ -4490,10 +6230,10 @@ laneloop:
 	VPMOVZXWD    48(SI), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VMOVUPS      96(R9), Y9
-	VSUBPS       Y9, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(R9), Y8
 	VMINPS       Y4, Y8, Y4
 	VMULPS       Y7, Y4, Y8
 	VFNMADD213PS Y4, Y8, Y5
@@ -4938,10 +6678,10 @@ piece39:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      352(SP), Y2
+	VMOVUPS      480(SP), Y3
 	VMINPS       Y0, Y3, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD213PS Y0, Y3, Y1
@@ -4952,10 +6692,10 @@ piece39:
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VMOVUPS      512(SP), Y6
-	VSUBPS       Y6, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      256(SP), Y2
+	VMOVUPS      384(SP), Y4
+	VMOVUPS      512(SP), Y5
 	VMINPS       Y1, Y5, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD213PS Y1, Y5, Y2
@@ -4966,10 +6706,10 @@ piece39:
 	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      160(SP), Y4
-	VMOVUPS      288(SP), Y6
-	VMOVUPS      416(SP), Y7
-	VMOVUPS      544(SP), Y8
-	VSUBPS       Y8, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      288(SP), Y4
+	VMOVUPS      416(SP), Y6
+	VMOVUPS      544(SP), Y7
 	VMINPS       Y2, Y7, Y2
 	VMULPS       Y6, Y2, Y7
 	VFNMADD213PS Y2, Y7, Y4
@@ -4980,10 +6720,10 @@ piece39:
 	VPMOVZXWD    80(SP), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VMOVUPS      192(SP), Y6
-	VMOVUPS      320(SP), Y8
-	VMOVUPS      448(SP), Y9
-	VMOVUPS      576(SP), Y10
-	VSUBPS       Y10, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      320(SP), Y6
+	VMOVUPS      448(SP), Y8
+	VMOVUPS      576(SP), Y9
 	VMINPS       Y4, Y9, Y4
 	VMULPS       Y8, Y4, Y9
 	VFNMADD213PS Y4, Y9, Y6
@@ -5071,7 +6811,7 @@ TEXT ·QuantizeAnyUint8BF16AVX2(SB), $608-72
 	// per call: Y15 least, Y0 Narrow16, Y14 NarrowU8
 	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
 	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5475,67 +7215,67 @@ laneloop:
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
-	VMOVUPS   (R8), Y3
-	VMOVUPS   (R9), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VCVTPS2DQ Y1, Y1
+	VMOVUPS   (R8), Y1
+	VMOVUPS   (R9), Y2
+	VMAXPS    Y0, Y1, Y3
+	VMINPS    Y3, Y2, Y3
 	VCVTPS2DQ Y3, Y3
-	VPSUBD    Y3, Y15, Y3
+	VCVTPS2DQ Y1, Y1
+	VPSUBD    Y1, Y15, Y1
 	VPMOVZXWD 16(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   32(DX), Y4
 	VMOVUPS   32(BX), Y5
-	VMOVUPS   32(R8), Y6
-	VMOVUPS   32(R9), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y4
-	VMINPS    Y4, Y7, Y4
-	VCVTPS2DQ Y4, Y4
+	VMOVUPS   32(R8), Y4
+	VMOVUPS   32(R9), Y5
+	VMAXPS    Y2, Y4, Y6
+	VMINPS    Y6, Y5, Y6
 	VCVTPS2DQ Y6, Y6
-	VPSUBD    Y6, Y15, Y6
-	VPACKSSDW Y4, Y1, Y1
+	VCVTPS2DQ Y4, Y4
+	VPSUBD    Y4, Y15, Y4
 	VPACKSSDW Y6, Y3, Y3
-	VPADDSW   Y3, Y1, Y1
-	VPMOVZXWD 32(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
+	VPACKSSDW Y4, Y1, Y1
+	VPADDSW   Y1, Y3, Y3
+	VPMOVZXWD 32(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   64(DX), Y4
 	VMOVUPS   64(BX), Y5
-	VMOVUPS   64(R8), Y6
-	VMOVUPS   64(R9), Y7
-	VSUBPS    Y5, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VMAXPS    Y3, Y6, Y4
-	VMINPS    Y4, Y7, Y4
-	VCVTPS2DQ Y4, Y4
+	VSUBPS    Y5, Y1, Y1
+	VDIVPS    Y4, Y1, Y1
+	VMOVUPS   64(R8), Y4
+	VMOVUPS   64(R9), Y5
+	VMAXPS    Y1, Y4, Y6
+	VMINPS    Y6, Y5, Y6
 	VCVTPS2DQ Y6, Y6
-	VPSUBD    Y6, Y15, Y6
+	VCVTPS2DQ Y4, Y4
+	VPSUBD    Y4, Y15, Y4
 	VPMOVZXWD 48(SI), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   96(DX), Y7
 	VMOVUPS   96(BX), Y8
-	VMOVUPS   96(R8), Y9
-	VMOVUPS   96(R9), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y7
-	VMINPS    Y7, Y10, Y7
-	VCVTPS2DQ Y7, Y7
+	VMOVUPS   96(R8), Y7
+	VMOVUPS   96(R9), Y8
+	VMAXPS    Y5, Y7, Y9
+	VMINPS    Y9, Y8, Y9
 	VCVTPS2DQ Y9, Y9
-	VPSUBD    Y9, Y15, Y9
-	VPACKSSDW Y7, Y4, Y4
+	VCVTPS2DQ Y7, Y7
+	VPSUBD    Y7, Y15, Y7
 	VPACKSSDW Y9, Y6, Y6
-	VPADDSW   Y6, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y6
-	VPACKUSWB Y4, Y1, Y1
-	VPERMD    Y1, Y6, Y1
-	VPMAXUB   Y14, Y1, Y1
+	VPACKSSDW Y7, Y4, Y4
+	VPADDSW   Y4, Y6, Y6
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPACKUSWB Y6, Y3, Y3
+	VPERMD    Y3, Y4, Y3
+	VPMAXUB   Y14, Y3, Y3
 	VMOVUPS   constantsAVX2<>+0(SB), Y4
 	VCMPPS    $0x03, Y0, Y2, Y6
-	VCMPPS    $0x03, Y3, Y5, Y7
+	VCMPPS    $0x03, Y1, Y5, Y7
 	VORPS     Y6, Y7, Y6
 	VMOVMSKPS Y6, AX
 	TESTL     AX, AX
@@ -5543,15 +7283,15 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y6
 	VCMPPS    $0x07, Y2, Y2, Y7
 	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y3, Y3, Y7
+	VCMPPS    $0x07, Y1, Y1, Y7
 	VCMPPS    $0x07, Y5, Y5, Y8
 	VPACKSSDW Y8, Y7, Y7
 	VPACKSSWB Y7, Y6, Y6
 	VPERMD    Y6, Y4, Y6
-	VPAND     Y6, Y1, Y1
+	VPAND     Y6, Y3, Y3
 
 ordered14:
-	VMOVUPS Y1, (DI)
+	VMOVUPS Y3, (DI)
 	ADDQ    $+32, DI
 	ADDQ    $+64, SI
 	ADDQ    $+128, DX
@@ -5967,73 +7707,73 @@ piece39:
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
-	VMOVUPS   352(SP), Y3
-	VMOVUPS   480(SP), Y4
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VCVTPS2DQ Y1, Y1
+	VMOVUPS   352(SP), Y1
+	VMOVUPS   480(SP), Y2
+	VMAXPS    Y0, Y1, Y3
+	VMINPS    Y3, Y2, Y3
 	VCVTPS2DQ Y3, Y3
-	VPSUBD    Y3, Y15, Y3
+	VCVTPS2DQ Y1, Y1
+	VPSUBD    Y1, Y15, Y1
 	CMPQ      R10, $+9
 	JLT       lanenarrow
 	VPMOVZXWD 48(SP), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   128(SP), Y4
 	VMOVUPS   256(SP), Y5
-	VMOVUPS   384(SP), Y6
-	VMOVUPS   512(SP), Y7
 	VSUBPS    Y5, Y2, Y2
 	VDIVPS    Y4, Y2, Y2
-	VMAXPS    Y2, Y6, Y4
-	VMINPS    Y4, Y7, Y4
-	VCVTPS2DQ Y4, Y4
+	VMOVUPS   384(SP), Y4
+	VMOVUPS   512(SP), Y5
+	VMAXPS    Y2, Y4, Y6
+	VMINPS    Y6, Y5, Y6
 	VCVTPS2DQ Y6, Y6
-	VPSUBD    Y6, Y15, Y6
+	VCVTPS2DQ Y4, Y4
+	VPSUBD    Y4, Y15, Y4
 	CMPQ      R10, $+17
 	JLT       lanenarrow
 	VPMOVZXWD 64(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VMOVUPS   160(SP), Y7
 	VMOVUPS   288(SP), Y8
-	VMOVUPS   416(SP), Y9
-	VMOVUPS   544(SP), Y10
 	VSUBPS    Y8, Y5, Y5
 	VDIVPS    Y7, Y5, Y5
-	VMAXPS    Y5, Y9, Y7
-	VMINPS    Y7, Y10, Y7
-	VCVTPS2DQ Y7, Y7
+	VMOVUPS   416(SP), Y7
+	VMOVUPS   544(SP), Y8
+	VMAXPS    Y5, Y7, Y9
+	VMINPS    Y9, Y8, Y9
 	VCVTPS2DQ Y9, Y9
-	VPSUBD    Y9, Y15, Y9
+	VCVTPS2DQ Y7, Y7
+	VPSUBD    Y7, Y15, Y7
 	CMPQ      R10, $+25
 	JLT       lanenarrow
 	VPMOVZXWD 80(SP), Y8
 	VPSLLD    $0x10, Y8, Y8
 	VMOVUPS   192(SP), Y10
 	VMOVUPS   320(SP), Y11
-	VMOVUPS   448(SP), Y12
-	VMOVUPS   576(SP), Y13
 	VSUBPS    Y11, Y8, Y8
 	VDIVPS    Y10, Y8, Y8
-	VMAXPS    Y8, Y12, Y10
-	VMINPS    Y10, Y13, Y10
-	VCVTPS2DQ Y10, Y10
+	VMOVUPS   448(SP), Y10
+	VMOVUPS   576(SP), Y11
+	VMAXPS    Y8, Y10, Y12
+	VMINPS    Y12, Y11, Y12
 	VCVTPS2DQ Y12, Y12
-	VPSUBD    Y12, Y15, Y12
+	VCVTPS2DQ Y10, Y10
+	VPSUBD    Y10, Y15, Y10
 
 lanenarrow:
-	VPACKSSDW Y4, Y1, Y1
 	VPACKSSDW Y6, Y3, Y3
-	VPADDSW   Y3, Y1, Y1
-	VPACKSSDW Y10, Y7, Y7
+	VPACKSSDW Y4, Y1, Y1
+	VPADDSW   Y1, Y3, Y3
 	VPACKSSDW Y12, Y9, Y9
-	VPADDSW   Y9, Y7, Y7
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKUSWB Y7, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXUB   Y14, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
+	VPACKSSDW Y10, Y7, Y7
+	VPADDSW   Y7, Y9, Y9
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKUSWB Y9, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VPMAXUB   Y14, Y3, Y3
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
 	VCMPPS    $0x03, Y0, Y2, Y4
 	VCMPPS    $0x03, Y5, Y8, Y6
 	VORPS     Y4, Y6, Y4
@@ -6047,11 +7787,11 @@ lanenarrow:
 	VCMPPS    $0x07, Y8, Y8, Y7
 	VPACKSSDW Y7, Y6, Y6
 	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y3, Y4
-	VPAND     Y4, Y1, Y1
+	VPERMD    Y4, Y1, Y4
+	VPAND     Y4, Y3, Y3
 
 ordered40:
-	VMOVUPS Y1, (SP)
+	VMOVUPS Y3, (SP)
 	TESTQ   $0x00000010, R10
 	JEQ     piece41
 	MOVQ    R10, AX

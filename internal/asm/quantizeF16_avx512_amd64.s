@@ -4,6 +4,502 @@
 
 #include "textflag.h"
 
+// func QuantizeSymmetricInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·QuantizeSymmetricInt8F16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
+	// per call: Z0 least, Z0 Narrow16, Z30 NarrowS8, Z31 table
+	// per group: Z29 scale, Z28 recip, Z27 hi
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         hi+32(FP), R8
+	VBROADCASTSS least+40(FP), Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+0(SB), Z31
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z31, Z30
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS (R8), Z27
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Z0
+	VMINPS       Z0, Z27, Z0
+	VMULPS       Z28, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z28, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMINPS       Z2, Z27, Z2
+	VMULPS       Z28, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z29, Z3, Z4
+	VFMADD231PS  Z28, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMINPS       Z3, Z27, Z3
+	VMULPS       Z28, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFNMADD231PS Z29, Z4, Z5
+	VFMADD231PS  Z28, Z5, Z4
+	VCVTPS2DQ    Z4, Z4
+	VCVTPH2PS    96(SI), Z5
+	VMINPS       Z5, Z27, Z5
+	VMULPS       Z28, Z5, Z6
+	VMOVAPS      Z5, Z7
+	VFNMADD231PS Z29, Z6, Z7
+	VFMADD231PS  Z28, Z7, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSWB    Z4, Z1, Z1
+	VPERMD       Z1, Z31, Z1
+	VPMAXSB      Z30, Z1, Z1
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z3, Z5, K2
+	KORTESTW     K1, K2
+	JEQ          ordered1
+	VCMPPS       $0x07, Z5, Z5, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered1:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     grouploop
+
+grouptail:
+	TESTQ        R9, R9
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMINPS       Z0, Z27, Z0
+	VMULPS       Z28, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z28, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMINPS       Z2, Z27, Z2
+	VMULPS       Z28, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z29, Z3, Z4
+	VFMADD231PS  Z28, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+33
+	JLT          groupnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y4
+	VCVTPH2PS    Y4, Z4
+	VMINPS       Z4, Z27, Z4
+	VMULPS       Z28, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z29, Z5, Z6
+	VFMADD231PS  Z28, Z6, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+49
+	JLT          groupnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y6
+	VCVTPH2PS    Y6, Z6
+	VMINPS       Z6, Z27, Z6
+	VMULPS       Z28, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z29, Z7, Z8
+	VFMADD231PS  Z28, Z8, Z7
+	VCVTPS2DQ    Z7, Z7
+
+groupnarrow:
+	VPACKSSDW  Z3, Z1, Z1
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKSSWB  Z5, Z1, Z1
+	VPERMD     Z1, Z31, Z1
+	VPMAXSB    Z30, Z1, Z1
+	VCMPPS     $0x03, Z0, Z2, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered2
+	VCMPPS     $0x07, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z2, Z2, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z0, Z0, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z1, K1, Z1
+
+ordered2:
+	VMOVDQU8 Z1, K7, (DI)
+	LEAQ     (DI)(R9*1), DI
+	LEAQ     (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VCVTPH2PS    (SI), Z0
+	VMINPS       Z0, Z25, Z0
+	VMULPS       Z27, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z27, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMINPS       Z2, Z25, Z2
+	VMULPS       Z27, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z29, Z3, Z4
+	VFMADD231PS  Z27, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMINPS       Z3, Z24, Z3
+	VMULPS       Z26, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFNMADD231PS Z28, Z4, Z5
+	VFMADD231PS  Z26, Z5, Z4
+	VCVTPS2DQ    Z4, Z4
+	VCVTPH2PS    96(SI), Z5
+	VMINPS       Z5, Z24, Z5
+	VMULPS       Z26, Z5, Z6
+	VMOVAPS      Z5, Z7
+	VFNMADD231PS Z28, Z6, Z7
+	VFMADD231PS  Z26, Z7, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSWB    Z4, Z1, Z1
+	VPERMD       Z1, Z31, Z1
+	VPMAXSB      Z30, Z1, Z1
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z3, Z5, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x07, Z5, Z5, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered3:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R10, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
+	VBROADCASTSS 8(DX), Z27
+	VBROADCASTSS 12(DX), Z26
+	VBROADCASTSS (BX), Z25
+	VBROADCASTSS 4(BX), Z24
+	VBROADCASTSS 8(BX), Z23
+	VBROADCASTSS 12(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS 8(R8), Z19
+	VBROADCASTSS 12(R8), Z18
+	VCVTPH2PS    (SI), Z0
+	VMINPS       Z0, Z21, Z0
+	VMULPS       Z25, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z25, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMINPS       Z2, Z20, Z2
+	VMULPS       Z24, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z28, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMINPS       Z3, Z19, Z3
+	VMULPS       Z23, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFNMADD231PS Z27, Z4, Z5
+	VFMADD231PS  Z23, Z5, Z4
+	VCVTPS2DQ    Z4, Z4
+	VCVTPH2PS    96(SI), Z5
+	VMINPS       Z5, Z18, Z5
+	VMULPS       Z22, Z5, Z6
+	VMOVAPS      Z5, Z7
+	VFNMADD231PS Z26, Z6, Z7
+	VFMADD231PS  Z22, Z7, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSWB    Z4, Z1, Z1
+	VPERMD       Z1, Z31, Z1
+	VPMAXSB      Z30, Z1, Z1
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z3, Z5, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x07, Z5, Z5, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered4:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JGE     short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VMINPS       Z0, Z3, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD213PS Z0, Z3, Z1
+	VFMADD231PS  Z2, Z1, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    32(SI), Z1
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      64(R8), Z5
+	VMINPS       Z1, Z5, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD213PS Z1, Z5, Z2
+	VFMADD231PS  Z4, Z2, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z3, Z3
+	VCVTPH2PS    64(SI), Z2
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R8), Z6
+	VMINPS       Z2, Z6, Z2
+	VMULPS       Z5, Z2, Z6
+	VFNMADD213PS Z2, Z6, Z4
+	VFMADD231PS  Z5, Z4, Z6
+	VCVTPS2DQ    Z6, Z6
+	VCVTPH2PS    96(SI), Z4
+	VMOVUPS      192(DX), Z5
+	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(R8), Z8
+	VMINPS       Z4, Z8, Z4
+	VMULPS       Z7, Z4, Z8
+	VFNMADD213PS Z4, Z8, Z5
+	VFMADD231PS  Z7, Z5, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPACKSSDW    Z8, Z6, Z6
+	VPACKSSWB    Z6, Z3, Z3
+	VPERMD       Z3, Z31, Z3
+	VPMAXSB      Z30, Z3, Z3
+	VCMPPS       $0x03, Z0, Z1, K1
+	VCMPPS       $0x03, Z2, Z4, K2
+	KORTESTW     K1, K2
+	JEQ          ordered5
+	VCMPPS       $0x07, Z4, Z4, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+
+ordered5:
+	VMOVUPS Z3, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	ADDQ    $+256, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VMINPS       Z0, Z3, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD213PS Z0, Z3, Z1
+	VFMADD231PS  Z2, Z1, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+17
+	JLT          lanenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VCVTPH2PS    Y1, Z1
+	VMOVUPS.Z    64(DX), K6, Z2
+	VMOVUPS.Z    64(BX), K6, Z4
+	VMOVUPS.Z    64(R8), K6, Z5
+	VMINPS       Z1, Z5, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD213PS Z1, Z5, Z2
+	VFMADD231PS  Z4, Z2, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+33
+	JLT          lanenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(BX), K6, Z6
+	VMOVUPS.Z    128(R8), K6, Z7
+	VMINPS       Z2, Z7, Z2
+	VMULPS       Z6, Z2, Z7
+	VFNMADD213PS Z2, Z7, Z4
+	VFMADD231PS  Z6, Z4, Z7
+	VCVTPS2DQ    Z7, Z7
+	CMPQ         R9, $+49
+	JLT          lanenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y4
+	VCVTPH2PS    Y4, Z4
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(BX), K6, Z8
+	VMOVUPS.Z    192(R8), K6, Z9
+	VMINPS       Z4, Z9, Z4
+	VMULPS       Z8, Z4, Z9
+	VFNMADD213PS Z4, Z9, Z6
+	VFMADD231PS  Z8, Z6, Z9
+	VCVTPS2DQ    Z9, Z9
+
+lanenarrow:
+	VPACKSSDW  Z5, Z3, Z3
+	VPACKSSDW  Z9, Z7, Z7
+	VPACKSSWB  Z7, Z3, Z3
+	VPERMD     Z3, Z31, Z3
+	VPMAXSB    Z30, Z3, Z3
+	VCMPPS     $0x03, Z0, Z1, K1
+	VCMPPS     $0x03, Z2, Z4, K2
+	KORTESTW   K1, K2
+	JEQ        ordered6
+	VCMPPS     $0x07, Z4, Z4, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z2, Z2, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z0, Z0, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z3
+
+ordered6:
+	VMOVDQU8 Z3, K7, (DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
 // func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-72
@@ -375,61 +871,61 @@ laneloop:
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
-	VMOVUPS      (R9), Z4
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z2
+	VMOVUPS      (R9), Z1
+	VCVTPH2PS    32(SI), Z2
+	VMOVUPS      64(DX), Z4
 	VMOVUPS      64(BX), Z5
 	VMOVUPS      64(R8), Z6
-	VMOVUPS      64(R9), Z7
-	VMINPS       Z1, Z6, Z1
-	VMULPS       Z5, Z1, Z6
-	VFNMADD213PS Z1, Z6, Z2
-	VFMADD231PS  Z5, Z2, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VPACKSSDW    Z7, Z4, Z4
-	VPADDSW      Z4, Z3, Z3
-	VCVTPH2PS    64(SI), Z2
-	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMOVUPS      128(R9), Z7
 	VMINPS       Z2, Z6, Z2
 	VMULPS       Z5, Z2, Z6
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VCVTPH2PS    96(SI), Z4
-	VMOVUPS      192(DX), Z5
+	VMOVUPS      64(R9), Z4
+	VPACKSSDW    Z6, Z3, Z3
+	VPACKSSDW    Z4, Z1, Z1
+	VPADDSW      Z1, Z3, Z3
+	VCVTPH2PS    64(SI), Z1
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R8), Z6
+	VMINPS       Z1, Z6, Z1
+	VMULPS       Z5, Z1, Z6
+	VFNMADD213PS Z1, Z6, Z4
+	VFMADD231PS  Z5, Z4, Z6
+	VCVTPS2DQ    Z6, Z6
+	VMOVUPS      128(R9), Z4
+	VCVTPH2PS    96(SI), Z5
+	VMOVUPS      192(DX), Z7
 	VMOVUPS      192(BX), Z8
 	VMOVUPS      192(R8), Z9
-	VMOVUPS      192(R9), Z10
-	VMINPS       Z4, Z9, Z4
-	VMULPS       Z8, Z4, Z9
-	VFNMADD213PS Z4, Z9, Z5
-	VFMADD231PS  Z8, Z5, Z9
+	VMINPS       Z5, Z9, Z5
+	VMULPS       Z8, Z5, Z9
+	VFNMADD213PS Z5, Z9, Z7
+	VFMADD231PS  Z8, Z7, Z9
 	VCVTPS2DQ    Z9, Z9
+	VMOVUPS      192(R9), Z7
 	VPACKSSDW    Z9, Z6, Z6
-	VPACKSSDW    Z10, Z7, Z7
-	VPADDSW      Z7, Z6, Z6
+	VPACKSSDW    Z7, Z4, Z4
+	VPADDSW      Z4, Z6, Z6
 	VPACKSSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXSB      Z30, Z3, Z3
-	VCMPPS       $0x03, Z0, Z1, K1
-	VCMPPS       $0x03, Z2, Z4, K2
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z1, Z5, K2
 	KORTESTW     K1, K2
 	JEQ          ordered5
-	VCMPPS       $0x07, Z4, Z4, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
+	VCMPPS       $0x07, Z5, Z5, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
@@ -459,75 +955,75 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VMOVUPS.Z    (R8), K7, Z3
-	VMOVUPS.Z    (R9), K7, Z4
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
+	VMOVUPS.Z    (R9), K7, Z1
 	CMPQ         R10, $+17
 	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K6, Z2
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    64(DX), K6, Z4
 	VMOVUPS.Z    64(BX), K6, Z5
 	VMOVUPS.Z    64(R8), K6, Z6
-	VMOVUPS.Z    64(R9), K6, Z7
-	VMINPS       Z1, Z6, Z1
-	VMULPS       Z5, Z1, Z6
-	VFNMADD213PS Z1, Z6, Z2
-	VFMADD231PS  Z5, Z2, Z6
+	VMINPS       Z2, Z6, Z2
+	VMULPS       Z5, Z2, Z6
+	VFNMADD213PS Z2, Z6, Z4
+	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
+	VMOVUPS.Z    64(R9), K6, Z4
 	CMPQ         R10, $+33
 	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
-	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVDQU16.Z  64(SI), K6, Y5
+	VCVTPH2PS    Y5, Z5
+	VMOVUPS.Z    128(DX), K6, Z7
 	VMOVUPS.Z    128(BX), K6, Z8
 	VMOVUPS.Z    128(R8), K6, Z9
-	VMOVUPS.Z    128(R9), K6, Z10
-	VMINPS       Z2, Z9, Z2
-	VMULPS       Z8, Z2, Z9
-	VFNMADD213PS Z2, Z9, Z5
-	VFMADD231PS  Z8, Z5, Z9
+	VMINPS       Z5, Z9, Z5
+	VMULPS       Z8, Z5, Z9
+	VFNMADD213PS Z5, Z9, Z7
+	VFMADD231PS  Z8, Z7, Z9
 	VCVTPS2DQ    Z9, Z9
+	VMOVUPS.Z    128(R9), K6, Z7
 	CMPQ         R10, $+49
 	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y5
-	VCVTPH2PS    Y5, Z5
-	VMOVUPS.Z    192(DX), K6, Z8
+	VMOVDQU16.Z  96(SI), K6, Y8
+	VCVTPH2PS    Y8, Z8
+	VMOVUPS.Z    192(DX), K6, Z10
 	VMOVUPS.Z    192(BX), K6, Z11
 	VMOVUPS.Z    192(R8), K6, Z12
-	VMOVUPS.Z    192(R9), K6, Z13
-	VMINPS       Z5, Z12, Z5
-	VMULPS       Z11, Z5, Z12
-	VFNMADD213PS Z5, Z12, Z8
-	VFMADD231PS  Z11, Z8, Z12
+	VMINPS       Z8, Z12, Z8
+	VMULPS       Z11, Z8, Z12
+	VFNMADD213PS Z8, Z12, Z10
+	VFMADD231PS  Z11, Z10, Z12
 	VCVTPS2DQ    Z12, Z12
+	VMOVUPS.Z    192(R9), K6, Z10
 
 lanenarrow:
 	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z7, Z4, Z4
-	VPADDSW    Z4, Z3, Z3
+	VPACKSSDW  Z4, Z1, Z1
+	VPADDSW    Z1, Z3, Z3
 	VPACKSSDW  Z12, Z9, Z9
-	VPACKSSDW  Z13, Z10, Z10
-	VPADDSW    Z10, Z9, Z9
+	VPACKSSDW  Z10, Z7, Z7
+	VPADDSW    Z7, Z9, Z9
 	VPACKSSWB  Z9, Z3, Z3
 	VPERMD     Z3, Z31, Z3
 	VPMAXSB    Z30, Z3, Z3
-	VCMPPS     $0x03, Z0, Z1, K1
-	VCMPPS     $0x03, Z2, Z5, K2
+	VCMPPS     $0x03, Z0, Z2, K1
+	VCMPPS     $0x03, Z5, Z8, K2
 	KORTESTW   K1, K2
 	JEQ        ordered6
-	VCMPPS     $0x07, Z5, Z5, K1
+	VCMPPS     $0x07, Z8, Z8, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
+	VCMPPS     $0x07, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
+	VCMPPS     $0x07, Z2, Z2, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
@@ -541,19 +1037,19 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeMinvalInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+// func QuantizeMinvalInt8F16AVX512(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 minval, R10 elements left, R11 groups left, R12 length
+	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z31 Narrow16, Z29 NarrowS8, Z30 table
-	// per group: Z28 scale, Z27 recip, Z26 hi, Z25 minval
+	// per group: Z28 minval, Z27 scale, Z26 recip, Z25 hi
 	// vector registers in use at once: 27
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         minval+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         hi+40(FP), R9
 	VBROADCASTSS least+48(FP), Z0
 	VPACKSSDW    Z0, Z0, Z31
 	VMOVUPS      constantsAVX512<>+0(SB), Z30
@@ -579,38 +1075,38 @@ groups:
 
 grouploop:
 	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z25, Z0, Z0
-	VMINPS       Z0, Z26, Z0
-	VMULPS       Z27, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z25, Z0
+	VMULPS       Z26, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	VCVTPH2PS    32(SI), Z2
-	VSUBPS       Z25, Z2, Z2
-	VMINPS       Z2, Z26, Z2
-	VMULPS       Z27, Z2, Z3
+	VSUBPS       Z28, Z2, Z2
+	VMINPS       Z2, Z25, Z2
+	VMULPS       Z26, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
 	VCVTPH2PS    64(SI), Z3
-	VSUBPS       Z25, Z3, Z3
-	VMINPS       Z3, Z26, Z3
-	VMULPS       Z27, Z3, Z4
+	VSUBPS       Z28, Z3, Z3
+	VMINPS       Z3, Z25, Z3
+	VMULPS       Z26, Z3, Z4
 	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z28, Z4, Z5
-	VFMADD231PS  Z27, Z5, Z4
+	VFNMADD231PS Z27, Z4, Z5
+	VFMADD231PS  Z26, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
 	VCVTPH2PS    96(SI), Z5
-	VSUBPS       Z25, Z5, Z5
-	VMINPS       Z5, Z26, Z5
-	VMULPS       Z27, Z5, Z6
+	VSUBPS       Z28, Z5, Z5
+	VMINPS       Z5, Z25, Z5
+	VMULPS       Z26, Z5, Z6
 	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z28, Z6, Z7
-	VFMADD231PS  Z27, Z7, Z6
+	VFNMADD231PS Z27, Z6, Z7
+	VFMADD231PS  Z26, Z7, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPADDSW      Z31, Z4, Z4
@@ -649,48 +1145,48 @@ grouptail:
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VMINPS       Z0, Z26, Z0
-	VMULPS       Z27, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z25, Z0
+	VMULPS       Z26, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R10, $+17
 	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z25, Z2, Z2
-	VMINPS       Z2, Z26, Z2
-	VMULPS       Z27, Z2, Z3
+	VSUBPS       Z28, Z2, Z2
+	VMINPS       Z2, Z25, Z2
+	VMULPS       Z26, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R10, $+33
 	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y4
 	VCVTPH2PS    Y4, Z4
-	VSUBPS       Z25, Z4, Z4
-	VMINPS       Z4, Z26, Z4
-	VMULPS       Z27, Z4, Z5
+	VSUBPS       Z28, Z4, Z4
+	VMINPS       Z4, Z25, Z4
+	VMULPS       Z26, Z4, Z5
 	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z28, Z5, Z6
-	VFMADD231PS  Z27, Z6, Z5
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R10, $+49
 	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y6
 	VCVTPH2PS    Y6, Z6
-	VSUBPS       Z25, Z6, Z6
-	VMINPS       Z6, Z26, Z6
-	VMULPS       Z27, Z6, Z7
+	VSUBPS       Z28, Z6, Z6
+	VMINPS       Z6, Z25, Z6
+	VMULPS       Z26, Z6, Z7
 	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z28, Z7, Z8
-	VFMADD231PS  Z27, Z8, Z7
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
 	VCVTPS2DQ    Z7, Z7
 
 groupnarrow:
@@ -747,38 +1243,38 @@ short2loop:
 	VBROADCASTSS (R9), Z22
 	VBROADCASTSS 4(R9), Z21
 	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z22, Z0, Z0
-	VMINPS       Z0, Z24, Z0
-	VMULPS       Z26, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z22, Z0
+	VMULPS       Z24, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z26, Z2, Z1
+	VFNMADD231PS Z26, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	VCVTPH2PS    32(SI), Z2
-	VSUBPS       Z22, Z2, Z2
-	VMINPS       Z2, Z24, Z2
-	VMULPS       Z26, Z2, Z3
+	VSUBPS       Z28, Z2, Z2
+	VMINPS       Z2, Z22, Z2
+	VMULPS       Z24, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z26, Z4, Z3
+	VFNMADD231PS Z26, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
 	VCVTPH2PS    64(SI), Z3
-	VSUBPS       Z21, Z3, Z3
-	VMINPS       Z3, Z23, Z3
-	VMULPS       Z25, Z3, Z4
+	VSUBPS       Z27, Z3, Z3
+	VMINPS       Z3, Z21, Z3
+	VMULPS       Z23, Z3, Z4
 	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z25, Z5, Z4
+	VFNMADD231PS Z25, Z4, Z5
+	VFMADD231PS  Z23, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
 	VCVTPH2PS    96(SI), Z5
-	VSUBPS       Z21, Z5, Z5
-	VMINPS       Z5, Z23, Z5
-	VMULPS       Z25, Z5, Z6
+	VSUBPS       Z27, Z5, Z5
+	VMINPS       Z5, Z21, Z5
+	VMULPS       Z23, Z5, Z6
 	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z27, Z6, Z7
-	VFMADD231PS  Z25, Z7, Z6
+	VFNMADD231PS Z25, Z6, Z7
+	VFMADD231PS  Z23, Z7, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPADDSW      Z31, Z4, Z4
@@ -841,38 +1337,38 @@ short4loop:
 	VBROADCASTSS 8(R9), Z14
 	VBROADCASTSS 12(R9), Z13
 	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z16, Z0, Z0
-	VMINPS       Z0, Z20, Z0
-	VMULPS       Z24, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z16, Z0
+	VMULPS       Z20, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z24, Z2, Z1
+	VFNMADD231PS Z24, Z1, Z2
+	VFMADD231PS  Z20, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	VCVTPH2PS    32(SI), Z2
-	VSUBPS       Z15, Z2, Z2
-	VMINPS       Z2, Z19, Z2
-	VMULPS       Z23, Z2, Z3
+	VSUBPS       Z27, Z2, Z2
+	VMINPS       Z2, Z15, Z2
+	VMULPS       Z19, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z27, Z3, Z4
-	VFMADD231PS  Z23, Z4, Z3
+	VFNMADD231PS Z23, Z3, Z4
+	VFMADD231PS  Z19, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
 	VCVTPH2PS    64(SI), Z3
-	VSUBPS       Z14, Z3, Z3
-	VMINPS       Z3, Z18, Z3
-	VMULPS       Z22, Z3, Z4
+	VSUBPS       Z26, Z3, Z3
+	VMINPS       Z3, Z14, Z3
+	VMULPS       Z18, Z3, Z4
 	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z26, Z4, Z5
-	VFMADD231PS  Z22, Z5, Z4
+	VFNMADD231PS Z22, Z4, Z5
+	VFMADD231PS  Z18, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
 	VCVTPH2PS    96(SI), Z5
-	VSUBPS       Z13, Z5, Z5
-	VMINPS       Z5, Z17, Z5
-	VMULPS       Z21, Z5, Z6
+	VSUBPS       Z25, Z5, Z5
+	VMINPS       Z5, Z13, Z5
+	VMULPS       Z17, Z5, Z6
 	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z25, Z6, Z7
-	VFMADD231PS  Z21, Z7, Z6
+	VFNMADD231PS Z21, Z6, Z7
+	VFMADD231PS  Z17, Z7, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPADDSW      Z31, Z4, Z4
@@ -921,10 +1417,10 @@ lanes:
 laneloop:
 	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VMOVUPS      (R9), Z4
-	VSUBPS       Z4, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
@@ -932,10 +1428,10 @@ laneloop:
 	VCVTPS2DQ    Z3, Z3
 	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
-	VMOVUPS      64(R8), Z5
-	VMOVUPS      64(R9), Z6
-	VSUBPS       Z6, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(R9), Z5
 	VMINPS       Z1, Z5, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD213PS Z1, Z5, Z2
@@ -945,10 +1441,10 @@ laneloop:
 	VPADDSW      Z31, Z3, Z3
 	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMOVUPS      128(R9), Z7
-	VSUBPS       Z7, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(R9), Z6
 	VMINPS       Z2, Z6, Z2
 	VMULPS       Z5, Z2, Z6
 	VFNMADD213PS Z2, Z6, Z4
@@ -956,10 +1452,10 @@ laneloop:
 	VCVTPS2DQ    Z6, Z6
 	VCVTPH2PS    96(SI), Z4
 	VMOVUPS      192(DX), Z5
-	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VMOVUPS      192(R9), Z9
-	VSUBPS       Z9, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(R9), Z8
 	VMINPS       Z4, Z8, Z4
 	VMULPS       Z7, Z4, Z8
 	VFNMADD213PS Z4, Z8, Z5
@@ -1007,10 +1503,10 @@ lanetail:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMOVUPS.Z    (R9), K7, Z4
-	VSUBPS       Z4, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R8), K7, Z2
+	VMOVUPS.Z    (R9), K7, Z3
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
@@ -1022,10 +1518,10 @@ lanetail:
 	VMOVDQU16.Z  32(SI), K6, Y1
 	VCVTPH2PS    Y1, Z1
 	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
-	VMOVUPS.Z    64(R8), K6, Z5
-	VMOVUPS.Z    64(R9), K6, Z6
-	VSUBPS       Z6, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(R8), K6, Z4
+	VMOVUPS.Z    64(R9), K6, Z5
 	VMINPS       Z1, Z5, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD213PS Z1, Z5, Z2
@@ -1037,10 +1533,10 @@ lanetail:
 	VMOVDQU16.Z  64(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
 	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
-	VMOVUPS.Z    128(R8), K6, Z7
-	VMOVUPS.Z    128(R9), K6, Z8
-	VSUBPS       Z8, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMOVUPS.Z    128(BX), K6, Z4
+	VMOVUPS.Z    128(R8), K6, Z6
+	VMOVUPS.Z    128(R9), K6, Z7
 	VMINPS       Z2, Z7, Z2
 	VMULPS       Z6, Z2, Z7
 	VFNMADD213PS Z2, Z7, Z4
@@ -1052,10 +1548,10 @@ lanetail:
 	VMOVDQU16.Z  96(SI), K6, Y4
 	VCVTPH2PS    Y4, Z4
 	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
-	VMOVUPS.Z    192(R8), K6, Z9
-	VMOVUPS.Z    192(R9), K6, Z10
-	VSUBPS       Z10, Z4, Z4
+	VSUBPS       Z6, Z4, Z4
+	VMOVUPS.Z    192(BX), K6, Z6
+	VMOVUPS.Z    192(R8), K6, Z8
+	VMOVUPS.Z    192(R9), K6, Z9
 	VMINPS       Z4, Z9, Z4
 	VMULPS       Z8, Z4, Z9
 	VFNMADD213PS Z4, Z9, Z6
@@ -1461,67 +1957,67 @@ laneloop:
 	VCVTPH2PS  (SI), Z0
 	VMOVUPS    (DX), Z1
 	VMOVUPS    (BX), Z2
-	VMOVUPS    (R8), Z3
-	VMOVUPS    (R9), Z4
 	VSUBPS     Z2, Z0, Z0
 	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z3, Z1
-	VMINPS     Z1, Z4, Z1
-	VCVTPS2DQ  Z1, Z1
+	VMOVUPS    (R8), Z1
+	VMOVUPS    (R9), Z2
+	VMAXPS     Z0, Z1, Z3
+	VMINPS     Z3, Z2, Z3
 	VCVTPS2DQ  Z3, Z3
-	VPSUBD     Z3, Z31, Z3
+	VCVTPS2DQ  Z1, Z1
+	VPSUBD     Z1, Z31, Z1
 	VCVTPH2PS  32(SI), Z2
 	VMOVUPS    64(DX), Z4
 	VMOVUPS    64(BX), Z5
-	VMOVUPS    64(R8), Z6
-	VMOVUPS    64(R9), Z7
 	VSUBPS     Z5, Z2, Z2
 	VDIVPS     Z4, Z2, Z2
-	VMAXPS     Z2, Z6, Z4
-	VMINPS     Z4, Z7, Z4
-	VCVTPS2DQ  Z4, Z4
+	VMOVUPS    64(R8), Z4
+	VMOVUPS    64(R9), Z5
+	VMAXPS     Z2, Z4, Z6
+	VMINPS     Z6, Z5, Z6
 	VCVTPS2DQ  Z6, Z6
-	VPSUBD     Z6, Z31, Z6
-	VPACKSSDW  Z4, Z1, Z1
+	VCVTPS2DQ  Z4, Z4
+	VPSUBD     Z4, Z31, Z4
 	VPACKSSDW  Z6, Z3, Z3
-	VPADDSW    Z3, Z1, Z1
-	VCVTPH2PS  64(SI), Z3
+	VPACKSSDW  Z4, Z1, Z1
+	VPADDSW    Z1, Z3, Z3
+	VCVTPH2PS  64(SI), Z1
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
-	VMOVUPS    128(R8), Z6
-	VMOVUPS    128(R9), Z7
-	VSUBPS     Z5, Z3, Z3
-	VDIVPS     Z4, Z3, Z3
-	VMAXPS     Z3, Z6, Z4
-	VMINPS     Z4, Z7, Z4
-	VCVTPS2DQ  Z4, Z4
+	VSUBPS     Z5, Z1, Z1
+	VDIVPS     Z4, Z1, Z1
+	VMOVUPS    128(R8), Z4
+	VMOVUPS    128(R9), Z5
+	VMAXPS     Z1, Z4, Z6
+	VMINPS     Z6, Z5, Z6
 	VCVTPS2DQ  Z6, Z6
-	VPSUBD     Z6, Z31, Z6
+	VCVTPS2DQ  Z4, Z4
+	VPSUBD     Z4, Z31, Z4
 	VCVTPH2PS  96(SI), Z5
 	VMOVUPS    192(DX), Z7
 	VMOVUPS    192(BX), Z8
-	VMOVUPS    192(R8), Z9
-	VMOVUPS    192(R9), Z10
 	VSUBPS     Z8, Z5, Z5
 	VDIVPS     Z7, Z5, Z5
-	VMAXPS     Z5, Z9, Z7
-	VMINPS     Z7, Z10, Z7
-	VCVTPS2DQ  Z7, Z7
+	VMOVUPS    192(R8), Z7
+	VMOVUPS    192(R9), Z8
+	VMAXPS     Z5, Z7, Z9
+	VMINPS     Z9, Z8, Z9
 	VCVTPS2DQ  Z9, Z9
-	VPSUBD     Z9, Z31, Z9
-	VPACKSSDW  Z7, Z4, Z4
+	VCVTPS2DQ  Z7, Z7
+	VPSUBD     Z7, Z31, Z7
 	VPACKSSDW  Z9, Z6, Z6
-	VPADDSW    Z6, Z4, Z4
-	VPACKSSWB  Z4, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXSB    Z29, Z1, Z1
+	VPACKSSDW  Z7, Z4, Z4
+	VPADDSW    Z4, Z6, Z6
+	VPACKSSWB  Z6, Z3, Z3
+	VPERMD     Z3, Z30, Z3
+	VPMAXSB    Z29, Z3, Z3
 	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z3, Z5, K2
+	VCMPPS     $0x03, Z1, Z5, K2
 	KORTESTW   K1, K2
 	JEQ        ordered5
 	VCMPPS     $0x07, Z5, Z5, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
+	VCMPPS     $0x07, Z1, Z1, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z2, Z2, K2
@@ -1529,10 +2025,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+	VMOVDQU8.Z Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z1, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -1553,15 +2049,15 @@ lanetail:
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VMOVUPS.Z   (R8), K7, Z3
-	VMOVUPS.Z   (R9), K7, Z4
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z3, Z1
-	VMINPS      Z1, Z4, Z1
-	VCVTPS2DQ   Z1, Z1
+	VMOVUPS.Z   (R8), K7, Z1
+	VMOVUPS.Z   (R9), K7, Z2
+	VMAXPS      Z0, Z1, Z3
+	VMINPS      Z3, Z2, Z3
 	VCVTPS2DQ   Z3, Z3
-	VPSUBD      Z3, Z31, Z3
+	VCVTPS2DQ   Z1, Z1
+	VPSUBD      Z1, Z31, Z1
 	CMPQ        R10, $+17
 	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
@@ -1569,15 +2065,15 @@ lanetail:
 	VCVTPH2PS   Y2, Z2
 	VMOVUPS.Z   64(DX), K6, Z4
 	VMOVUPS.Z   64(BX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
-	VMOVUPS.Z   64(R9), K6, Z7
 	VSUBPS      Z5, Z2, Z2
 	VDIVPS      Z4, Z2, Z2
-	VMAXPS      Z2, Z6, Z4
-	VMINPS      Z4, Z7, Z4
-	VCVTPS2DQ   Z4, Z4
+	VMOVUPS.Z   64(R8), K6, Z4
+	VMOVUPS.Z   64(R9), K6, Z5
+	VMAXPS      Z2, Z4, Z6
+	VMINPS      Z6, Z5, Z6
 	VCVTPS2DQ   Z6, Z6
-	VPSUBD      Z6, Z31, Z6
+	VCVTPS2DQ   Z4, Z4
+	VPSUBD      Z4, Z31, Z4
 	CMPQ        R10, $+33
 	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
@@ -1585,15 +2081,15 @@ lanetail:
 	VCVTPH2PS   Y5, Z5
 	VMOVUPS.Z   128(DX), K6, Z7
 	VMOVUPS.Z   128(BX), K6, Z8
-	VMOVUPS.Z   128(R8), K6, Z9
-	VMOVUPS.Z   128(R9), K6, Z10
 	VSUBPS      Z8, Z5, Z5
 	VDIVPS      Z7, Z5, Z5
-	VMAXPS      Z5, Z9, Z7
-	VMINPS      Z7, Z10, Z7
-	VCVTPS2DQ   Z7, Z7
+	VMOVUPS.Z   128(R8), K6, Z7
+	VMOVUPS.Z   128(R9), K6, Z8
+	VMAXPS      Z5, Z7, Z9
+	VMINPS      Z9, Z8, Z9
 	VCVTPS2DQ   Z9, Z9
-	VPSUBD      Z9, Z31, Z9
+	VCVTPS2DQ   Z7, Z7
+	VPSUBD      Z7, Z31, Z7
 	CMPQ        R10, $+49
 	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
@@ -1601,26 +2097,26 @@ lanetail:
 	VCVTPH2PS   Y8, Z8
 	VMOVUPS.Z   192(DX), K6, Z10
 	VMOVUPS.Z   192(BX), K6, Z11
-	VMOVUPS.Z   192(R8), K6, Z12
-	VMOVUPS.Z   192(R9), K6, Z13
 	VSUBPS      Z11, Z8, Z8
 	VDIVPS      Z10, Z8, Z8
-	VMAXPS      Z8, Z12, Z10
-	VMINPS      Z10, Z13, Z10
-	VCVTPS2DQ   Z10, Z10
+	VMOVUPS.Z   192(R8), K6, Z10
+	VMOVUPS.Z   192(R9), K6, Z11
+	VMAXPS      Z8, Z10, Z12
+	VMINPS      Z12, Z11, Z12
 	VCVTPS2DQ   Z12, Z12
-	VPSUBD      Z12, Z31, Z12
+	VCVTPS2DQ   Z10, Z10
+	VPSUBD      Z10, Z31, Z10
 
 lanenarrow:
-	VPACKSSDW  Z4, Z1, Z1
 	VPACKSSDW  Z6, Z3, Z3
-	VPADDSW    Z3, Z1, Z1
-	VPACKSSDW  Z10, Z7, Z7
+	VPACKSSDW  Z4, Z1, Z1
+	VPADDSW    Z1, Z3, Z3
 	VPACKSSDW  Z12, Z9, Z9
-	VPADDSW    Z9, Z7, Z7
-	VPACKSSWB  Z7, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXSB    Z29, Z1, Z1
+	VPACKSSDW  Z10, Z7, Z7
+	VPADDSW    Z7, Z9, Z9
+	VPACKSSWB  Z9, Z3, Z3
+	VPERMD     Z3, Z30, Z3
+	VPMAXSB    Z29, Z3, Z3
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z5, Z8, K2
 	KORTESTW   K1, K2
@@ -1635,10 +2131,506 @@ lanenarrow:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+	VMOVDQU8.Z Z3, K1, Z3
 
 ordered6:
+	VMOVDQU8 Z3, K7, (DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
+// func QuantizeSymmetricUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·QuantizeSymmetricUint8F16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
+	// per call: Z0 least, Z0 Narrow16, Z30 NarrowU8, Z31 table
+	// per group: Z29 scale, Z28 recip, Z27 hi
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         hi+32(FP), R8
+	VBROADCASTSS least+40(FP), Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+0(SB), Z31
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z31, Z30
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS (R8), Z27
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Z0
+	VMINPS       Z0, Z27, Z0
+	VMULPS       Z28, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z28, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMINPS       Z2, Z27, Z2
+	VMULPS       Z28, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z29, Z3, Z4
+	VFMADD231PS  Z28, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMINPS       Z3, Z27, Z3
+	VMULPS       Z28, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFNMADD231PS Z29, Z4, Z5
+	VFMADD231PS  Z28, Z5, Z4
+	VCVTPS2DQ    Z4, Z4
+	VCVTPH2PS    96(SI), Z5
+	VMINPS       Z5, Z27, Z5
+	VMULPS       Z28, Z5, Z6
+	VMOVAPS      Z5, Z7
+	VFNMADD231PS Z29, Z6, Z7
+	VFMADD231PS  Z28, Z7, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKUSWB    Z4, Z1, Z1
+	VPERMD       Z1, Z31, Z1
+	VPMAXUB      Z30, Z1, Z1
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z3, Z5, K2
+	KORTESTW     K1, K2
+	JEQ          ordered1
+	VCMPPS       $0x07, Z5, Z5, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered1:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     grouploop
+
+grouptail:
+	TESTQ        R9, R9
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMINPS       Z0, Z27, Z0
+	VMULPS       Z28, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z28, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          groupnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMINPS       Z2, Z27, Z2
+	VMULPS       Z28, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z29, Z3, Z4
+	VFMADD231PS  Z28, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+33
+	JLT          groupnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y4
+	VCVTPH2PS    Y4, Z4
+	VMINPS       Z4, Z27, Z4
+	VMULPS       Z28, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z29, Z5, Z6
+	VFMADD231PS  Z28, Z6, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+49
+	JLT          groupnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y6
+	VCVTPH2PS    Y6, Z6
+	VMINPS       Z6, Z27, Z6
+	VMULPS       Z28, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z29, Z7, Z8
+	VFMADD231PS  Z28, Z8, Z7
+	VCVTPS2DQ    Z7, Z7
+
+groupnarrow:
+	VPACKSSDW  Z3, Z1, Z1
+	VPACKSSDW  Z7, Z5, Z5
+	VPACKUSWB  Z5, Z1, Z1
+	VPERMD     Z1, Z31, Z1
+	VPMAXUB    Z30, Z1, Z1
+	VCMPPS     $0x03, Z0, Z2, K1
+	VCMPPS     $0x03, Z4, Z6, K2
+	KORTESTW   K1, K2
+	JEQ        ordered2
+	VCMPPS     $0x07, Z6, Z6, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z4, Z4, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z2, Z2, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z0, Z0, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z1, K1, Z1
+
+ordered2:
 	VMOVDQU8 Z1, K7, (DI)
+	LEAQ     (DI)(R9*1), DI
+	LEAQ     (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VCVTPH2PS    (SI), Z0
+	VMINPS       Z0, Z25, Z0
+	VMULPS       Z27, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z27, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMINPS       Z2, Z25, Z2
+	VMULPS       Z27, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z29, Z3, Z4
+	VFMADD231PS  Z27, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMINPS       Z3, Z24, Z3
+	VMULPS       Z26, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFNMADD231PS Z28, Z4, Z5
+	VFMADD231PS  Z26, Z5, Z4
+	VCVTPS2DQ    Z4, Z4
+	VCVTPH2PS    96(SI), Z5
+	VMINPS       Z5, Z24, Z5
+	VMULPS       Z26, Z5, Z6
+	VMOVAPS      Z5, Z7
+	VFNMADD231PS Z28, Z6, Z7
+	VFMADD231PS  Z26, Z7, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKUSWB    Z4, Z1, Z1
+	VPERMD       Z1, Z31, Z1
+	VPMAXUB      Z30, Z1, Z1
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z3, Z5, K2
+	KORTESTW     K1, K2
+	JEQ          ordered3
+	VCMPPS       $0x07, Z5, Z5, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered3:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+8, DX
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+2, R10
+	CMPQ    R10, $+2
+	JGE     short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R10, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
+	VBROADCASTSS 8(DX), Z27
+	VBROADCASTSS 12(DX), Z26
+	VBROADCASTSS (BX), Z25
+	VBROADCASTSS 4(BX), Z24
+	VBROADCASTSS 8(BX), Z23
+	VBROADCASTSS 12(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS 8(R8), Z19
+	VBROADCASTSS 12(R8), Z18
+	VCVTPH2PS    (SI), Z0
+	VMINPS       Z0, Z21, Z0
+	VMULPS       Z25, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z29, Z1, Z2
+	VFMADD231PS  Z25, Z2, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMINPS       Z2, Z20, Z2
+	VMULPS       Z24, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z28, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMINPS       Z3, Z19, Z3
+	VMULPS       Z23, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFNMADD231PS Z27, Z4, Z5
+	VFMADD231PS  Z23, Z5, Z4
+	VCVTPS2DQ    Z4, Z4
+	VCVTPH2PS    96(SI), Z5
+	VMINPS       Z5, Z18, Z5
+	VMULPS       Z22, Z5, Z6
+	VMOVAPS      Z5, Z7
+	VFNMADD231PS Z26, Z6, Z7
+	VFMADD231PS  Z22, Z7, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKUSWB    Z4, Z1, Z1
+	VPERMD       Z1, Z31, Z1
+	VPMAXUB      Z30, Z1, Z1
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z3, Z5, K2
+	KORTESTW     K1, K2
+	JEQ          ordered4
+	VCMPPS       $0x07, Z5, Z5, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z3, Z3, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+
+ordered4:
+	VMOVUPS Z1, (DI)
+	ADDQ    $+16, DX
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JGE     short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VMINPS       Z0, Z3, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD213PS Z0, Z3, Z1
+	VFMADD231PS  Z2, Z1, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    32(SI), Z1
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      64(R8), Z5
+	VMINPS       Z1, Z5, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD213PS Z1, Z5, Z2
+	VFMADD231PS  Z4, Z2, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z3, Z3
+	VCVTPH2PS    64(SI), Z2
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R8), Z6
+	VMINPS       Z2, Z6, Z2
+	VMULPS       Z5, Z2, Z6
+	VFNMADD213PS Z2, Z6, Z4
+	VFMADD231PS  Z5, Z4, Z6
+	VCVTPS2DQ    Z6, Z6
+	VCVTPH2PS    96(SI), Z4
+	VMOVUPS      192(DX), Z5
+	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(R8), Z8
+	VMINPS       Z4, Z8, Z4
+	VMULPS       Z7, Z4, Z8
+	VFNMADD213PS Z4, Z8, Z5
+	VFMADD231PS  Z7, Z5, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPACKSSDW    Z8, Z6, Z6
+	VPACKUSWB    Z6, Z3, Z3
+	VPERMD       Z3, Z31, Z3
+	VPMAXUB      Z30, Z3, Z3
+	VCMPPS       $0x03, Z0, Z1, K1
+	VCMPPS       $0x03, Z2, Z4, K2
+	KORTESTW     K1, K2
+	JEQ          ordered5
+	VCMPPS       $0x07, Z4, Z4, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z0, Z0, K2
+	KORQ         K1, K2, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+
+ordered5:
+	VMOVUPS Z3, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+128, SI
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	ADDQ    $+256, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VMINPS       Z0, Z3, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD213PS Z0, Z3, Z1
+	VFMADD231PS  Z2, Z1, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+17
+	JLT          lanenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VCVTPH2PS    Y1, Z1
+	VMOVUPS.Z    64(DX), K6, Z2
+	VMOVUPS.Z    64(BX), K6, Z4
+	VMOVUPS.Z    64(R8), K6, Z5
+	VMINPS       Z1, Z5, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD213PS Z1, Z5, Z2
+	VFMADD231PS  Z4, Z2, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+33
+	JLT          lanenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(BX), K6, Z6
+	VMOVUPS.Z    128(R8), K6, Z7
+	VMINPS       Z2, Z7, Z2
+	VMULPS       Z6, Z2, Z7
+	VFNMADD213PS Z2, Z7, Z4
+	VFMADD231PS  Z6, Z4, Z7
+	VCVTPS2DQ    Z7, Z7
+	CMPQ         R9, $+49
+	JLT          lanenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y4
+	VCVTPH2PS    Y4, Z4
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(BX), K6, Z8
+	VMOVUPS.Z    192(R8), K6, Z9
+	VMINPS       Z4, Z9, Z4
+	VMULPS       Z8, Z4, Z9
+	VFNMADD213PS Z4, Z9, Z6
+	VFMADD231PS  Z8, Z6, Z9
+	VCVTPS2DQ    Z9, Z9
+
+lanenarrow:
+	VPACKSSDW  Z5, Z3, Z3
+	VPACKSSDW  Z9, Z7, Z7
+	VPACKUSWB  Z7, Z3, Z3
+	VPERMD     Z3, Z31, Z3
+	VPMAXUB    Z30, Z3, Z3
+	VCMPPS     $0x03, Z0, Z1, K1
+	VCMPPS     $0x03, Z2, Z4, K2
+	KORTESTW   K1, K2
+	JEQ        ordered6
+	VCMPPS     $0x07, Z4, Z4, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z2, Z2, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z1, Z1, K2
+	KORQ       K1, K2, K1
+	KSHIFTLQ   $0x10, K1, K1
+	VCMPPS     $0x07, Z0, Z0, K2
+	KORQ       K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z3
+
+ordered6:
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER
@@ -2015,61 +3007,61 @@ laneloop:
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
-	VMOVUPS      (R9), Z4
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z2
+	VMOVUPS      (R9), Z1
+	VCVTPH2PS    32(SI), Z2
+	VMOVUPS      64(DX), Z4
 	VMOVUPS      64(BX), Z5
 	VMOVUPS      64(R8), Z6
-	VMOVUPS      64(R9), Z7
-	VMINPS       Z1, Z6, Z1
-	VMULPS       Z5, Z1, Z6
-	VFNMADD213PS Z1, Z6, Z2
-	VFMADD231PS  Z5, Z2, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VPACKSSDW    Z7, Z4, Z4
-	VPADDSW      Z4, Z3, Z3
-	VCVTPH2PS    64(SI), Z2
-	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMOVUPS      128(R9), Z7
 	VMINPS       Z2, Z6, Z2
 	VMULPS       Z5, Z2, Z6
 	VFNMADD213PS Z2, Z6, Z4
 	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
-	VCVTPH2PS    96(SI), Z4
-	VMOVUPS      192(DX), Z5
+	VMOVUPS      64(R9), Z4
+	VPACKSSDW    Z6, Z3, Z3
+	VPACKSSDW    Z4, Z1, Z1
+	VPADDSW      Z1, Z3, Z3
+	VCVTPH2PS    64(SI), Z1
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R8), Z6
+	VMINPS       Z1, Z6, Z1
+	VMULPS       Z5, Z1, Z6
+	VFNMADD213PS Z1, Z6, Z4
+	VFMADD231PS  Z5, Z4, Z6
+	VCVTPS2DQ    Z6, Z6
+	VMOVUPS      128(R9), Z4
+	VCVTPH2PS    96(SI), Z5
+	VMOVUPS      192(DX), Z7
 	VMOVUPS      192(BX), Z8
 	VMOVUPS      192(R8), Z9
-	VMOVUPS      192(R9), Z10
-	VMINPS       Z4, Z9, Z4
-	VMULPS       Z8, Z4, Z9
-	VFNMADD213PS Z4, Z9, Z5
-	VFMADD231PS  Z8, Z5, Z9
+	VMINPS       Z5, Z9, Z5
+	VMULPS       Z8, Z5, Z9
+	VFNMADD213PS Z5, Z9, Z7
+	VFMADD231PS  Z8, Z7, Z9
 	VCVTPS2DQ    Z9, Z9
+	VMOVUPS      192(R9), Z7
 	VPACKSSDW    Z9, Z6, Z6
-	VPACKSSDW    Z10, Z7, Z7
-	VPADDSW      Z7, Z6, Z6
+	VPACKSSDW    Z7, Z4, Z4
+	VPADDSW      Z4, Z6, Z6
 	VPACKUSWB    Z6, Z3, Z3
 	VPERMD       Z3, Z31, Z3
 	VPMAXUB      Z30, Z3, Z3
-	VCMPPS       $0x03, Z0, Z1, K1
-	VCMPPS       $0x03, Z2, Z4, K2
+	VCMPPS       $0x03, Z0, Z2, K1
+	VCMPPS       $0x03, Z1, Z5, K2
 	KORTESTW     K1, K2
 	JEQ          ordered5
-	VCMPPS       $0x07, Z4, Z4, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
+	VCMPPS       $0x07, Z5, Z5, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z1, Z1, K2
+	KORQ         K1, K2, K1
+	KSHIFTLQ     $0x10, K1, K1
+	VCMPPS       $0x07, Z2, Z2, K2
 	KORQ         K1, K2, K1
 	KSHIFTLQ     $0x10, K1, K1
 	VCMPPS       $0x07, Z0, Z0, K2
@@ -2099,75 +3091,75 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VMOVUPS.Z    (R8), K7, Z3
-	VMOVUPS.Z    (R9), K7, Z4
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
 	VFMADD231PS  Z2, Z1, Z3
 	VCVTPS2DQ    Z3, Z3
+	VMOVUPS.Z    (R9), K7, Z1
 	CMPQ         R10, $+17
 	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K6, Z2
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    64(DX), K6, Z4
 	VMOVUPS.Z    64(BX), K6, Z5
 	VMOVUPS.Z    64(R8), K6, Z6
-	VMOVUPS.Z    64(R9), K6, Z7
-	VMINPS       Z1, Z6, Z1
-	VMULPS       Z5, Z1, Z6
-	VFNMADD213PS Z1, Z6, Z2
-	VFMADD231PS  Z5, Z2, Z6
+	VMINPS       Z2, Z6, Z2
+	VMULPS       Z5, Z2, Z6
+	VFNMADD213PS Z2, Z6, Z4
+	VFMADD231PS  Z5, Z4, Z6
 	VCVTPS2DQ    Z6, Z6
+	VMOVUPS.Z    64(R9), K6, Z4
 	CMPQ         R10, $+33
 	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
-	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVDQU16.Z  64(SI), K6, Y5
+	VCVTPH2PS    Y5, Z5
+	VMOVUPS.Z    128(DX), K6, Z7
 	VMOVUPS.Z    128(BX), K6, Z8
 	VMOVUPS.Z    128(R8), K6, Z9
-	VMOVUPS.Z    128(R9), K6, Z10
-	VMINPS       Z2, Z9, Z2
-	VMULPS       Z8, Z2, Z9
-	VFNMADD213PS Z2, Z9, Z5
-	VFMADD231PS  Z8, Z5, Z9
+	VMINPS       Z5, Z9, Z5
+	VMULPS       Z8, Z5, Z9
+	VFNMADD213PS Z5, Z9, Z7
+	VFMADD231PS  Z8, Z7, Z9
 	VCVTPS2DQ    Z9, Z9
+	VMOVUPS.Z    128(R9), K6, Z7
 	CMPQ         R10, $+49
 	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y5
-	VCVTPH2PS    Y5, Z5
-	VMOVUPS.Z    192(DX), K6, Z8
+	VMOVDQU16.Z  96(SI), K6, Y8
+	VCVTPH2PS    Y8, Z8
+	VMOVUPS.Z    192(DX), K6, Z10
 	VMOVUPS.Z    192(BX), K6, Z11
 	VMOVUPS.Z    192(R8), K6, Z12
-	VMOVUPS.Z    192(R9), K6, Z13
-	VMINPS       Z5, Z12, Z5
-	VMULPS       Z11, Z5, Z12
-	VFNMADD213PS Z5, Z12, Z8
-	VFMADD231PS  Z11, Z8, Z12
+	VMINPS       Z8, Z12, Z8
+	VMULPS       Z11, Z8, Z12
+	VFNMADD213PS Z8, Z12, Z10
+	VFMADD231PS  Z11, Z10, Z12
 	VCVTPS2DQ    Z12, Z12
+	VMOVUPS.Z    192(R9), K6, Z10
 
 lanenarrow:
 	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z7, Z4, Z4
-	VPADDSW    Z4, Z3, Z3
+	VPACKSSDW  Z4, Z1, Z1
+	VPADDSW    Z1, Z3, Z3
 	VPACKSSDW  Z12, Z9, Z9
-	VPACKSSDW  Z13, Z10, Z10
-	VPADDSW    Z10, Z9, Z9
+	VPACKSSDW  Z10, Z7, Z7
+	VPADDSW    Z7, Z9, Z9
 	VPACKUSWB  Z9, Z3, Z3
 	VPERMD     Z3, Z31, Z3
 	VPMAXUB    Z30, Z3, Z3
-	VCMPPS     $0x03, Z0, Z1, K1
-	VCMPPS     $0x03, Z2, Z5, K2
+	VCMPPS     $0x03, Z0, Z2, K1
+	VCMPPS     $0x03, Z5, Z8, K2
 	KORTESTW   K1, K2
 	JEQ        ordered6
-	VCMPPS     $0x07, Z5, Z5, K1
+	VCMPPS     $0x07, Z8, Z8, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
+	VCMPPS     $0x07, Z5, Z5, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
+	VCMPPS     $0x07, Z2, Z2, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
@@ -2181,19 +3173,19 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeMinvalUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+// func QuantizeMinvalUint8F16AVX512(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 minval, R10 elements left, R11 groups left, R12 length
+	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z31 Narrow16, Z29 NarrowU8, Z30 table
-	// per group: Z28 scale, Z27 recip, Z26 hi, Z25 minval
+	// per group: Z28 minval, Z27 scale, Z26 recip, Z25 hi
 	// vector registers in use at once: 27
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         minval+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         hi+40(FP), R9
 	VBROADCASTSS least+48(FP), Z0
 	VPACKSSDW    Z0, Z0, Z31
 	VMOVUPS      constantsAVX512<>+0(SB), Z30
@@ -2219,38 +3211,38 @@ groups:
 
 grouploop:
 	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z25, Z0, Z0
-	VMINPS       Z0, Z26, Z0
-	VMULPS       Z27, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z25, Z0
+	VMULPS       Z26, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	VCVTPH2PS    32(SI), Z2
-	VSUBPS       Z25, Z2, Z2
-	VMINPS       Z2, Z26, Z2
-	VMULPS       Z27, Z2, Z3
+	VSUBPS       Z28, Z2, Z2
+	VMINPS       Z2, Z25, Z2
+	VMULPS       Z26, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
 	VCVTPH2PS    64(SI), Z3
-	VSUBPS       Z25, Z3, Z3
-	VMINPS       Z3, Z26, Z3
-	VMULPS       Z27, Z3, Z4
+	VSUBPS       Z28, Z3, Z3
+	VMINPS       Z3, Z25, Z3
+	VMULPS       Z26, Z3, Z4
 	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z28, Z4, Z5
-	VFMADD231PS  Z27, Z5, Z4
+	VFNMADD231PS Z27, Z4, Z5
+	VFMADD231PS  Z26, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
 	VCVTPH2PS    96(SI), Z5
-	VSUBPS       Z25, Z5, Z5
-	VMINPS       Z5, Z26, Z5
-	VMULPS       Z27, Z5, Z6
+	VSUBPS       Z28, Z5, Z5
+	VMINPS       Z5, Z25, Z5
+	VMULPS       Z26, Z5, Z6
 	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z28, Z6, Z7
-	VFMADD231PS  Z27, Z7, Z6
+	VFNMADD231PS Z27, Z6, Z7
+	VFMADD231PS  Z26, Z7, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPADDSW      Z31, Z4, Z4
@@ -2289,48 +3281,48 @@ grouptail:
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VMINPS       Z0, Z26, Z0
-	VMULPS       Z27, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z25, Z0
+	VMULPS       Z26, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R10, $+17
 	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z25, Z2, Z2
-	VMINPS       Z2, Z26, Z2
-	VMULPS       Z27, Z2, Z3
+	VSUBPS       Z28, Z2, Z2
+	VMINPS       Z2, Z25, Z2
+	VMULPS       Z26, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R10, $+33
 	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y4
 	VCVTPH2PS    Y4, Z4
-	VSUBPS       Z25, Z4, Z4
-	VMINPS       Z4, Z26, Z4
-	VMULPS       Z27, Z4, Z5
+	VSUBPS       Z28, Z4, Z4
+	VMINPS       Z4, Z25, Z4
+	VMULPS       Z26, Z4, Z5
 	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z28, Z5, Z6
-	VFMADD231PS  Z27, Z6, Z5
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R10, $+49
 	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y6
 	VCVTPH2PS    Y6, Z6
-	VSUBPS       Z25, Z6, Z6
-	VMINPS       Z6, Z26, Z6
-	VMULPS       Z27, Z6, Z7
+	VSUBPS       Z28, Z6, Z6
+	VMINPS       Z6, Z25, Z6
+	VMULPS       Z26, Z6, Z7
 	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z28, Z7, Z8
-	VFMADD231PS  Z27, Z8, Z7
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
 	VCVTPS2DQ    Z7, Z7
 
 groupnarrow:
@@ -2387,38 +3379,38 @@ short2loop:
 	VBROADCASTSS (R9), Z22
 	VBROADCASTSS 4(R9), Z21
 	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z22, Z0, Z0
-	VMINPS       Z0, Z24, Z0
-	VMULPS       Z26, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z22, Z0
+	VMULPS       Z24, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z26, Z2, Z1
+	VFNMADD231PS Z26, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	VCVTPH2PS    32(SI), Z2
-	VSUBPS       Z22, Z2, Z2
-	VMINPS       Z2, Z24, Z2
-	VMULPS       Z26, Z2, Z3
+	VSUBPS       Z28, Z2, Z2
+	VMINPS       Z2, Z22, Z2
+	VMULPS       Z24, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z26, Z4, Z3
+	VFNMADD231PS Z26, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
 	VCVTPH2PS    64(SI), Z3
-	VSUBPS       Z21, Z3, Z3
-	VMINPS       Z3, Z23, Z3
-	VMULPS       Z25, Z3, Z4
+	VSUBPS       Z27, Z3, Z3
+	VMINPS       Z3, Z21, Z3
+	VMULPS       Z23, Z3, Z4
 	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z25, Z5, Z4
+	VFNMADD231PS Z25, Z4, Z5
+	VFMADD231PS  Z23, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
 	VCVTPH2PS    96(SI), Z5
-	VSUBPS       Z21, Z5, Z5
-	VMINPS       Z5, Z23, Z5
-	VMULPS       Z25, Z5, Z6
+	VSUBPS       Z27, Z5, Z5
+	VMINPS       Z5, Z21, Z5
+	VMULPS       Z23, Z5, Z6
 	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z27, Z6, Z7
-	VFMADD231PS  Z25, Z7, Z6
+	VFNMADD231PS Z25, Z6, Z7
+	VFMADD231PS  Z23, Z7, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPADDSW      Z31, Z4, Z4
@@ -2481,38 +3473,38 @@ short4loop:
 	VBROADCASTSS 8(R9), Z14
 	VBROADCASTSS 12(R9), Z13
 	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z16, Z0, Z0
-	VMINPS       Z0, Z20, Z0
-	VMULPS       Z24, Z0, Z1
+	VSUBPS       Z28, Z0, Z0
+	VMINPS       Z0, Z16, Z0
+	VMULPS       Z20, Z0, Z1
 	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z28, Z1, Z2
-	VFMADD231PS  Z24, Z2, Z1
+	VFNMADD231PS Z24, Z1, Z2
+	VFMADD231PS  Z20, Z2, Z1
 	VCVTPS2DQ    Z1, Z1
 	VCVTPH2PS    32(SI), Z2
-	VSUBPS       Z15, Z2, Z2
-	VMINPS       Z2, Z19, Z2
-	VMULPS       Z23, Z2, Z3
+	VSUBPS       Z27, Z2, Z2
+	VMINPS       Z2, Z15, Z2
+	VMULPS       Z19, Z2, Z3
 	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z27, Z3, Z4
-	VFMADD231PS  Z23, Z4, Z3
+	VFNMADD231PS Z23, Z3, Z4
+	VFMADD231PS  Z19, Z4, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z31, Z1, Z1
 	VCVTPH2PS    64(SI), Z3
-	VSUBPS       Z14, Z3, Z3
-	VMINPS       Z3, Z18, Z3
-	VMULPS       Z22, Z3, Z4
+	VSUBPS       Z26, Z3, Z3
+	VMINPS       Z3, Z14, Z3
+	VMULPS       Z18, Z3, Z4
 	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z26, Z4, Z5
-	VFMADD231PS  Z22, Z5, Z4
+	VFNMADD231PS Z22, Z4, Z5
+	VFMADD231PS  Z18, Z5, Z4
 	VCVTPS2DQ    Z4, Z4
 	VCVTPH2PS    96(SI), Z5
-	VSUBPS       Z13, Z5, Z5
-	VMINPS       Z5, Z17, Z5
-	VMULPS       Z21, Z5, Z6
+	VSUBPS       Z25, Z5, Z5
+	VMINPS       Z5, Z13, Z5
+	VMULPS       Z17, Z5, Z6
 	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z25, Z6, Z7
-	VFMADD231PS  Z21, Z7, Z6
+	VFNMADD231PS Z21, Z6, Z7
+	VFMADD231PS  Z17, Z7, Z6
 	VCVTPS2DQ    Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPADDSW      Z31, Z4, Z4
@@ -2561,10 +3553,10 @@ lanes:
 laneloop:
 	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VMOVUPS      (R9), Z4
-	VSUBPS       Z4, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
@@ -2572,10 +3564,10 @@ laneloop:
 	VCVTPS2DQ    Z3, Z3
 	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
-	VMOVUPS      64(R8), Z5
-	VMOVUPS      64(R9), Z6
-	VSUBPS       Z6, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(R9), Z5
 	VMINPS       Z1, Z5, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD213PS Z1, Z5, Z2
@@ -2585,10 +3577,10 @@ laneloop:
 	VPADDSW      Z31, Z3, Z3
 	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMOVUPS      128(R9), Z7
-	VSUBPS       Z7, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(R9), Z6
 	VMINPS       Z2, Z6, Z2
 	VMULPS       Z5, Z2, Z6
 	VFNMADD213PS Z2, Z6, Z4
@@ -2596,10 +3588,10 @@ laneloop:
 	VCVTPS2DQ    Z6, Z6
 	VCVTPH2PS    96(SI), Z4
 	VMOVUPS      192(DX), Z5
-	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VMOVUPS      192(R9), Z9
-	VSUBPS       Z9, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(R9), Z8
 	VMINPS       Z4, Z8, Z4
 	VMULPS       Z7, Z4, Z8
 	VFNMADD213PS Z4, Z8, Z5
@@ -2647,10 +3639,10 @@ lanetail:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMOVUPS.Z    (R9), K7, Z4
-	VSUBPS       Z4, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R8), K7, Z2
+	VMOVUPS.Z    (R9), K7, Z3
 	VMINPS       Z0, Z3, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD213PS Z0, Z3, Z1
@@ -2662,10 +3654,10 @@ lanetail:
 	VMOVDQU16.Z  32(SI), K6, Y1
 	VCVTPH2PS    Y1, Z1
 	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
-	VMOVUPS.Z    64(R8), K6, Z5
-	VMOVUPS.Z    64(R9), K6, Z6
-	VSUBPS       Z6, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(R8), K6, Z4
+	VMOVUPS.Z    64(R9), K6, Z5
 	VMINPS       Z1, Z5, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD213PS Z1, Z5, Z2
@@ -2677,10 +3669,10 @@ lanetail:
 	VMOVDQU16.Z  64(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
 	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
-	VMOVUPS.Z    128(R8), K6, Z7
-	VMOVUPS.Z    128(R9), K6, Z8
-	VSUBPS       Z8, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMOVUPS.Z    128(BX), K6, Z4
+	VMOVUPS.Z    128(R8), K6, Z6
+	VMOVUPS.Z    128(R9), K6, Z7
 	VMINPS       Z2, Z7, Z2
 	VMULPS       Z6, Z2, Z7
 	VFNMADD213PS Z2, Z7, Z4
@@ -2692,10 +3684,10 @@ lanetail:
 	VMOVDQU16.Z  96(SI), K6, Y4
 	VCVTPH2PS    Y4, Z4
 	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
-	VMOVUPS.Z    192(R8), K6, Z9
-	VMOVUPS.Z    192(R9), K6, Z10
-	VSUBPS       Z10, Z4, Z4
+	VSUBPS       Z6, Z4, Z4
+	VMOVUPS.Z    192(BX), K6, Z6
+	VMOVUPS.Z    192(R8), K6, Z8
+	VMOVUPS.Z    192(R9), K6, Z9
 	VMINPS       Z4, Z9, Z4
 	VMULPS       Z8, Z4, Z9
 	VFNMADD213PS Z4, Z9, Z6
@@ -3101,67 +4093,67 @@ laneloop:
 	VCVTPH2PS  (SI), Z0
 	VMOVUPS    (DX), Z1
 	VMOVUPS    (BX), Z2
-	VMOVUPS    (R8), Z3
-	VMOVUPS    (R9), Z4
 	VSUBPS     Z2, Z0, Z0
 	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z3, Z1
-	VMINPS     Z1, Z4, Z1
-	VCVTPS2DQ  Z1, Z1
+	VMOVUPS    (R8), Z1
+	VMOVUPS    (R9), Z2
+	VMAXPS     Z0, Z1, Z3
+	VMINPS     Z3, Z2, Z3
 	VCVTPS2DQ  Z3, Z3
-	VPSUBD     Z3, Z31, Z3
+	VCVTPS2DQ  Z1, Z1
+	VPSUBD     Z1, Z31, Z1
 	VCVTPH2PS  32(SI), Z2
 	VMOVUPS    64(DX), Z4
 	VMOVUPS    64(BX), Z5
-	VMOVUPS    64(R8), Z6
-	VMOVUPS    64(R9), Z7
 	VSUBPS     Z5, Z2, Z2
 	VDIVPS     Z4, Z2, Z2
-	VMAXPS     Z2, Z6, Z4
-	VMINPS     Z4, Z7, Z4
-	VCVTPS2DQ  Z4, Z4
+	VMOVUPS    64(R8), Z4
+	VMOVUPS    64(R9), Z5
+	VMAXPS     Z2, Z4, Z6
+	VMINPS     Z6, Z5, Z6
 	VCVTPS2DQ  Z6, Z6
-	VPSUBD     Z6, Z31, Z6
-	VPACKSSDW  Z4, Z1, Z1
+	VCVTPS2DQ  Z4, Z4
+	VPSUBD     Z4, Z31, Z4
 	VPACKSSDW  Z6, Z3, Z3
-	VPADDSW    Z3, Z1, Z1
-	VCVTPH2PS  64(SI), Z3
+	VPACKSSDW  Z4, Z1, Z1
+	VPADDSW    Z1, Z3, Z3
+	VCVTPH2PS  64(SI), Z1
 	VMOVUPS    128(DX), Z4
 	VMOVUPS    128(BX), Z5
-	VMOVUPS    128(R8), Z6
-	VMOVUPS    128(R9), Z7
-	VSUBPS     Z5, Z3, Z3
-	VDIVPS     Z4, Z3, Z3
-	VMAXPS     Z3, Z6, Z4
-	VMINPS     Z4, Z7, Z4
-	VCVTPS2DQ  Z4, Z4
+	VSUBPS     Z5, Z1, Z1
+	VDIVPS     Z4, Z1, Z1
+	VMOVUPS    128(R8), Z4
+	VMOVUPS    128(R9), Z5
+	VMAXPS     Z1, Z4, Z6
+	VMINPS     Z6, Z5, Z6
 	VCVTPS2DQ  Z6, Z6
-	VPSUBD     Z6, Z31, Z6
+	VCVTPS2DQ  Z4, Z4
+	VPSUBD     Z4, Z31, Z4
 	VCVTPH2PS  96(SI), Z5
 	VMOVUPS    192(DX), Z7
 	VMOVUPS    192(BX), Z8
-	VMOVUPS    192(R8), Z9
-	VMOVUPS    192(R9), Z10
 	VSUBPS     Z8, Z5, Z5
 	VDIVPS     Z7, Z5, Z5
-	VMAXPS     Z5, Z9, Z7
-	VMINPS     Z7, Z10, Z7
-	VCVTPS2DQ  Z7, Z7
+	VMOVUPS    192(R8), Z7
+	VMOVUPS    192(R9), Z8
+	VMAXPS     Z5, Z7, Z9
+	VMINPS     Z9, Z8, Z9
 	VCVTPS2DQ  Z9, Z9
-	VPSUBD     Z9, Z31, Z9
-	VPACKSSDW  Z7, Z4, Z4
+	VCVTPS2DQ  Z7, Z7
+	VPSUBD     Z7, Z31, Z7
 	VPACKSSDW  Z9, Z6, Z6
-	VPADDSW    Z6, Z4, Z4
-	VPACKUSWB  Z4, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXUB    Z29, Z1, Z1
+	VPACKSSDW  Z7, Z4, Z4
+	VPADDSW    Z4, Z6, Z6
+	VPACKUSWB  Z6, Z3, Z3
+	VPERMD     Z3, Z30, Z3
+	VPMAXUB    Z29, Z3, Z3
 	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z3, Z5, K2
+	VCMPPS     $0x03, Z1, Z5, K2
 	KORTESTW   K1, K2
 	JEQ        ordered5
 	VCMPPS     $0x07, Z5, Z5, K1
 	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
+	VCMPPS     $0x07, Z1, Z1, K2
 	KORQ       K1, K2, K1
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z2, Z2, K2
@@ -3169,10 +4161,10 @@ laneloop:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+	VMOVDQU8.Z Z3, K1, Z3
 
 ordered5:
-	VMOVUPS Z1, (DI)
+	VMOVUPS Z3, (DI)
 	ADDQ    $+64, DI
 	ADDQ    $+128, SI
 	ADDQ    $+256, DX
@@ -3193,15 +4185,15 @@ lanetail:
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VMOVUPS.Z   (R8), K7, Z3
-	VMOVUPS.Z   (R9), K7, Z4
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z3, Z1
-	VMINPS      Z1, Z4, Z1
-	VCVTPS2DQ   Z1, Z1
+	VMOVUPS.Z   (R8), K7, Z1
+	VMOVUPS.Z   (R9), K7, Z2
+	VMAXPS      Z0, Z1, Z3
+	VMINPS      Z3, Z2, Z3
 	VCVTPS2DQ   Z3, Z3
-	VPSUBD      Z3, Z31, Z3
+	VCVTPS2DQ   Z1, Z1
+	VPSUBD      Z1, Z31, Z1
 	CMPQ        R10, $+17
 	JLT         lanenarrow
 	KSHIFTRQ    $0x10, K7, K6
@@ -3209,15 +4201,15 @@ lanetail:
 	VCVTPH2PS   Y2, Z2
 	VMOVUPS.Z   64(DX), K6, Z4
 	VMOVUPS.Z   64(BX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
-	VMOVUPS.Z   64(R9), K6, Z7
 	VSUBPS      Z5, Z2, Z2
 	VDIVPS      Z4, Z2, Z2
-	VMAXPS      Z2, Z6, Z4
-	VMINPS      Z4, Z7, Z4
-	VCVTPS2DQ   Z4, Z4
+	VMOVUPS.Z   64(R8), K6, Z4
+	VMOVUPS.Z   64(R9), K6, Z5
+	VMAXPS      Z2, Z4, Z6
+	VMINPS      Z6, Z5, Z6
 	VCVTPS2DQ   Z6, Z6
-	VPSUBD      Z6, Z31, Z6
+	VCVTPS2DQ   Z4, Z4
+	VPSUBD      Z4, Z31, Z4
 	CMPQ        R10, $+33
 	JLT         lanenarrow
 	KSHIFTRQ    $0x20, K7, K6
@@ -3225,15 +4217,15 @@ lanetail:
 	VCVTPH2PS   Y5, Z5
 	VMOVUPS.Z   128(DX), K6, Z7
 	VMOVUPS.Z   128(BX), K6, Z8
-	VMOVUPS.Z   128(R8), K6, Z9
-	VMOVUPS.Z   128(R9), K6, Z10
 	VSUBPS      Z8, Z5, Z5
 	VDIVPS      Z7, Z5, Z5
-	VMAXPS      Z5, Z9, Z7
-	VMINPS      Z7, Z10, Z7
-	VCVTPS2DQ   Z7, Z7
+	VMOVUPS.Z   128(R8), K6, Z7
+	VMOVUPS.Z   128(R9), K6, Z8
+	VMAXPS      Z5, Z7, Z9
+	VMINPS      Z9, Z8, Z9
 	VCVTPS2DQ   Z9, Z9
-	VPSUBD      Z9, Z31, Z9
+	VCVTPS2DQ   Z7, Z7
+	VPSUBD      Z7, Z31, Z7
 	CMPQ        R10, $+49
 	JLT         lanenarrow
 	KSHIFTRQ    $0x30, K7, K6
@@ -3241,26 +4233,26 @@ lanetail:
 	VCVTPH2PS   Y8, Z8
 	VMOVUPS.Z   192(DX), K6, Z10
 	VMOVUPS.Z   192(BX), K6, Z11
-	VMOVUPS.Z   192(R8), K6, Z12
-	VMOVUPS.Z   192(R9), K6, Z13
 	VSUBPS      Z11, Z8, Z8
 	VDIVPS      Z10, Z8, Z8
-	VMAXPS      Z8, Z12, Z10
-	VMINPS      Z10, Z13, Z10
-	VCVTPS2DQ   Z10, Z10
+	VMOVUPS.Z   192(R8), K6, Z10
+	VMOVUPS.Z   192(R9), K6, Z11
+	VMAXPS      Z8, Z10, Z12
+	VMINPS      Z12, Z11, Z12
 	VCVTPS2DQ   Z12, Z12
-	VPSUBD      Z12, Z31, Z12
+	VCVTPS2DQ   Z10, Z10
+	VPSUBD      Z10, Z31, Z10
 
 lanenarrow:
-	VPACKSSDW  Z4, Z1, Z1
 	VPACKSSDW  Z6, Z3, Z3
-	VPADDSW    Z3, Z1, Z1
-	VPACKSSDW  Z10, Z7, Z7
+	VPACKSSDW  Z4, Z1, Z1
+	VPADDSW    Z1, Z3, Z3
 	VPACKSSDW  Z12, Z9, Z9
-	VPADDSW    Z9, Z7, Z7
-	VPACKUSWB  Z7, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXUB    Z29, Z1, Z1
+	VPACKSSDW  Z10, Z7, Z7
+	VPADDSW    Z7, Z9, Z9
+	VPACKUSWB  Z9, Z3, Z3
+	VPERMD     Z3, Z30, Z3
+	VPMAXUB    Z29, Z3, Z3
 	VCMPPS     $0x03, Z0, Z2, K1
 	VCMPPS     $0x03, Z5, Z8, K2
 	KORTESTW   K1, K2
@@ -3275,10 +4267,10 @@ lanenarrow:
 	KSHIFTLQ   $0x10, K1, K1
 	VCMPPS     $0x07, Z0, Z0, K2
 	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+	VMOVDQU8.Z Z3, K1, Z3
 
 ordered6:
-	VMOVDQU8 Z1, K7, (DI)
+	VMOVDQU8 Z3, K7, (DI)
 
 laneend:
 	VZEROUPPER

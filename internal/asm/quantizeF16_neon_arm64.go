@@ -4,6 +4,14 @@
 
 package asm
 
+// QuantizeSymmetricInt8F16NEON sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+// recip and hi are Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeSymmetricInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+
 // QuantizeInt8F16NEON sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -18,7 +26,7 @@ func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, hi 
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 // QuantizeAnyInt8F16NEON sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
 // It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
@@ -27,6 +35,14 @@ func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float3
 //
 //go:noescape
 func QuantizeAnyInt8F16NEON(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+
+// QuantizeSymmetricUint8F16NEON sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
+// recip and hi are Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeSymmetricUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 // QuantizeUint8F16NEON sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 // recip and hi are Prepare's.
@@ -42,7 +58,7 @@ func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, h
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 // QuantizeAnyUint8F16NEON sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
 // It divides, so any scale will do; below and above are the ends of the range less what stands for zero.

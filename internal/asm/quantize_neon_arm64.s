@@ -4,13 +4,486 @@
 
 #include "textflag.h"
 
+// func QuantizeSymmetricInt8NEON(q *int8, x *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+
+TEXT ·QuantizeSymmetricInt8NEON(SB), NOSPLIT, $280-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V1 Narrow16, V30 NarrowS8, V29 0x80000000
+	// per group: V28 scale, V27 recip, V26 hi
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD hi+32(FP), R4
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21483e // sqxtn v30.8b, v1.8h
+	WORD $0x4e21483e // sqxtn2 v30.16b, v1.8h
+	MOVD $2147483648, R16
+	VDUP R16, V29.S4
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V28.S4]
+	VLD1R (R3), [V27.S4]
+	VLD1R (R4), [V26.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V28.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V2.S4, V1.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V29.B16, V2.B16, V1.B16
+	FMOVQ 16(R1), F2
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V28.S4, V3.S4, V4.S4
+	VFMLA V27.S4, V4.S4, V3.S4
+	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V4.B16, V3.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	FMOVQ 32(R1), F3
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
+	VMOV V3.B16, V5.B16
+	VFMLS V28.S4, V4.S4, V5.S4
+	VFMLA V27.S4, V5.S4, V4.S4
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V29.B16, V5.B16, V4.B16
+	FMOVQ 48(R1), F5
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
+	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
+	VMOV V5.B16, V7.B16
+	VFMLS V28.S4, V6.S4, V7.S4
+	VFMLA V27.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V29.B16, V7.B16, V6.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e3e6421 // smax v1.16b, v1.16b, v30.16b
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VAND V0.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V28.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V2.S4, V1.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V29.B16, V2.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V28.S4, V3.S4, V4.S4
+	VFMLA V27.S4, V4.S4, V3.S4
+	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V4.B16, V3.B16
+	CMP $9, R5
+	BLT groupnarrow
+	FMOVQ 64(RSP), F4
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V28.S4, V5.S4, V6.S4
+	VFMLA V27.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V6.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
+	FMOVQ 80(RSP), F6
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V28.S4, V7.S4, V8.S4
+	VFMLA V27.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V29.B16, V8.B16, V7.B16
+groupnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e3e6421 // smax v1.16b, v1.16b, v30.16b
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	VAND V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R5, R0, R0
+	ADD R5<<2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
+	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V1.B16, V3.B16
+	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VMOV V1.B16, V6.B16
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V2.B16, V5.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
+	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R4), F6
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
+	VMOV V2.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V29.B16, V4.B16, V6.B16
+	FMOVQ 48(R1), F4
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	VMOV V4.B16, V9.B16
+	VFMLS V5.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V29.B16, V5.B16, V8.B16
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
+	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
+	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
+	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R2, R16
+	ADD $96, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R3, R16
+	ADD $160, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	FMOVQ F31, 272(RSP)
+	MOVD R4, R16
+	ADD $224, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	FMOVQ 160(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
+	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V1.B16, V3.B16
+	CMP $5, R5
+	BLT lanenarrow
+	FMOVQ 48(RSP), F1
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VMOV V1.B16, V6.B16
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V2.B16, V5.B16
+	CMP $9, R5
+	BLT lanenarrow
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VMOV V2.B16, V8.B16
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V29.B16, V4.B16, V7.B16
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVQ 80(RSP), F4
+	FMOVQ 144(RSP), F6
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VMOV V4.B16, V10.B16
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V29.B16, V6.B16, V9.B16
+lanenarrow:
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
+	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
+	WORD $0x4e2148e3 // sqxtn2 v3.16b, v7.8h
+	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece28:
+laneend:
+	RET
+
 // func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
 
 TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V1 Narrow16, V30 NarrowS8, V29 0x80000000
 	// per group: V28 scale, V27 recip, V26 hi, V0 zeroPoint, V25 Narrow16
-	// vector registers in use at once: 17
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -224,74 +697,74 @@ laneloop:
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
 	FMOVQ (R4), F3
-	FMOVQ (R5), F4
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V5.B16
-	VFMLS V1.S4, V3.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V3.S4
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V1.B16, V3.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
+	FMOVQ (R5), F1
+	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F4
 	FMOVQ 16(R3), F5
 	FMOVQ 16(R4), F6
-	FMOVQ 16(R5), F7
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
-	VMOV V1.B16, V8.B16
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V2.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	FMOVQ 32(R5), F7
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
+	VMOV V2.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
 	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 48(R1), F4
-	FMOVQ 48(R2), F5
+	FMOVQ 16(R5), F4
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	FMOVQ 32(R1), F1
+	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R4), F6
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
+	VMOV V1.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V29.B16, V4.B16, V6.B16
+	FMOVQ 32(R5), F4
+	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F7
 	FMOVQ 48(R3), F8
 	FMOVQ 48(R4), F9
-	FMOVQ 48(R5), F10
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V11.B16
-	VFMLS V5.S4, V9.S4, V11.S4
-	VFMLA V8.S4, V11.S4, V9.S4
-	WORD $0x4e21a925 // fcvtns v5.4s, v9.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	VMOV V5.B16, V10.B16
+	VFMLS V7.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V5.B16, V9.B16
+	VBSL V29.B16, V7.B16, V9.B16
+	FMOVQ 48(R5), F7
 	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
 	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670cc6 // sqadd v6.8h, v6.8h, v7.8h
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
 	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
 	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
 	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V0.B16, V3.B16, V3.B16
 	FMOVQ F3, (R0)
 	ADD $16, R0, R0
@@ -434,81 +907,81 @@ piece28:
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
 	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V5.B16
-	VFMLS V1.S4, V3.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V3.S4
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V1.B16, V3.B16
+	FMOVQ 288(RSP), F1
 	CMP $5, R6
 	BLT lanenarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
+	FMOVQ 48(RSP), F2
+	FMOVQ 112(RSP), F4
 	FMOVQ 176(RSP), F5
 	FMOVQ 240(RSP), F6
-	FMOVQ 304(RSP), F7
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
-	VMOV V1.B16, V8.B16
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
+	VMOV V2.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V2.B16, V6.B16
+	VBSL V29.B16, V4.B16, V6.B16
+	FMOVQ 304(RSP), F4
 	CMP $9, R6
 	BLT lanenarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
+	FMOVQ 64(RSP), F5
+	FMOVQ 128(RSP), F7
 	FMOVQ 192(RSP), F8
 	FMOVQ 256(RSP), F9
-	FMOVQ 320(RSP), F10
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
-	VMOV V2.B16, V11.B16
-	VFMLS V5.S4, V9.S4, V11.S4
-	VFMLA V8.S4, V11.S4, V9.S4
-	WORD $0x4e21a925 // fcvtns v5.4s, v9.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	VMOV V5.B16, V10.B16
+	VFMLS V7.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V5.B16, V9.B16
+	VBSL V29.B16, V7.B16, V9.B16
+	FMOVQ 320(RSP), F7
 	CMP $13, R6
 	BLT lanenarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F8
+	FMOVQ 80(RSP), F8
+	FMOVQ 144(RSP), F10
 	FMOVQ 208(RSP), F11
 	FMOVQ 272(RSP), F12
-	FMOVQ 336(RSP), F13
-	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
-	WORD $0x6e2bdcac // fmul v12.4s, v5.4s, v11.4s
-	VMOV V5.B16, V14.B16
-	VFMLS V8.S4, V12.S4, V14.S4
-	VFMLA V11.S4, V14.S4, V12.S4
-	WORD $0x4e21a988 // fcvtns v8.4s, v12.4s
+	WORD $0x4eacf508 // fmin v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd0c // fmul v12.4s, v8.4s, v11.4s
+	VMOV V8.B16, V13.B16
+	VFMLS V10.S4, V12.S4, V13.S4
+	VFMLA V11.S4, V13.S4, V12.S4
+	WORD $0x4e21a98a // fcvtns v10.4s, v12.4s
 	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
-	VBSL V29.B16, V8.B16, V12.B16
+	VBSL V29.B16, V10.B16, V12.B16
+	FMOVQ 336(RSP), F10
 lanenarrow:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
 	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
 	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e6149aa // sqxtn2 v10.8h, v13.4s
-	WORD $0x4e6a0d29 // sqadd v9.8h, v9.8h, v10.8h
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
 	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
 	WORD $0x4e214923 // sqxtn2 v3.16b, v9.8h
 	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
 	VAND V0.B16, V3.B16, V3.B16
 	FMOVQ F3, 16(RSP)
 	ADD $16, RSP, R16
@@ -532,19 +1005,19 @@ piece32:
 laneend:
 	RET
 
-// func QuantizeMinvalInt8NEON(q *int8, x *float32, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+// func QuantizeMinvalInt8NEON(q *int8, x *float32, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 minval, R6 elements left, R7 groups left, R8 length
+	// pointers: R0 q, R1 x, R2 minval, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V30 Narrow16, V29 NarrowS8, V28 0x80000000
-	// per group: V27 scale, V26 recip, V25 hi, V24 minval
+	// per group: V27 minval, V26 scale, V25 recip, V24 hi
 	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD minval+40(FP), R5
+	MOVD minval+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD hi+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x0e61481e // sqxtn v30.4h, v0.4s
@@ -567,22 +1040,22 @@ groups:
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4eb9f400 // fmin v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VMOV V0.B16, V2.B16
-	VFMLS V27.S4, V1.S4, V2.S4
-	VFMLA V26.S4, V2.S4, V1.S4
+	VFMLS V26.S4, V1.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V1.S4
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
 	FMOVQ 16(R1), F2
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x6e3adc43 // fmul v3.4s, v2.4s, v26.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
 	VMOV V2.B16, V4.B16
-	VFMLS V27.S4, V3.S4, V4.S4
-	VFMLA V26.S4, V4.S4, V3.S4
+	VFMLS V26.S4, V3.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V3.S4
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
@@ -590,22 +1063,22 @@ grouploop:
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
 	FMOVQ 32(R1), F3
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
 	VMOV V3.B16, V5.B16
-	VFMLS V27.S4, V4.S4, V5.S4
-	VFMLA V26.S4, V5.S4, V4.S4
+	VFMLS V26.S4, V4.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V4.S4
 	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
 	VBSL V28.B16, V5.B16, V4.B16
 	FMOVQ 48(R1), F5
-	WORD $0x4eb8d4a5 // fsub v5.4s, v5.4s, v24.4s
-	WORD $0x4eb9f4a5 // fmin v5.4s, v5.4s, v25.4s
-	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
+	WORD $0x4ebbd4a5 // fsub v5.4s, v5.4s, v27.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
 	VMOV V5.B16, V7.B16
-	VFMLS V27.S4, V6.S4, V7.S4
-	VFMLA V26.S4, V7.S4, V6.S4
+	VFMLS V26.S4, V6.S4, V7.S4
+	VFMLA V25.S4, V7.S4, V6.S4
 	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V7.B16, V6.B16
@@ -657,48 +1130,48 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4eb9f400 // fmin v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VMOV V0.B16, V2.B16
-	VFMLS V27.S4, V1.S4, V2.S4
-	VFMLA V26.S4, V2.S4, V1.S4
+	VFMLS V26.S4, V1.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V1.S4
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
 	CMP $5, R6
 	BLT groupnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x6e3adc43 // fmul v3.4s, v2.4s, v26.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
 	VMOV V2.B16, V4.B16
-	VFMLS V27.S4, V3.S4, V4.S4
-	VFMLA V26.S4, V4.S4, V3.S4
+	VFMLS V26.S4, V3.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V3.S4
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
 	CMP $9, R6
 	BLT groupnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
-	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
-	WORD $0x6e3adc85 // fmul v5.4s, v4.4s, v26.4s
+	WORD $0x4ebbd484 // fsub v4.4s, v4.4s, v27.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
 	VMOV V4.B16, V6.B16
-	VFMLS V27.S4, V5.S4, V6.S4
-	VFMLA V26.S4, V6.S4, V5.S4
+	VFMLS V26.S4, V5.S4, V6.S4
+	VFMLA V25.S4, V6.S4, V5.S4
 	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VBSL V28.B16, V6.B16, V5.B16
 	CMP $13, R6
 	BLT groupnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x4eb8d4c6 // fsub v6.4s, v6.4s, v24.4s
-	WORD $0x4eb9f4c6 // fmin v6.4s, v6.4s, v25.4s
-	WORD $0x6e3adcc7 // fmul v7.4s, v6.4s, v26.4s
+	WORD $0x4ebbd4c6 // fsub v6.4s, v6.4s, v27.4s
+	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
+	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
 	VMOV V6.B16, V8.B16
-	VFMLS V27.S4, V7.S4, V8.S4
-	VFMLA V26.S4, V8.S4, V7.S4
+	VFMLS V26.S4, V7.S4, V8.S4
+	VFMLA V25.S4, V8.S4, V7.S4
 	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
 	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VBSL V28.B16, V8.B16, V7.B16
@@ -756,10 +1229,10 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -770,10 +1243,10 @@ laneloop:
 	VBSL V28.B16, V1.B16, V3.B16
 	FMOVQ 16(R1), F1
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
-	FMOVQ 16(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VMOV V1.B16, V6.B16
@@ -787,10 +1260,10 @@ laneloop:
 	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
 	FMOVQ 32(R1), F2
 	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	FMOVQ 32(R5), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F5
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
 	VMOV V2.B16, V7.B16
@@ -801,10 +1274,10 @@ laneloop:
 	VBSL V28.B16, V4.B16, V6.B16
 	FMOVQ 48(R1), F4
 	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	FMOVQ 48(R5), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
 	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
 	VMOV V4.B16, V9.B16
@@ -966,10 +1439,10 @@ piece27:
 piece28:
 	FMOVQ 32(RSP), F0
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 160(RSP), F1
+	FMOVQ 224(RSP), F2
+	FMOVQ 288(RSP), F3
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -982,10 +1455,10 @@ piece28:
 	BLT lanenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 176(RSP), F2
+	FMOVQ 240(RSP), F4
+	FMOVQ 304(RSP), F5
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VMOV V1.B16, V6.B16
@@ -998,10 +1471,10 @@ piece28:
 	BLT lanenarrow
 	FMOVQ 64(RSP), F2
 	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 192(RSP), F4
+	FMOVQ 256(RSP), F6
+	FMOVQ 320(RSP), F7
 	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VMOV V2.B16, V8.B16
@@ -1014,10 +1487,10 @@ piece28:
 	BLT lanenarrow
 	FMOVQ 80(RSP), F4
 	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F8
+	FMOVQ 336(RSP), F9
 	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
 	VMOV V4.B16, V10.B16
@@ -1281,89 +1754,89 @@ laneloop:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
+	FMOVQ (R4), F1
+	FMOVQ (R5), F2
+	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V2.B16, V3.B16
-	VSUB V3.S4, V30.S4, V3.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V28.B16, V2.B16, V1.B16
+	VSUB V1.S4, V30.S4, V1.S4
 	FMOVQ 16(R1), F2
 	FMOVQ 16(R2), F4
 	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
-	FMOVQ 16(R5), F7
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e26f444 // fmax v4.4s, v2.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V28.B16, V5.B16, V4.B16
+	VSUB V4.S4, V30.S4, V4.S4
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R1), F3
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	FMOVQ 32(R1), F1
 	FMOVQ 32(R2), F4
 	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	FMOVQ 32(R5), F7
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F5
+	WORD $0x4e24f426 // fmax v6.4s, v1.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V28.B16, V5.B16, V4.B16
+	VSUB V4.S4, V30.S4, V4.S4
 	FMOVQ 48(R1), F5
 	FMOVQ 48(R2), F7
 	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
-	FMOVQ 48(R5), F10
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e29f4a7 // fmax v7.4s, v5.4s, v9.4s
-	WORD $0x4eaaf4e7 // fmin v7.4s, v7.4s, v10.4s
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
 	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V28.B16, V8.B16, V9.B16
-	VSUB V9.S4, V30.S4, V9.S4
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+	VSUB V7.S4, V30.S4, V7.S4
 	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
 	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c84 // sqadd v4.8h, v4.8h, v6.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
+	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
+	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
+	WORD $0x4e3d6463 // smax v3.16b, v3.16b, v29.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1503,87 +1976,87 @@ piece28:
 	FMOVQ 32(RSP), F0
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
+	FMOVQ 224(RSP), F1
+	FMOVQ 288(RSP), F2
+	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V2.B16, V3.B16
-	VSUB V3.S4, V30.S4, V3.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V28.B16, V2.B16, V1.B16
+	VSUB V1.S4, V30.S4, V1.S4
 	CMP $5, R6
 	BLT lanenarrow
 	FMOVQ 48(RSP), F2
 	FMOVQ 112(RSP), F4
 	FMOVQ 176(RSP), F5
-	FMOVQ 240(RSP), F6
-	FMOVQ 304(RSP), F7
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e26f444 // fmax v4.4s, v2.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	FMOVQ 240(RSP), F4
+	FMOVQ 304(RSP), F5
+	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V28.B16, V5.B16, V4.B16
+	VSUB V4.S4, V30.S4, V4.S4
 	CMP $9, R6
 	BLT lanenarrow
 	FMOVQ 64(RSP), F5
 	FMOVQ 128(RSP), F7
 	FMOVQ 192(RSP), F8
-	FMOVQ 256(RSP), F9
-	FMOVQ 320(RSP), F10
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e29f4a7 // fmax v7.4s, v5.4s, v9.4s
-	WORD $0x4eaaf4e7 // fmin v7.4s, v7.4s, v10.4s
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
 	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V28.B16, V8.B16, V9.B16
-	VSUB V9.S4, V30.S4, V9.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+	VSUB V7.S4, V30.S4, V7.S4
 	CMP $13, R6
 	BLT lanenarrow
 	FMOVQ 80(RSP), F8
 	FMOVQ 144(RSP), F10
 	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F12
-	FMOVQ 336(RSP), F13
 	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
 	WORD $0x6e2afd08 // fdiv v8.4s, v8.4s, v10.4s
-	WORD $0x4e2cf50a // fmax v10.4s, v8.4s, v12.4s
-	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
-	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V28.B16, V11.B16, V10.B16
+	FMOVQ 272(RSP), F10
+	FMOVQ 336(RSP), F11
+	WORD $0x4e2af50c // fmax v12.4s, v8.4s, v10.4s
+	WORD $0x4eabf58c // fmin v12.4s, v12.4s, v11.4s
 	WORD $0x4e21a98b // fcvtns v11.4s, v12.4s
 	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
 	VBSL V28.B16, V11.B16, V12.B16
-	VSUB V12.S4, V30.S4, V12.S4
+	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
+	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
+	VBSL V28.B16, V11.B16, V10.B16
+	VSUB V10.S4, V30.S4, V10.S4
 lanenarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
 	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
 	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x4e690ce7 // sqadd v7.8h, v7.8h, v9.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148e1 // sqxtn2 v1.16b, v7.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
+	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
+	WORD $0x4e214923 // sqxtn2 v3.16b, v9.8h
+	WORD $0x4e3d6463 // smax v3.16b, v3.16b, v29.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
@@ -1591,8 +2064,8 @@ lanenarrow:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V8.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -1614,13 +2087,486 @@ piece32:
 laneend:
 	RET
 
+// func QuantizeSymmetricUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+
+TEXT ·QuantizeSymmetricUint8NEON(SB), NOSPLIT, $280-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V1 Narrow16, V30 NarrowU8, V29 0x80000000
+	// per group: V28 scale, V27 recip, V26 hi
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD hi+32(FP), R4
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21283e // sqxtun v30.8b, v1.8h
+	WORD $0x6e21283e // sqxtun2 v30.16b, v1.8h
+	MOVD $2147483648, R16
+	VDUP R16, V29.S4
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V28.S4]
+	VLD1R (R3), [V27.S4]
+	VLD1R (R4), [V26.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V28.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V2.S4, V1.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V29.B16, V2.B16, V1.B16
+	FMOVQ 16(R1), F2
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V28.S4, V3.S4, V4.S4
+	VFMLA V27.S4, V4.S4, V3.S4
+	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V4.B16, V3.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	FMOVQ 32(R1), F3
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
+	VMOV V3.B16, V5.B16
+	VFMLS V28.S4, V4.S4, V5.S4
+	VFMLA V27.S4, V5.S4, V4.S4
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V29.B16, V5.B16, V4.B16
+	FMOVQ 48(R1), F5
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
+	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
+	VMOV V5.B16, V7.B16
+	VFMLS V28.S4, V6.S4, V7.S4
+	VFMLA V27.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V29.B16, V7.B16, V6.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V30.B16, V1.B16, V1.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VAND V0.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V28.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V2.S4, V1.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V29.B16, V2.B16, V1.B16
+	CMP $5, R5
+	BLT groupnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V28.S4, V3.S4, V4.S4
+	VFMLA V27.S4, V4.S4, V3.S4
+	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V4.B16, V3.B16
+	CMP $9, R5
+	BLT groupnarrow
+	FMOVQ 64(RSP), F4
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V28.S4, V5.S4, V6.S4
+	VFMLA V27.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V6.B16, V5.B16
+	CMP $13, R5
+	BLT groupnarrow
+	FMOVQ 80(RSP), F6
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V28.S4, V7.S4, V8.S4
+	VFMLA V27.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V29.B16, V8.B16, V7.B16
+groupnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUMAX V30.B16, V1.B16, V1.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	VAND V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R5, R0, R0
+	ADD R5<<2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
+	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V1.B16, V3.B16
+	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VMOV V1.B16, V6.B16
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V2.B16, V5.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
+	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R4), F6
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
+	VMOV V2.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V29.B16, V4.B16, V6.B16
+	FMOVQ 48(R1), F4
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	VMOV V4.B16, V9.B16
+	VFMLS V5.S4, V8.S4, V9.S4
+	VFMLA V7.S4, V9.S4, V8.S4
+	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V29.B16, V5.B16, V8.B16
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
+	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
+	VUMAX V30.B16, V3.B16, V3.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R2, R16
+	ADD $96, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R3, R16
+	ADD $160, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	FMOVQ F31, 272(RSP)
+	MOVD R4, R16
+	ADD $224, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	FMOVQ 160(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
+	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V29.B16, V1.B16, V3.B16
+	CMP $5, R5
+	BLT lanenarrow
+	FMOVQ 48(RSP), F1
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F4
+	FMOVQ 240(RSP), F5
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VMOV V1.B16, V6.B16
+	VFMLS V2.S4, V5.S4, V6.S4
+	VFMLA V4.S4, V6.S4, V5.S4
+	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V29.B16, V2.B16, V5.B16
+	CMP $9, R5
+	BLT lanenarrow
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F6
+	FMOVQ 256(RSP), F7
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VMOV V2.B16, V8.B16
+	VFMLS V4.S4, V7.S4, V8.S4
+	VFMLA V6.S4, V8.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V29.B16, V4.B16, V7.B16
+	CMP $13, R5
+	BLT lanenarrow
+	FMOVQ 80(RSP), F4
+	FMOVQ 144(RSP), F6
+	FMOVQ 208(RSP), F8
+	FMOVQ 272(RSP), F9
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VMOV V4.B16, V10.B16
+	VFMLS V6.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V29.B16, V6.B16, V9.B16
+lanenarrow:
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
+	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
+	VUMAX V30.B16, V3.B16, V3.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece28:
+laneend:
+	RET
+
 // func QuantizeUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
 
 TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $344-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V1 Narrow16, V30 NarrowU8, V29 0x80000000
 	// per group: V28 scale, V27 recip, V26 hi, V0 zeroPoint, V25 Narrow16
-	// vector registers in use at once: 17
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1834,74 +2780,74 @@ laneloop:
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
 	FMOVQ (R4), F3
-	FMOVQ (R5), F4
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V5.B16
-	VFMLS V1.S4, V3.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V3.S4
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V1.B16, V3.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
+	FMOVQ (R5), F1
+	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F4
 	FMOVQ 16(R3), F5
 	FMOVQ 16(R4), F6
-	FMOVQ 16(R5), F7
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
-	VMOV V1.B16, V8.B16
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V2.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	FMOVQ 32(R5), F7
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
+	VMOV V2.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
 	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 48(R1), F4
-	FMOVQ 48(R2), F5
+	FMOVQ 16(R5), F4
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	FMOVQ 32(R1), F1
+	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R4), F6
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
+	VMOV V1.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V29.B16, V4.B16, V6.B16
+	FMOVQ 32(R5), F4
+	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F7
 	FMOVQ 48(R3), F8
 	FMOVQ 48(R4), F9
-	FMOVQ 48(R5), F10
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V11.B16
-	VFMLS V5.S4, V9.S4, V11.S4
-	VFMLA V8.S4, V11.S4, V9.S4
-	WORD $0x4e21a925 // fcvtns v5.4s, v9.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	VMOV V5.B16, V10.B16
+	VFMLS V7.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V5.B16, V9.B16
+	VBSL V29.B16, V7.B16, V9.B16
+	FMOVQ 48(R5), F7
 	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
 	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670cc6 // sqadd v6.8h, v6.8h, v7.8h
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
 	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
 	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
 	VUMAX V30.B16, V3.B16, V3.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V0.B16, V3.B16, V3.B16
 	FMOVQ F3, (R0)
 	ADD $16, R0, R0
@@ -2044,81 +2990,81 @@ piece28:
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
 	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V5.B16
-	VFMLS V1.S4, V3.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V3.S4
+	VMOV V0.B16, V4.B16
+	VFMLS V1.S4, V3.S4, V4.S4
+	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V29.B16, V1.B16, V3.B16
+	FMOVQ 288(RSP), F1
 	CMP $5, R6
 	BLT lanenarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
+	FMOVQ 48(RSP), F2
+	FMOVQ 112(RSP), F4
 	FMOVQ 176(RSP), F5
 	FMOVQ 240(RSP), F6
-	FMOVQ 304(RSP), F7
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
-	VMOV V1.B16, V8.B16
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
+	VMOV V2.B16, V7.B16
+	VFMLS V4.S4, V6.S4, V7.S4
+	VFMLA V5.S4, V7.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V2.B16, V6.B16
+	VBSL V29.B16, V4.B16, V6.B16
+	FMOVQ 304(RSP), F4
 	CMP $9, R6
 	BLT lanenarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
+	FMOVQ 64(RSP), F5
+	FMOVQ 128(RSP), F7
 	FMOVQ 192(RSP), F8
 	FMOVQ 256(RSP), F9
-	FMOVQ 320(RSP), F10
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6e28dc49 // fmul v9.4s, v2.4s, v8.4s
-	VMOV V2.B16, V11.B16
-	VFMLS V5.S4, V9.S4, V11.S4
-	VFMLA V8.S4, V11.S4, V9.S4
-	WORD $0x4e21a925 // fcvtns v5.4s, v9.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
+	VMOV V5.B16, V10.B16
+	VFMLS V7.S4, V9.S4, V10.S4
+	VFMLA V8.S4, V10.S4, V9.S4
+	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V5.B16, V9.B16
+	VBSL V29.B16, V7.B16, V9.B16
+	FMOVQ 320(RSP), F7
 	CMP $13, R6
 	BLT lanenarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F8
+	FMOVQ 80(RSP), F8
+	FMOVQ 144(RSP), F10
 	FMOVQ 208(RSP), F11
 	FMOVQ 272(RSP), F12
-	FMOVQ 336(RSP), F13
-	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
-	WORD $0x6e2bdcac // fmul v12.4s, v5.4s, v11.4s
-	VMOV V5.B16, V14.B16
-	VFMLS V8.S4, V12.S4, V14.S4
-	VFMLA V11.S4, V14.S4, V12.S4
-	WORD $0x4e21a988 // fcvtns v8.4s, v12.4s
+	WORD $0x4eacf508 // fmin v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd0c // fmul v12.4s, v8.4s, v11.4s
+	VMOV V8.B16, V13.B16
+	VFMLS V10.S4, V12.S4, V13.S4
+	VFMLA V11.S4, V13.S4, V12.S4
+	WORD $0x4e21a98a // fcvtns v10.4s, v12.4s
 	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
-	VBSL V29.B16, V8.B16, V12.B16
+	VBSL V29.B16, V10.B16, V12.B16
+	FMOVQ 336(RSP), F10
 lanenarrow:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c63 // sqadd v3.8h, v3.8h, v4.8h
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
 	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
 	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e6149aa // sqxtn2 v10.8h, v13.4s
-	WORD $0x4e6a0d29 // sqadd v9.8h, v9.8h, v10.8h
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
 	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
 	WORD $0x6e212923 // sqxtun2 v3.16b, v9.8h
 	VUMAX V30.B16, V3.B16, V3.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
 	VAND V0.B16, V3.B16, V3.B16
 	FMOVQ F3, 16(RSP)
 	ADD $16, RSP, R16
@@ -2142,19 +3088,19 @@ piece32:
 laneend:
 	RET
 
-// func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, hi *float32, minval *float32, least int32, groups int, length int)
+// func QuantizeMinvalUint8NEON(q *uint8, x *float32, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
 
 TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 minval, R6 elements left, R7 groups left, R8 length
+	// pointers: R0 q, R1 x, R2 minval, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V30 Narrow16, V29 NarrowU8, V28 0x80000000
-	// per group: V27 scale, V26 recip, V25 hi, V24 minval
+	// per group: V27 minval, V26 scale, V25 recip, V24 hi
 	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD minval+40(FP), R5
+	MOVD minval+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD hi+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x0e61481e // sqxtn v30.4h, v0.4s
@@ -2177,22 +3123,22 @@ groups:
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4eb9f400 // fmin v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VMOV V0.B16, V2.B16
-	VFMLS V27.S4, V1.S4, V2.S4
-	VFMLA V26.S4, V2.S4, V1.S4
+	VFMLS V26.S4, V1.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V1.S4
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
 	FMOVQ 16(R1), F2
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x6e3adc43 // fmul v3.4s, v2.4s, v26.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
 	VMOV V2.B16, V4.B16
-	VFMLS V27.S4, V3.S4, V4.S4
-	VFMLA V26.S4, V4.S4, V3.S4
+	VFMLS V26.S4, V3.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V3.S4
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
@@ -2200,22 +3146,22 @@ grouploop:
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
 	FMOVQ 32(R1), F3
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
 	VMOV V3.B16, V5.B16
-	VFMLS V27.S4, V4.S4, V5.S4
-	VFMLA V26.S4, V5.S4, V4.S4
+	VFMLS V26.S4, V4.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V4.S4
 	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
 	VBSL V28.B16, V5.B16, V4.B16
 	FMOVQ 48(R1), F5
-	WORD $0x4eb8d4a5 // fsub v5.4s, v5.4s, v24.4s
-	WORD $0x4eb9f4a5 // fmin v5.4s, v5.4s, v25.4s
-	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
+	WORD $0x4ebbd4a5 // fsub v5.4s, v5.4s, v27.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
 	VMOV V5.B16, V7.B16
-	VFMLS V27.S4, V6.S4, V7.S4
-	VFMLA V26.S4, V7.S4, V6.S4
+	VFMLS V26.S4, V6.S4, V7.S4
+	VFMLA V25.S4, V7.S4, V6.S4
 	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V7.B16, V6.B16
@@ -2267,48 +3213,48 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4eb9f400 // fmin v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VMOV V0.B16, V2.B16
-	VFMLS V27.S4, V1.S4, V2.S4
-	VFMLA V26.S4, V2.S4, V1.S4
+	VFMLS V26.S4, V1.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V1.S4
 	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V28.B16, V2.B16, V1.B16
 	CMP $5, R6
 	BLT groupnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x6e3adc43 // fmul v3.4s, v2.4s, v26.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
 	VMOV V2.B16, V4.B16
-	VFMLS V27.S4, V3.S4, V4.S4
-	VFMLA V26.S4, V4.S4, V3.S4
+	VFMLS V26.S4, V3.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V3.S4
 	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V4.B16, V3.B16
 	CMP $9, R6
 	BLT groupnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
-	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
-	WORD $0x6e3adc85 // fmul v5.4s, v4.4s, v26.4s
+	WORD $0x4ebbd484 // fsub v4.4s, v4.4s, v27.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
 	VMOV V4.B16, V6.B16
-	VFMLS V27.S4, V5.S4, V6.S4
-	VFMLA V26.S4, V6.S4, V5.S4
+	VFMLS V26.S4, V5.S4, V6.S4
+	VFMLA V25.S4, V6.S4, V5.S4
 	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VBSL V28.B16, V6.B16, V5.B16
 	CMP $13, R6
 	BLT groupnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x4eb8d4c6 // fsub v6.4s, v6.4s, v24.4s
-	WORD $0x4eb9f4c6 // fmin v6.4s, v6.4s, v25.4s
-	WORD $0x6e3adcc7 // fmul v7.4s, v6.4s, v26.4s
+	WORD $0x4ebbd4c6 // fsub v6.4s, v6.4s, v27.4s
+	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
+	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
 	VMOV V6.B16, V8.B16
-	VFMLS V27.S4, V7.S4, V8.S4
-	VFMLA V26.S4, V8.S4, V7.S4
+	VFMLS V26.S4, V7.S4, V8.S4
+	VFMLA V25.S4, V8.S4, V7.S4
 	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
 	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VBSL V28.B16, V8.B16, V7.B16
@@ -2366,10 +3312,10 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -2380,10 +3326,10 @@ laneloop:
 	VBSL V28.B16, V1.B16, V3.B16
 	FMOVQ 16(R1), F1
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
-	FMOVQ 16(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VMOV V1.B16, V6.B16
@@ -2397,10 +3343,10 @@ laneloop:
 	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
 	FMOVQ 32(R1), F2
 	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	FMOVQ 32(R5), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F5
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
 	VMOV V2.B16, V7.B16
@@ -2411,10 +3357,10 @@ laneloop:
 	VBSL V28.B16, V4.B16, V6.B16
 	FMOVQ 48(R1), F4
 	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	FMOVQ 48(R5), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
 	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
 	VMOV V4.B16, V9.B16
@@ -2576,10 +3522,10 @@ piece27:
 piece28:
 	FMOVQ 32(RSP), F0
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 160(RSP), F1
+	FMOVQ 224(RSP), F2
+	FMOVQ 288(RSP), F3
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -2592,10 +3538,10 @@ piece28:
 	BLT lanenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 176(RSP), F2
+	FMOVQ 240(RSP), F4
+	FMOVQ 304(RSP), F5
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VMOV V1.B16, V6.B16
@@ -2608,10 +3554,10 @@ piece28:
 	BLT lanenarrow
 	FMOVQ 64(RSP), F2
 	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 192(RSP), F4
+	FMOVQ 256(RSP), F6
+	FMOVQ 320(RSP), F7
 	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VMOV V2.B16, V8.B16
@@ -2624,10 +3570,10 @@ piece28:
 	BLT lanenarrow
 	FMOVQ 80(RSP), F4
 	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	FMOVQ 208(RSP), F6
+	FMOVQ 272(RSP), F8
+	FMOVQ 336(RSP), F9
 	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
 	VMOV V4.B16, V10.B16
@@ -2891,89 +3837,89 @@ laneloop:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
+	FMOVQ (R4), F1
+	FMOVQ (R5), F2
+	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V2.B16, V3.B16
-	VSUB V3.S4, V30.S4, V3.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V28.B16, V2.B16, V1.B16
+	VSUB V1.S4, V30.S4, V1.S4
 	FMOVQ 16(R1), F2
 	FMOVQ 16(R2), F4
 	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
-	FMOVQ 16(R5), F7
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e26f444 // fmax v4.4s, v2.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V28.B16, V5.B16, V4.B16
+	VSUB V4.S4, V30.S4, V4.S4
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R1), F3
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	FMOVQ 32(R1), F1
 	FMOVQ 32(R2), F4
 	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	FMOVQ 32(R5), F7
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F5
+	WORD $0x4e24f426 // fmax v6.4s, v1.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V28.B16, V5.B16, V4.B16
+	VSUB V4.S4, V30.S4, V4.S4
 	FMOVQ 48(R1), F5
 	FMOVQ 48(R2), F7
 	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
-	FMOVQ 48(R5), F10
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e29f4a7 // fmax v7.4s, v5.4s, v9.4s
-	WORD $0x4eaaf4e7 // fmin v7.4s, v7.4s, v10.4s
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
 	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V28.B16, V8.B16, V9.B16
-	VSUB V9.S4, V30.S4, V9.S4
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+	VSUB V7.S4, V30.S4, V7.S4
 	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
 	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c84 // sqadd v4.8h, v4.8h, v6.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V29.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
+	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
+	VUMAX V29.B16, V3.B16, V3.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, (R0)
 	ADD $16, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -3113,87 +4059,87 @@ piece28:
 	FMOVQ 32(RSP), F0
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
+	FMOVQ 224(RSP), F1
+	FMOVQ 288(RSP), F2
+	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V28.B16, V2.B16, V3.B16
-	VSUB V3.S4, V30.S4, V3.S4
+	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V28.B16, V2.B16, V1.B16
+	VSUB V1.S4, V30.S4, V1.S4
 	CMP $5, R6
 	BLT lanenarrow
 	FMOVQ 48(RSP), F2
 	FMOVQ 112(RSP), F4
 	FMOVQ 176(RSP), F5
-	FMOVQ 240(RSP), F6
-	FMOVQ 304(RSP), F7
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e26f444 // fmax v4.4s, v2.4s, v6.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	FMOVQ 240(RSP), F4
+	FMOVQ 304(RSP), F5
+	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	VBSL V28.B16, V5.B16, V6.B16
-	VSUB V6.S4, V30.S4, V6.S4
+	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V28.B16, V5.B16, V4.B16
+	VSUB V4.S4, V30.S4, V4.S4
 	CMP $9, R6
 	BLT lanenarrow
 	FMOVQ 64(RSP), F5
 	FMOVQ 128(RSP), F7
 	FMOVQ 192(RSP), F8
-	FMOVQ 256(RSP), F9
-	FMOVQ 320(RSP), F10
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e29f4a7 // fmax v7.4s, v5.4s, v9.4s
-	WORD $0x4eaaf4e7 // fmin v7.4s, v7.4s, v10.4s
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
+	FMOVQ 256(RSP), F7
+	FMOVQ 320(RSP), F8
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
 	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
 	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
 	VBSL V28.B16, V8.B16, V9.B16
-	VSUB V9.S4, V30.S4, V9.S4
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V28.B16, V8.B16, V7.B16
+	VSUB V7.S4, V30.S4, V7.S4
 	CMP $13, R6
 	BLT lanenarrow
 	FMOVQ 80(RSP), F8
 	FMOVQ 144(RSP), F10
 	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F12
-	FMOVQ 336(RSP), F13
 	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
 	WORD $0x6e2afd08 // fdiv v8.4s, v8.4s, v10.4s
-	WORD $0x4e2cf50a // fmax v10.4s, v8.4s, v12.4s
-	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
-	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V28.B16, V11.B16, V10.B16
+	FMOVQ 272(RSP), F10
+	FMOVQ 336(RSP), F11
+	WORD $0x4e2af50c // fmax v12.4s, v8.4s, v10.4s
+	WORD $0x4eabf58c // fmin v12.4s, v12.4s, v11.4s
 	WORD $0x4e21a98b // fcvtns v11.4s, v12.4s
 	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
 	VBSL V28.B16, V11.B16, V12.B16
-	VSUB V12.S4, V30.S4, V12.S4
+	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
+	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
+	VBSL V28.B16, V11.B16, V10.B16
+	VSUB V10.S4, V30.S4, V10.S4
 lanenarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
 	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
 	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x4e690ce7 // sqadd v7.8h, v7.8h, v9.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128e1 // sqxtun2 v1.16b, v7.8h
-	VUMAX V29.B16, V1.B16, V1.B16
+	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
+	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
+	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
+	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD $0x6e212923 // sqxtun2 v3.16b, v9.8h
+	VUMAX V29.B16, V3.B16, V3.B16
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
@@ -3201,8 +4147,8 @@ lanenarrow:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V8.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
+	VAND V0.B16, V3.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
