@@ -93,12 +93,20 @@ func TestAllocations(t *testing.T) {
 	})
 }
 
+// oneEach makes scales that need no division.
+func oneEach(scale []float32) {
+	for i := range scale {
+		scale[i] = 1
+	}
+}
+
 func tensorAllocations[T Float](zero func(name string, f func())) {
-	const n, groups = 66, 3
+	const n, groups = 880, 40 // more than a small buffer prepares
 	g := Grid{2, groups, 11}
 	zero("FakeQuantizeInt", func() {
 		var x, y [n]T
 		var scale, minval [groups]float32
+		oneEach(scale[:])
 		var z [groups]int32
 		var mask, bits [n]byte
 		FakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
@@ -108,6 +116,7 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 	zero("FakeQuantizeFp", func() {
 		var x, y [n]T
 		var scale [groups]float32
+		oneEach(scale[:])
 		var mask, bits [n]byte
 		FakeQuantizeFp(y[:], ByteMask(mask[:]), x[:], g, Fp{E4M3FN, scale[:]})
 		FakeQuantizeFp(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, Fp{E2M1, scale[:]})
@@ -115,6 +124,7 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 	zero("QuantizeInt", func() {
 		var x [n]T
 		var scale, minval [groups]float32
+		oneEach(scale[:])
 		var z [groups]int32
 		var signed [n]int8
 		var unsigned [n]uint8
@@ -126,6 +136,7 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 	zero("QuantizeFp", func() {
 		var x [n]T
 		var scale [groups]float32
+		oneEach(scale[:])
 		var q [n]byte
 		QuantizeFp(q[:], x[:], g, Fp{E5M2, scale[:]})
 		DequantizeFp(x[:], q[:], g, Fp{E5M2, scale[:]})

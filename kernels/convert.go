@@ -156,6 +156,10 @@ func encodePairs(impl isa, dst []fp4.Pair, src []float32) {
 	if impl == generic || len(src) == 0 {
 		portableEncodePairs(dst, src)
 	} else {
+		for len(src) > mostElements {
+			encodePairs(impl, dst[:mostElements/2], src[:mostElements])
+			dst, src = dst[mostElements/2:], src[mostElements:]
+		}
 		asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[0]), &src[0], fp4.E2M1Max, len(src))
 	}
 }
@@ -164,6 +168,10 @@ func decodePairs(impl isa, dst []float32, src []fp4.Pair) {
 	if impl == generic || len(dst) == 0 {
 		portableDecodePairs(dst, src)
 	} else {
+		for len(dst) > mostElements {
+			decodePairs(impl, dst[:mostElements], src[:mostElements/2])
+			dst, src = dst[mostElements:], src[mostElements/2:]
+		}
 		asm.DecodeFp(impl, asm.E2M1, &dst[0], (*byte)(&src[0]), len(dst))
 	}
 }

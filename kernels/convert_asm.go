@@ -23,6 +23,12 @@ func encodeAsm[D any](impl isa, dst []D, src []float32, most float32) bool {
 	if impl == generic || len(src) == 0 {
 		return false
 	}
+	for len(src) > mostElements {
+		if !encodeAsm(impl, dst[:mostElements], src[:mostElements], most) {
+			return false
+		}
+		dst, src = dst[mostElements:], src[mostElements:]
+	}
 	y, x, n := unsafe.Pointer(&dst[0]), &src[0], len(src)
 	switch any(*new(D)).(type) {
 	case float16.Float16:
@@ -43,6 +49,12 @@ func encodeAsm[D any](impl isa, dst []D, src []float32, most float32) bool {
 func decodeAsm[S any](impl isa, dst []float32, src []S) bool {
 	if impl == generic || len(src) == 0 {
 		return false
+	}
+	for len(src) > mostElements {
+		if !decodeAsm(impl, dst[:mostElements], src[:mostElements]) {
+			return false
+		}
+		dst, src = dst[mostElements:], src[mostElements:]
 	}
 	y, x, n := &dst[0], unsafe.Pointer(&src[0]), len(src)
 	switch any(*new(S)).(type) {

@@ -17,6 +17,7 @@ func DequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p Int) {
 }
 
 func dequantizeInt[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
+	g = g.merged()
 	if impl == generic || len(dst) == 0 {
 		portableDequantizeInt(dst, src, g, p)
 	} else {
@@ -41,6 +42,7 @@ func DequantizeFp[T Float](dst []T, src []byte, g Grid, p Fp) {
 }
 
 func dequantizeFp[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
+	g = g.merged()
 	if impl == generic || len(dst) == 0 || !p.Format.aligned(g) {
 		portableDequantizeFp(dst, src, g, p)
 	} else {

@@ -6,22 +6,23 @@ import (
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
+// noZeroPoint are zero points for a caller that gave none.
+var noZeroPoint [manyGroups]int32
+
 // dequantizeIntAsm is the integer formula on an implementation with assembly.
 func dequantizeIntAsm[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
 	code, elem := codeOf[C](), elemOf[T]()
 	for base := 0; base < g.Groups; base += manyGroups {
 		n := min(manyGroups, g.Groups-base)
-		zero := &noZeroPoint[0]
-		if p.ZeroPoint != nil {
-			zero = &p.ZeroPoint[base]
-		}
-		for r := range g.Rows {
-			off := (r*g.Groups + base) * g.Len
-			y, q := unsafe.Pointer(&dst[off]), unsafe.Pointer(&src[off])
-			if p.Minval != nil {
-				asm.DequantizeMinval(impl, code, elem, y, q, &p.Scale[base], &p.Minval[base], int32(p.Min), n, g.Len)
-			} else {
-				asm.Dequantize(impl, code, elem, y, q, &p.Scale[base], zero, n, g.Len)
+		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
+			y, q, scale := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off]), &p.Scale[base+s.first]
+			switch {
+			case p.Minval != nil:
+				asm.DequantizeMinval(impl, code, elem, y, q, scale, &p.Minval[base+s.first], int32(p.Min), s.groups, s.length)
+			case p.ZeroPoint != nil:
+				asm.Dequantize(impl, code, elem, y, q, scale, &p.ZeroPoint[base+s.first], s.groups, s.length)
+			default:
+				asm.Dequantize(impl, code, elem, y, q, scale, &noZeroPoint[s.first], s.groups, s.length)
 			}
 		}
 	}
@@ -37,8 +38,7 @@ func dequantizeFpAsm[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
 	case E2M1Packed:
 		code = asm.E2M1
 	}
-	for r := range g.Rows {
-		off := r * g.Groups * g.Len
-		asm.DequantizeFp(impl, code, elem, unsafe.Pointer(&dst[off]), &src[off*p.Format.bits()/8], &p.Scale[0], g.Groups, g.Len)
+	for s := (spans{g: g, n: g.Groups, most: mostElements}); s.advance(); {
+		asm.DequantizeFp(impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length)
 	}
 }

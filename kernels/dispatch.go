@@ -70,14 +70,16 @@ func Use(name string) error {
 // Why says how the implementation was chosen, as in "avx512: the fastest that
 // can be used here".
 func Why() string {
-	impl := current()
-	switch chosen.Load() >> 8 {
+	current()
+	c := chosen.Load()
+	how := "the fastest that can be used here"
+	switch c >> 8 {
 	case byUse:
-		return names[impl] + ": asked for by the program"
+		how = "asked for by the program"
 	case byEnvironment:
-		return names[impl] + ": asked for by LOWBIT_ISA"
+		how = "asked for by LOWBIT_ISA"
 	}
-	return names[impl] + ": the fastest that can be used here"
+	return names[isa(c)] + ": " + how
 }
 
 // chosen is the implementation, and above it how it was chosen; 0 before that.

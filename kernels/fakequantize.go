@@ -18,6 +18,7 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int) {
 }
 
 func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Int) {
+	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableFakeQuantizeInt(dst, mask, src, g, p)
 	} else {
@@ -43,6 +44,7 @@ func FakeQuantizeFp[T Float](dst []T, mask Mask, src []T, g Grid, p Fp) {
 }
 
 func fakeQuantizeFp[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Fp) {
+	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableFakeQuantizeFp(dst, mask, src, g, p)
 	} else {

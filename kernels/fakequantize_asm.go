@@ -55,38 +55,38 @@ func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length int
 	}
 }
 
-// rows runs over one run of groups in every row of the grid; base is the first group.
+// rows runs over groups of every row of the grid; base is the first of them.
 func (c *fakeCall) rows(mask Mask, g Grid, base, groups int) {
-	for r := range g.Rows {
-		off := (r*g.Groups + base) * g.Len
-		end := off + groups*g.Len
-		switch {
-		case mask.kind == noMask:
-			c.run(asm.NoMask, nil, off, 0, groups, g.Len)
-		case mask.kind == byteMask:
-			c.run(asm.ByteMask, &mask.data[off], off, 0, groups, g.Len)
-		case off%8 == 0 && (g.Len%8 == 0 || g.Len == 1 || groups == 1) && (end%8 == 0 || end == g.Rows*g.Groups*g.Len):
-			c.run(asm.BitMask, &mask.data[off/8], off, 0, groups, g.Len)
-		default:
-			c.oddBits(mask.data, off, groups, g.Len)
+	if mask.kind == bitMask && !g.bytesOfBits() {
+		c.oddRows(mask.data, g, base, groups)
+		return
+	}
+	kind := [...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}[mask.kind]
+	for s := (spans{g: g, base: base, n: groups, most: mostElements}); s.advance(); {
+		var m *byte
+		switch mask.kind {
+		case byteMask:
+			m = &mask.data[s.off]
+		case bitMask:
+			m = &mask.data[s.off/8]
 		}
+		c.run(kind, m, s.off, s.first, s.groups, s.length)
 	}
 }
 
-// oddBits is for groups that do not start on a byte of the mask: bytes are
+// bytesOfBits reports whether every group, or every row, begins at a byte of a bit mask.
+func (g Grid) bytesOfBits() bool {
+	return g.Len%8 == 0 || g.Rows*g.Groups == 1 || g.Len == 1 && (g.Rows == 1 || g.Groups%8 == 0)
+}
+
+// oddRows is for groups that do not begin at a byte of the mask: bytes are
 // made first, for pieces that stay in the L1 cache, and their bits put where
 // they belong, in a mask that was cleared before.
-func (c *fakeCall) oddBits(bits []byte, off, groups, length int) {
-	var piece [4096]byte
-	for first := 0; first < groups; {
-		n := max(1, min(groups-first, len(piece)/length))
-		for done := 0; done < length; done += len(piece) {
-			part := min(length, length-done, len(piece))
-			at := off + first*length + done
-			c.run(asm.ByteMask, &piece[0], at, first, n, part)
-			putBits(bits, at, piece[:n*part])
-		}
-		first += n
+func (c *fakeCall) oddRows(bits []byte, g Grid, base, groups int) {
+	var bytes [4096]byte
+	for s := (spans{g: g, base: base, n: groups, most: len(bytes)}); s.advance(); {
+		c.run(asm.ByteMask, &bytes[0], s.off, s.first, s.groups, s.length)
+		putBits(bits, s.off, bytes[:s.groups*s.length])
 	}
 }
 
@@ -116,7 +116,7 @@ func putBits(bits []byte, off int, bytes []byte) {
 }
 
 func newFakeCall[T Float](impl isa, dst []T, mask Mask, src []T, g Grid) fakeCall {
-	if mask.kind == bitMask && g.Len%8 != 0 {
+	if mask.kind == bitMask && !g.bytesOfBits() {
 		clear(mask.data)
 	}
 	return fakeCall{impl: impl, elem: elemOf[T](), size: int(unsafe.Sizeof(*new(T))), y: unsafe.Pointer(&dst[0]), x: unsafe.Pointer(&src[0])}
@@ -136,14 +136,14 @@ func fakeQuantizeIntAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, 
 
 func (c fakeCall) integer(mask Mask, g Grid, p Int, recip, lo, hi []float32) {
 	c.recip, c.lo, c.hi = &recip[0], &lo[0], &hi[0]
-	for base := 0; base < g.Groups; {
-		safe, n := safeRun(c.impl, p.Scale[base:min(base+len(recip), g.Groups)])
+	for base := 0; base < g.Groups; base += len(recip) {
+		n := min(len(recip), g.Groups-base)
 		c.scale, c.minval = &p.Scale[base], &noMinval[0]
 		if p.Minval != nil {
 			c.minval = &p.Minval[base]
 		}
 		switch {
-		case !safe || !p.holdsZero():
+		case !p.holdsZero() || !safeScales(c.impl, p.Scale[base:base+n]):
 			c.formula = fakeAny
 			p.clipCodes(base, lo[:n], hi[:n])
 		case p.Minval != nil:
@@ -154,7 +154,6 @@ func (c fakeCall) integer(mask Mask, g Grid, p Int, recip, lo, hi []float32) {
 			p.prepare(c.impl, base, recip[:n], lo, hi)
 		}
 		c.rows(mask, g, base, n)
-		base += n
 	}
 }
 
@@ -190,21 +189,23 @@ func (p Int) clipCodes(base int, lo, hi []float32) {
 	}
 }
 
-// grid describes the float format to the assembly.
-func (f Format) grid() (least, step int32, most float32) {
+// steps describes a float format to FakeQuantizeFp: the exponent field of its
+// least normal number in place, and (23 - mantissa bits)<<23 | 1<<22.
+func (f Format) steps() (least, step int32) {
 	switch f {
 	case E4M3FN:
-		return 121 << 23, 20<<23 | 1<<22, 448
+		return 121 << 23, 20<<23 | 1<<22
 	case E5M2:
-		return 113 << 23, 21<<23 | 1<<22, 57344
+		return 113 << 23, 21<<23 | 1<<22
 	}
-	return 127 << 23, 22<<23 | 1<<22, 6
+	return 127 << 23, 22<<23 | 1<<22
 }
 
 // fakeQuantizeFpAsm is the float formula on an implementation with assembly.
 func fakeQuantizeFpAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Fp) {
 	c := newFakeCall(impl, dst, mask, src, g)
-	c.least, c.step, c.most = p.Format.grid()
+	c.least, c.step = p.Format.steps()
+	c.most = p.Format.Max()
 	if g.Groups <= fewGroups {
 		var recip, hi [fewGroups]float32
 		c.float(mask, g, p, recip[:], hi[:])
@@ -216,16 +217,15 @@ func fakeQuantizeFpAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p
 
 func (c fakeCall) float(mask Mask, g Grid, p Fp, recip, hi []float32) {
 	c.recip, c.hi = &recip[0], &hi[0]
-	for base := 0; base < g.Groups; {
-		safe, n := safeRun(c.impl, p.Scale[base:min(base+len(recip), g.Groups)])
+	for base := 0; base < g.Groups; base += len(recip) {
+		n := min(len(recip), g.Groups-base)
 		c.scale = &p.Scale[base]
 		c.formula = fakeFpAny
-		if safe {
+		if safeScales(c.impl, p.Scale[base:base+n]) {
 			c.formula = fakeFp
 			asm.PrepareFp(c.impl, &recip[0], &hi[0], c.scale, c.most, n)
 		}
 		c.rows(mask, g, base, n)
-		base += n
 	}
 }
 

@@ -27,3 +27,11 @@ func (g Grid) group(i int) (group, end int) {
 	k := i / g.Len
 	return k % g.Groups, (k + 1) * g.Len
 }
+
+// merged returns a grid of the same groups with as few rows as can be.
+func (g Grid) merged() Grid {
+	if g.Groups == 1 {
+		return Grid{Rows: 1, Groups: 1, Len: g.Rows * g.Len}
+	}
+	return g
+}

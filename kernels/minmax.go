@@ -23,6 +23,7 @@ func MinMax[T Float](min, max []T, src []T, g Grid) {
 }
 
 func minMax[T Float](impl isa, min, max []T, src []T, g Grid) {
+	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableMinMax(min, max, src, g)
 	} else {

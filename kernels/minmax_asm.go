@@ -6,8 +6,8 @@ import (
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
-// minMaxAsm reduces each row's groups, and merges the rows, for so many groups
-// at a time that their ends stay in the L1 cache.
+// minMaxAsm reduces pieces of groups, and merges them, for so many groups at a
+// time that their ends stay in the L1 cache.
 func minMaxAsm[T Float](impl isa, least, most []T, src []T, g Grid) {
 	if g.Groups <= fewGroups {
 		var buf [4][fewGroups]float32
@@ -18,18 +18,22 @@ func minMaxAsm[T Float](impl isa, least, most []T, src []T, g Grid) {
 	}
 }
 
-func minMaxRuns[T Float](impl isa, least, most []T, src []T, g Grid, lo, hi, rowLo, rowHi []float32) {
+func minMaxRuns[T Float](impl isa, least, most []T, src []T, g Grid, lo, hi, pieceLo, pieceHi []float32) {
 	elem := elemOf[T]()
 	for base := 0; base < g.Groups; base += len(lo) {
 		n := min(len(lo), g.Groups-base)
-		for r := range g.Rows {
-			x := unsafe.Pointer(&src[(r*g.Groups+base)*g.Len])
-			if r == 0 {
-				rowEnds(impl, elem, x, lo[:n], hi[:n], g.Len)
+		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
+			x, groups := unsafe.Pointer(&src[s.off]), s.first+s.groups
+			if s.off == (base+s.first)*g.Len { // the groups' first elements
+				pieceEnds(impl, elem, x, lo[s.first:groups], hi[s.first:groups], s.length)
 			} else {
-				rowEnds(impl, elem, x, rowLo[:n], rowHi[:n], g.Len)
-				asm.MergeMinMax(impl, &lo[0], &hi[0], &rowLo[0], &rowHi[0], n)
+				pieceEnds(impl, elem, x, pieceLo[:s.groups], pieceHi[:s.groups], s.length)
+				asm.MergeMinMax(impl, &lo[s.first], &hi[s.first], &pieceLo[0], &pieceHi[0], s.groups)
 			}
+		}
+		for i := range n {
+			lo[i] += 0 // no -0
+			hi[i] += 0
 		}
 		narrowEnds(impl, elem, unsafe.Pointer(&least[base]), lo[:n])
 		narrowEnds(impl, elem, unsafe.Pointer(&most[base]), hi[:n])
@@ -45,8 +49,8 @@ func narrowEnds(impl isa, elem asm.Elem, dst unsafe.Pointer, ends []float32) {
 	}
 }
 
-// rowEnds are the ends of groups of the given length; a group of one is its own.
-func rowEnds(impl isa, elem asm.Elem, x unsafe.Pointer, lo, hi []float32, length int) {
+// pieceEnds are the ends of adjacent groups; a group of one is its own.
+func pieceEnds(impl isa, elem asm.Elem, x unsafe.Pointer, lo, hi []float32, length int) {
 	switch {
 	case length > 1:
 		asm.MinMax(impl, elem, x, &lo[0], &hi[0], len(lo), length)
@@ -56,17 +60,5 @@ func rowEnds(impl isa, elem asm.Elem, x unsafe.Pointer, lo, hi []float32, length
 	default:
 		asm.Decode(impl, elem, &lo[0], (*uint16)(x), len(lo))
 	}
-	for i := range lo {
-		lo[i] += 0 // no -0
-	}
 	copy(hi, lo)
-}
-
-// backwardAsm is the product with the mask.
-func backwardAsm[T Float](impl isa, dx, dy []T, mask Mask) {
-	kind := asm.ByteMask
-	if mask.kind == bitMask {
-		kind = asm.BitMask
-	}
-	asm.Backward(impl, kind, elemOf[T](), unsafe.Pointer(&dx[0]), unsafe.Pointer(&dy[0]), &mask.data[0], len(dx))
 }

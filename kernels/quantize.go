@@ -17,6 +17,7 @@ func QuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p Int) {
 }
 
 func quantizeInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
+	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableQuantizeInt(dst, src, g, p)
 	} else {
@@ -41,6 +42,7 @@ func QuantizeFp[T Float](dst []byte, src []T, g Grid, p Fp) {
 }
 
 func quantizeFp[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
+	g = g.merged()
 	if impl == generic || len(src) == 0 || !p.Format.aligned(g) {
 		portableQuantizeFp(dst, src, g, p)
 	} else {

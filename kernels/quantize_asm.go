@@ -26,33 +26,32 @@ func quantizeIntAsm[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) 
 
 func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int, recip, lo, hi []float32) {
 	code, elem, least := codeOf[C](), elemOf[T](), int32(p.Min)
-	for base := 0; base < g.Groups; {
-		safe, n := safeRun(impl, p.Scale[base:min(base+len(recip), g.Groups)])
-		safe = safe && p.holdsZero()
-		scale, minval := &p.Scale[base], &noMinval[0]
-		if p.Minval != nil {
-			minval = &p.Minval[base]
-		}
+	for base := 0; base < g.Groups; base += len(recip) {
+		n := min(len(recip), g.Groups-base)
+		safe := p.holdsZero() && safeScales(impl, p.Scale[base:base+n])
 		if safe {
 			p.prepare(impl, base, recip[:n], lo, hi)
 		} else {
 			p.clipCodes(base, lo[:n], hi[:n])
 		}
-		for r := range g.Rows {
-			off := (r*g.Groups + base) * g.Len
-			q, x := unsafe.Pointer(&dst[off]), unsafe.Pointer(&src[off])
+		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
+			q, x := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off])
+			scale, recip, lo, hi := &p.Scale[base+s.first], &recip[s.first], &lo[s.first], &hi[s.first]
+			minval := &noMinval[s.first]
+			if p.Minval != nil {
+				minval = &p.Minval[base+s.first]
+			}
 			switch {
 			case !safe:
-				asm.QuantizeAny(impl, code, elem, q, x, scale, minval, &lo[0], &hi[0], least, n, g.Len)
+				asm.QuantizeAny(impl, code, elem, q, x, scale, minval, lo, hi, least, s.groups, s.length)
 			case p.Minval != nil:
-				asm.QuantizeMinval(impl, code, elem, q, x, minval, scale, &recip[0], &hi[0], least, n, g.Len)
+				asm.QuantizeMinval(impl, code, elem, q, x, minval, scale, recip, hi, least, s.groups, s.length)
 			case p.ZeroPoint != nil:
-				asm.Quantize(impl, code, elem, q, x, scale, &recip[0], &hi[0], &p.ZeroPoint[base], least, n, g.Len)
+				asm.Quantize(impl, code, elem, q, x, scale, recip, hi, &p.ZeroPoint[base+s.first], least, s.groups, s.length)
 			default:
-				asm.QuantizeSymmetric(impl, code, elem, q, x, scale, &recip[0], &hi[0], least, n, g.Len)
+				asm.QuantizeSymmetric(impl, code, elem, q, x, scale, recip, hi, least, s.groups, s.length)
 			}
 		}
-		base += n
 	}
 }
 
@@ -68,23 +67,20 @@ func quantizeFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
 }
 
 func quantizeFpRuns[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, recip, hi []float32) {
-	code, elem := p.Format.asmCode(), elemOf[T]()
-	_, _, most := p.Format.grid()
-	for base := 0; base < g.Groups; {
-		safe, n := safeRun(impl, p.Scale[base:min(base+len(recip), g.Groups)])
-		scale := &p.Scale[base]
+	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
+	for base := 0; base < g.Groups; base += len(recip) {
+		n := min(len(recip), g.Groups-base)
+		safe := safeScales(impl, p.Scale[base:base+n])
 		if safe {
-			asm.PrepareFp(impl, &recip[0], &hi[0], scale, most, n)
+			asm.PrepareFp(impl, &recip[0], &hi[0], &p.Scale[base], most, n)
 		}
-		for r := range g.Rows {
-			off := (r*g.Groups + base) * g.Len
-			q, x := &dst[off*p.Format.bits()/8], unsafe.Pointer(&src[off])
+		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
+			q, x, scale := &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &p.Scale[base+s.first]
 			if safe {
-				asm.QuantizeFp(impl, code, elem, q, x, scale, &recip[0], &hi[0], n, g.Len)
+				asm.QuantizeFp(impl, code, elem, q, x, scale, &recip[s.first], &hi[s.first], s.groups, s.length)
 			} else {
-				asm.QuantizeFpAny(impl, code, elem, q, x, scale, most, n, g.Len)
+				asm.QuantizeFpAny(impl, code, elem, q, x, scale, most, s.groups, s.length)
 			}
 		}
-		base += n
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -180,7 +181,7 @@ func TestRecords(t *testing.T) {
 		"another rank":        {nil, changes{"shape": []int{4}}, []string{`tensor "w"`}},
 		"negative shape":      {nil, changes{"shape": []int{-2, -3}}, []string{`tensor "w"`, "-2"}},
 		"empty shape":         {nil, changes{"shape": []int{0, 3}}, []string{`tensor "w"`, "0"}},
-		"overflowing shape":   {nil, changes{"shape": []int64{1 << 62, 1 << 62}}, []string{`tensor "w"`}},
+		"overflowing shape":   {nil, changes{"shape": []int{math.MaxInt, math.MaxInt}}, []string{`tensor "w"`}},
 		"shape of no numbers": {nil, changes{"shape": "[2,3]"}, []string{"__metadata__"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -109,13 +109,12 @@ const (
 	OpMulSubFrom // c - a*b, rounded once
 	OpRound      // to an integer, |a| < 2^22 or NaN
 	OpRoundAny   // to an integer, any a
-	OpToInt      // to int32; NaN and what is below every int32 gives the least int32
+	OpToInt      // to int32; NaN and what is below every int32 gives the least int32, so that packs clip it
 	OpToFloat    // from int32
 
 	OpIAdd // 32-bit integers, wrapping
 	OpISub
 	OpIMax // signed
-	OpIMin
 	OpUMax // unsigned
 	OpAnd
 	OpOr
@@ -148,7 +147,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSubFrom", "Round", "RoundAny", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "IMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+	"MulAdd", "MulSubFrom", "Round", "RoundAny", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
 	"Eq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "Bytes", "ZeroIfNaN", "OrIfNaN", "Widen", "FoldMin", "FoldMax", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -407,7 +406,6 @@ func (n *Node) MulSubFrom(b, c *Node) *Node {
 func (n *Node) IAdd(b *Node) *Node { return n.bin(OpIAdd, I32, b, I32) }
 func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
 func (n *Node) IMax(b *Node) *Node { return n.bin(OpIMax, I32, b, I32) }
-func (n *Node) IMin(b *Node) *Node { return n.bin(OpIMin, I32, b, I32) }
 func (n *Node) UMax(b *Node) *Node { return n.bin(OpUMax, I32, b, I32) }
 func (n *Node) And(b *Node) *Node  { return n.bin(OpAnd, I32, b, I32) }
 func (n *Node) Or(b *Node) *Node   { return n.bin(OpOr, I32, b, I32) }

@@ -74,8 +74,6 @@ func (m *Machine) simple(op ir.Op) emit2 {
 		return sized(asm.S, m.SUB)
 	case ir.OpIMax:
 		return sized(asm.S, m.SMAX)
-	case ir.OpIMin:
-		return sized(asm.S, m.SMIN)
 	case ir.OpUMax:
 		return sized(asm.S, m.UMAX)
 	case ir.OpAnd, ir.OpKeep:

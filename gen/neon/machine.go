@@ -110,9 +110,6 @@ func (m *Machine) Begin(f *plan.Func) {
 	m.Text(f.Name, f.Frame, (size+7)&^7)
 }
 
-// End finishes a function.
-func (m *Machine) End() {}
-
 // Comment writes comment lines.
 func (m *Machine) Comment(lines ...string) { m.Printer.Comment(true, lines...) }
 
@@ -121,9 +118,6 @@ func (m *Machine) Arg(r plan.GPR, name string) { m.XARG(asm.D, asm.R(r), name, m
 
 // LoopHead places the label of an inner loop.
 func (m *Machine) LoopHead(l string) { m.Label(l) }
-
-// Jump jumps.
-func (m *Machine) Jump(l string) { m.B(l) }
 
 // Branch compares a general register with a constant and jumps.
 func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {

@@ -110,7 +110,6 @@ func (p *printer) function() {
 		m.Arg(p.counts.n, "n")
 		p.tiles(p.pr.lanes)
 		m.Ret()
-		m.End()
 		return
 	}
 	m.Arg(p.counts.groups, "groups")
@@ -137,7 +136,6 @@ func (p *printer) function() {
 		p.tiles(p.pr.lanes)
 		m.Ret()
 	}
-	m.End()
 }
 
 // groups is the loop over groups of any length.

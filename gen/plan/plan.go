@@ -91,14 +91,12 @@ type Machine interface {
 	Zero(s *Seg) V
 
 	Begin(f *Func)
-	End()
 	Comment(lines ...string)
 	GPRName(r GPR) string
 	RegName(c Class, r int) string
 	Arg(r GPR, name string)
 	Label(l string)
 	LoopHead(l string) // a label worth aligning
-	Jump(l string)
 	Branch(r GPR, c Cond, imm int, l string)
 	Move(d, s GPR)
 	AddImm(r GPR, imm int)
@@ -212,7 +210,6 @@ type planner struct {
 	streams []*ir.Stream
 	ptr     map[string]GPR
 	n       GPR // elements left
-	pinned  map[V]int
 	maxUsed [classes]int
 }
 
@@ -407,7 +404,7 @@ type program struct {
 
 func (p *planner) build() *program {
 	pr := &program{stage: map[string]Addr{}}
-	p.class, p.pinned = nil, map[V]int{}
+	p.class = nil
 	pr.call = p.seg(nil, false, 1)
 	// Every shape must find all constants, so the call's roots are those of both kinds of loop.
 	for _, lanes := range []bool{false, true} {

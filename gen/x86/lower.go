@@ -14,7 +14,7 @@ import (
 // simple maps operations to three-operand instructions: {AVX2, AVX-512}.
 var simple = map[ir.Op][2]string{
 	ir.OpAdd: {"VADDPS", "VADDPS"}, ir.OpSub: {"VSUBPS", "VSUBPS"}, ir.OpMul: {"VMULPS", "VMULPS"}, ir.OpDiv: {"VDIVPS", "VDIVPS"},
-	ir.OpIAdd: {"VPADDD", "VPADDD"}, ir.OpISub: {"VPSUBD", "VPSUBD"}, ir.OpIMax: {"VPMAXSD", "VPMAXSD"}, ir.OpIMin: {"VPMINSD", "VPMINSD"},
+	ir.OpIAdd: {"VPADDD", "VPADDD"}, ir.OpISub: {"VPSUBD", "VPSUBD"}, ir.OpIMax: {"VPMAXSD", "VPMAXSD"},
 	ir.OpUMax: {"VPMAXUD", "VPMAXUD"}, ir.OpAnd: {"VPAND", "VPANDD"}, ir.OpOr: {"VPOR", "VPORD"}, ir.OpXor: {"VPXOR", "VPXORD"},
 	ir.OpAddSat16: {"VPADDSW", "VPADDSW"}, ir.OpMaxS8: {"VPMAXSB", "VPMAXSB"}, ir.OpMaxU8: {"VPMAXUB", "VPMAXUB"},
 }

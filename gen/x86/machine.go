@@ -232,9 +232,6 @@ func (m *Machine) Begin(f *plan.Func) {
 	m.labels = 0
 }
 
-// End finishes a function.
-func (m *Machine) End() {}
-
 // Comment writes comment lines.
 func (m *Machine) Comment(lines ...string) { m.ctx.Comment(lines...) }
 
@@ -249,9 +246,6 @@ func (m *Machine) Label(l string) {
 
 // LoopHead places the label of an inner loop.
 func (m *Machine) LoopHead(l string) { m.ctx.Label(l) }
-
-// Jump jumps.
-func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
 
 // Branch compares a general register with a constant and jumps.
 func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {

@@ -156,7 +156,7 @@ func (m *Machine) widenBytes(name string, at plan.Addr, slot int, masked bool, d
 // exponent and mantissa, and puts NaN in.
 func (m *Machine) loadE4M3(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
 	keep, nan, ones := args[0][0], args[1][0], args[2][0]
-	h := s.Op(plan.Vec, func(d int, u []int) {
+	h := s.OpApart(plan.Vec, func(d int, u []int) {
 		r := m.vec(d)
 		if masked {
 			m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(2*slot), r)

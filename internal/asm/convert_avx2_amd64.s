@@ -2179,127 +2179,100 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 Xor, Y13 0xb000000, Y12 0xfe, Y11 0x8
-	// loaded at each use: 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, table, 0x10011001
+	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3f800000, Y11 0x7f800000, Y10 0xb000000, Y9 0xfe, Y8 0x8, Y7 0x10011001
+	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
 	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+132(SB), Y13
-	VBROADCASTSS constantsAVX2<>+136(SB), Y12
-	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13
+	VBROADCASTSS constantsAVX2<>+132(SB), Y12
+	VBROADCASTSS constantsAVX2<>+72(SB), Y11
+	VBROADCASTSS constantsAVX2<>+136(SB), Y10
+	VBROADCASTSS constantsAVX2<>+140(SB), Y9
+	VBROADCASTSS constantsAVX2<>+144(SB), Y8
+	VBROADCASTSS constantsAVX2<>+148(SB), Y7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+144(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+144(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+144(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+144(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
-
-ordered1:
-	VBROADCASTSS constantsAVX2<>+148(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          laneloop
+	VMOVUPS    (SI), Y0
+	VMAXPS     Y0, Y14, Y1
+	VMINPS     Y1, Y15, Y1
+	VPAND      Y13, Y1, Y1
+	VPAND      Y11, Y1, Y2
+	VPMAXUD    Y12, Y2, Y2
+	VPADDD     Y10, Y2, Y3
+	VADDPS     Y3, Y1, Y1
+	VPSUBD     Y3, Y1, Y1
+	VPSRLD     $0x16, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y9, Y1, Y1
+	VPSRLD     $0x1c, Y0, Y0
+	VPAND      Y8, Y0, Y0
+	VPOR       Y0, Y1, Y1
+	VMOVUPS    32(SI), Y0
+	VMAXPS     Y0, Y14, Y2
+	VMINPS     Y2, Y15, Y2
+	VPAND      Y13, Y2, Y2
+	VPAND      Y11, Y2, Y3
+	VPMAXUD    Y12, Y3, Y3
+	VPADDD     Y10, Y3, Y4
+	VADDPS     Y4, Y2, Y2
+	VPSUBD     Y4, Y2, Y2
+	VPSRLD     $0x16, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPSUBD     Y9, Y2, Y2
+	VPSRLD     $0x1c, Y0, Y0
+	VPAND      Y8, Y0, Y0
+	VPOR       Y0, Y2, Y2
+	VPACKSSDW  Y2, Y1, Y1
+	VMOVUPS    64(SI), Y0
+	VMAXPS     Y0, Y14, Y2
+	VMINPS     Y2, Y15, Y2
+	VPAND      Y13, Y2, Y2
+	VPAND      Y11, Y2, Y3
+	VPMAXUD    Y12, Y3, Y3
+	VPADDD     Y10, Y3, Y4
+	VADDPS     Y4, Y2, Y2
+	VPSUBD     Y4, Y2, Y2
+	VPSRLD     $0x16, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPSUBD     Y9, Y2, Y2
+	VPSRLD     $0x1c, Y0, Y0
+	VPAND      Y8, Y0, Y0
+	VPOR       Y0, Y2, Y2
+	VMOVUPS    96(SI), Y0
+	VMAXPS     Y0, Y14, Y3
+	VMINPS     Y3, Y15, Y3
+	VPAND      Y13, Y3, Y3
+	VPAND      Y11, Y3, Y4
+	VPMAXUD    Y12, Y4, Y4
+	VPADDD     Y10, Y4, Y5
+	VADDPS     Y5, Y3, Y3
+	VPSUBD     Y5, Y3, Y3
+	VPSRLD     $0x16, Y4, Y4
+	VPADDD     Y4, Y3, Y3
+	VPSUBD     Y9, Y3, Y3
+	VPSRLD     $0x1c, Y0, Y0
+	VPAND      Y8, Y0, Y0
+	VPOR       Y0, Y3, Y3
+	VPACKSSDW  Y3, Y2, Y2
+	VMOVUPS    constantsAVX2<>+84(SB), Y0
+	VPACKUSWB  Y2, Y1, Y1
+	VPERMD     Y1, Y0, Y1
+	VPMADDUBSW Y7, Y1, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -2322,7 +2295,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, DX
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2343,9 +2316,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, DX
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2358,9 +2331,9 @@ piece2:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, DX
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2369,184 +2342,153 @@ piece3:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, DX
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, DX
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece6:
-	VMOVUPS      16(SP), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+144(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         DX, $+9
-	JLT          lanenarrow
-	VMOVUPS      48(SP), Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+144(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         DX, $+17
-	JLT          lanenarrow
-	VMOVUPS      80(SP), Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+144(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y13, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y12, Y6, Y6
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         DX, $+25
-	JLT          lanenarrow
-	VMOVUPS      112(SP), Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+72(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+144(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPADDD       Y13, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x16, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y12, Y8, Y8
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
+piece5:
+	VMOVUPS 16(SP), Y0
+	VMAXPS  Y0, Y14, Y1
+	VMINPS  Y1, Y15, Y1
+	VPAND   Y13, Y1, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y12, Y2, Y2
+	VPADDD  Y10, Y2, Y3
+	VADDPS  Y3, Y1, Y1
+	VPSUBD  Y3, Y1, Y1
+	VPSRLD  $0x16, Y2, Y2
+	VPADDD  Y2, Y1, Y1
+	VPSUBD  Y9, Y1, Y1
+	VPSRLD  $0x1c, Y0, Y0
+	VPAND   Y8, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	CMPQ    DX, $+9
+	JLT     lanenarrow
+	VMOVUPS 48(SP), Y0
+	VMAXPS  Y0, Y14, Y2
+	VMINPS  Y2, Y15, Y2
+	VPAND   Y13, Y2, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y12, Y3, Y3
+	VPADDD  Y10, Y3, Y4
+	VADDPS  Y4, Y2, Y2
+	VPSUBD  Y4, Y2, Y2
+	VPSRLD  $0x16, Y3, Y3
+	VPADDD  Y3, Y2, Y2
+	VPSUBD  Y9, Y2, Y2
+	VPSRLD  $0x1c, Y0, Y0
+	VPAND   Y8, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	CMPQ    DX, $+17
+	JLT     lanenarrow
+	VMOVUPS 80(SP), Y0
+	VMAXPS  Y0, Y14, Y3
+	VMINPS  Y3, Y15, Y3
+	VPAND   Y13, Y3, Y3
+	VPAND   Y11, Y3, Y4
+	VPMAXUD Y12, Y4, Y4
+	VPADDD  Y10, Y4, Y5
+	VADDPS  Y5, Y3, Y3
+	VPSUBD  Y5, Y3, Y3
+	VPSRLD  $0x16, Y4, Y4
+	VPADDD  Y4, Y3, Y3
+	VPSUBD  Y9, Y3, Y3
+	VPSRLD  $0x1c, Y0, Y0
+	VPAND   Y8, Y0, Y0
+	VPOR    Y0, Y3, Y3
+	CMPQ    DX, $+25
+	JLT     lanenarrow
+	VMOVUPS 112(SP), Y0
+	VMAXPS  Y0, Y14, Y4
+	VMINPS  Y4, Y15, Y4
+	VPAND   Y13, Y4, Y4
+	VPAND   Y11, Y4, Y5
+	VPMAXUD Y12, Y5, Y5
+	VPADDD  Y10, Y5, Y6
+	VADDPS  Y6, Y4, Y4
+	VPSUBD  Y6, Y4, Y4
+	VPSRLD  $0x16, Y5, Y5
+	VPADDD  Y5, Y4, Y4
+	VPSUBD  Y9, Y4, Y4
+	VPSRLD  $0x1c, Y0, Y0
+	VPAND   Y8, Y0, Y0
+	VPOR    Y0, Y4, Y4
 
 lanenarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+84(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   constantsAVX2<>+84(SB), Y0
-	VCMPPS    $0x03, Y1, Y3, Y4
-	VCMPPS    $0x03, Y5, Y7, Y6
-	VORPS     Y4, Y6, Y4
-	VMOVMSKPS Y4, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VCMPPS    $0x07, Y3, Y3, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VCMPPS    $0x07, Y7, Y7, Y8
-	VPACKSSDW Y8, Y6, Y6
-	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VPAND     Y4, Y2, Y2
+	VPACKSSDW  Y2, Y1, Y1
+	VPACKSSDW  Y4, Y3, Y3
+	VMOVUPS    constantsAVX2<>+84(SB), Y0
+	VPACKUSWB  Y3, Y1, Y1
+	VPERMD     Y1, Y0, Y1
+	VPMADDUBSW Y7, Y1, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SP)
+	MOVQ       DX, AX
+	SHRQ       $0x01, AX
+	JCC        even6
+	ANDB       $0x0f, (SP)(AX*1)
 
-ordered7:
-	VBROADCASTSS constantsAVX2<>+148(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-	MOVQ         DX, AX
-	SHRQ         $0x01, AX
-	JCC          even8
-	ANDB         $0x0f, (SP)(AX*1)
-
-even8:
+even6:
 	TESTQ $0x00000010, DX
-	JEQ   piece9
+	JEQ   piece7
 	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
+piece7:
 	TESTQ $0x00000008, DX
-	JEQ   piece10
+	JEQ   piece8
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
+piece8:
 	TESTQ $0x00000004, DX
-	JEQ   piece11
+	JEQ   piece9
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
+piece9:
 	TESTQ $0x00000002, DX
-	JEQ   piece12
+	JEQ   piece10
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece12:
+piece10:
 	TESTQ $0x00000001, DX
-	JEQ   piece13
+	JEQ   piece11
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece13:
+piece11:
 laneend:
 	VZEROUPPER
 	RET
@@ -2584,9 +2526,9 @@ DATA constantsAVX2<>+116(SB)/4, $0x7f7f7f7f
 DATA constantsAVX2<>+120(SB)/4, $0x000001c4
 DATA constantsAVX2<>+124(SB)/4, $0x38800000
 DATA constantsAVX2<>+128(SB)/4, $0x0a800000
-DATA constantsAVX2<>+132(SB)/4, $0x0b000000
-DATA constantsAVX2<>+136(SB)/4, $0x000000fe
-DATA constantsAVX2<>+140(SB)/4, $0x00000008
-DATA constantsAVX2<>+144(SB)/4, $0x3f800000
+DATA constantsAVX2<>+132(SB)/4, $0x3f800000
+DATA constantsAVX2<>+136(SB)/4, $0x0b000000
+DATA constantsAVX2<>+140(SB)/4, $0x000000fe
+DATA constantsAVX2<>+144(SB)/4, $0x00000008
 DATA constantsAVX2<>+148(SB)/4, $0x10011001
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $152

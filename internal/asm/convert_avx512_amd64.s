@@ -1026,7 +1026,7 @@ laneend:
 TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0x7f800000, Z26 0xb000000, Z25 0xfe, Z24 0x8, Z23 table, Z22 0x10011001
-	// vector registers in use at once: 21
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
@@ -1048,7 +1048,21 @@ laneloop:
 	VMOVUPS    (SI), Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
+	VPANDD     Z29, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z28, Z2, Z2
+	VPADDD     Z26, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z25, Z1, Z1
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z1
+	VMOVUPS    64(SI), Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
 	VPANDD     Z27, Z2, Z3
 	VPMAXUD    Z28, Z3, Z3
 	VPADDD     Z26, Z3, Z4
@@ -1059,70 +1073,39 @@ laneloop:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VMOVUPS    64(SI), Z0
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	VMOVUPS    192(SI), Z0
 	VMAXPS     Z0, Z30, Z3
 	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
+	VPANDD     Z29, Z3, Z3
+	VPANDD     Z27, Z3, Z4
+	VPMAXUD    Z28, Z4, Z4
+	VPADDD     Z26, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z25, Z3, Z3
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x16, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z5
-	VMOVUPS    192(SI), Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x16, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z23, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z2, K1, Z2
-
-ordered1:
-	VPMADDUBSW Z22, Z2, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z23, Z1
+	VPMADDUBSW Z22, Z1, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	ADDQ       $+32, DI
@@ -1140,7 +1123,24 @@ lanetail:
 	VMOVUPS.Z  (SI), K7, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
+	VPANDD     Z29, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z28, Z2, Z2
+	VPADDD     Z26, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z25, Z1, Z1
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z1
+	CMPQ       DX, $+17
+	JLT        lanenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
 	VPANDD     Z27, Z2, Z3
 	VPMAXUD    Z28, Z3, Z3
 	VPADDD     Z26, Z3, Z4
@@ -1151,13 +1151,30 @@ lanetail:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	CMPQ       DX, $+17
+	CMPQ       DX, $+33
 	JLT        lanenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
 	VMAXPS     Z0, Z30, Z3
 	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
+	VPANDD     Z29, Z3, Z3
+	VPANDD     Z27, Z3, Z4
+	VPMAXUD    Z28, Z4, Z4
+	VPADDD     Z26, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z25, Z3, Z3
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z3
+	CMPQ       DX, $+49
+	JLT        lanenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z4
 	VPANDD     Z27, Z4, Z5
 	VPMAXUD    Z28, Z5, Z5
 	VPADDD     Z26, Z5, Z6
@@ -1168,64 +1185,13 @@ lanetail:
 	VPSUBD     Z25, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	CMPQ       DX, $+33
-	JLT        lanenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z5
-	VMINPS     Z5, Z31, Z5
-	VPANDD     Z29, Z5, Z6
-	VPANDD     Z27, Z6, Z7
-	VPMAXUD    Z28, Z7, Z7
-	VPADDD     Z26, Z7, Z8
-	VADDPS     Z8, Z6, Z6
-	VPSUBD     Z8, Z6, Z6
-	VPSRLD     $0x16, Z7, Z7
-	VPADDD     Z7, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z6
-	CMPQ       DX, $+49
-	JLT        lanenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z7
-	VMINPS     Z7, Z31, Z7
-	VPANDD     Z29, Z7, Z8
-	VPANDD     Z27, Z8, Z9
-	VPMAXUD    Z28, Z9, Z9
-	VPADDD     Z26, Z9, Z10
-	VADDPS     Z10, Z8, Z8
-	VPSUBD     Z10, Z8, Z8
-	VPSRLD     $0x16, Z9, Z9
-	VPADDD     Z9, Z8, Z8
-	VPSUBD     Z25, Z8, Z8
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z8
 
 lanenarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z23, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z2, K1, Z2
-
-ordered2:
-	VMOVDQU8.Z Z2, K7, Z0
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z23, Z1
+	VMOVDQU8.Z Z1, K7, Z0
 	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX

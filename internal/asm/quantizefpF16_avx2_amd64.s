@@ -6706,160 +6706,130 @@ laneend:
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $464-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: nothing
-	// per group: Y15 recip, Y14 hi, Y13 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, 0xb000000, 0xfe, 0x8, table, 0x10011001
+	// per call: Y15 0x7f800000, Y14 0xb000000, Y13 0xfe, Y12 0x8
+	// per group: Y11 recip, Y10 hi, Y9 Xor
+	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
 	// vector registers in use at once: 16
-	MOVQ q+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ scale+16(FP), DX
-	MOVQ recip+24(FP), BX
-	MOVQ hi+32(FP), R8
-	MOVQ groups+40(FP), R10
-	MOVQ length+48(FP), R11
-	CMPQ R11, $+1
-	JEQ  lanes
-	CMPQ R11, $+16
-	JEQ  short2
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         hi+32(FP), R8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y15
+	VBROADCASTSS constantsAVX2<>+80(SB), Y14
+	VBROADCASTSS constantsAVX2<>+88(SB), Y13
+	VBROADCASTSS constantsAVX2<>+92(SB), Y12
+	MOVQ         groups+40(FP), R10
+	MOVQ         length+48(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y14, Y13
+	VPXOR        Y0, Y10, Y9
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y11, Y1, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VPSUBD       Y3, Y1, Y1
+	VPAND        Y1, Y2, Y2
+	VPAND        Y15, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPMAXUD      Y3, Y1, Y1
+	VPADDD       Y14, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VPSUBD       Y3, Y2, Y2
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPSUBD       Y5, Y3, Y3
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD231PS Y4, Y3, Y1
+	VFMADD231PS  Y11, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y3, Y3
+	VPAND        Y15, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPADDD       Y14, Y1, Y4
+	VADDPS       Y4, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VPSUBD       Y6, Y3, Y3
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD231PS Y4, Y3, Y1
+	VFMADD231PS  Y11, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y3, Y3
+	VPAND        Y15, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPADDD       Y14, Y1, Y4
+	VADDPS       Y4, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y8
-	VPSUBD       Y8, Y6, Y6
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y1
+	VFMADD231PS  Y11, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y4, Y4
+	VPAND        Y15, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPMAXUD      Y5, Y1, Y1
+	VPADDD       Y14, Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VPSUBD       Y5, Y4, Y4
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y2, Y4, Y3
-	VCMPPS       $0x03, Y5, Y7, Y6
-	VORPS        Y3, Y6, Y3
-	VMOVMSKPS    Y3, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPAND        Y3, Y1, Y1
-
-ordered1:
+	VPACKUSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -6879,7 +6849,7 @@ grouptail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -6892,9 +6862,9 @@ grouptail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, R9
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -6903,221 +6873,187 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, R9
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, R9
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, R9
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece6:
+piece5:
 	VCVTPH2PS    16(SP), Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y11, Y1, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VPSUBD       Y3, Y1, Y1
+	VPAND        Y1, Y2, Y2
+	VPAND        Y15, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPMAXUD      Y3, Y1, Y1
+	VPADDD       Y14, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VPSUBD       Y3, Y2, Y2
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          groupnarrow
 	VCVTPH2PS    32(SP), Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPSUBD       Y5, Y3, Y3
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD231PS Y4, Y3, Y1
+	VFMADD231PS  Y11, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y3, Y3
+	VPAND        Y15, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPADDD       Y14, Y1, Y4
+	VADDPS       Y4, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          groupnarrow
 	VCVTPH2PS    48(SP), Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y14, Y5
-	VMULPS       Y15, Y5, Y6
-	VBROADCASTSS (DX), Y7
-	VFNMADD231PS Y7, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y5, Y5
-	VPSUBD       Y8, Y5, Y5
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+88(SB), Y7
-	VPSUBD       Y7, Y5, Y5
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y4
+	VBROADCASTSS (DX), Y5
+	VFNMADD231PS Y5, Y4, Y1
+	VFMADD231PS  Y11, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y4, Y4
+	VPAND        Y15, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPMAXUD      Y5, Y1, Y1
+	VPADDD       Y14, Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VPSUBD       Y5, Y4, Y4
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
 	CMPQ         R9, $+25
 	JLT          groupnarrow
 	VCVTPH2PS    64(SP), Y0
-	VMAXPS       Y0, Y13, Y7
-	VMINPS       Y7, Y14, Y7
-	VMULPS       Y15, Y7, Y8
-	VBROADCASTSS (DX), Y9
-	VFNMADD231PS Y9, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y7, Y7
-	VPSUBD       Y10, Y7, Y7
-	VPSRLD       $0x16, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VPSUBD       Y9, Y7, Y7
+	VMAXPS       Y0, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMULPS       Y11, Y1, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD231PS Y6, Y5, Y1
+	VFMADD231PS  Y11, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y5, Y5
+	VPAND        Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPADDD       Y14, Y1, Y6
+	VADDPS       Y6, Y5, Y5
+	VPSUBD       Y6, Y5, Y5
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y7, Y7
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y5, Y5
 
 groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VCMPPS    $0x03, Y2, Y4, Y3
-	VCMPPS    $0x03, Y6, Y8, Y5
-	VORPS     Y3, Y5, Y3
-	VMOVMSKPS Y3, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VCMPPS    $0x07, Y4, Y4, Y5
-	VPACKSSDW Y5, Y3, Y3
-	VCMPPS    $0x07, Y6, Y6, Y5
-	VCMPPS    $0x07, Y8, Y8, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y0, Y3
-	VPAND     Y3, Y1, Y1
-
-ordered7:
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	MOVQ         R9, AX
 	SHRQ         $0x01, AX
-	JCC          even8
+	JCC          even6
 	ANDB         $0x0f, (SP)(AX*1)
 
-even8:
+even6:
 	TESTQ $0x00000010, R9
-	JEQ   piece9
+	JEQ   piece7
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
+piece7:
 	TESTQ $0x00000008, R9
-	JEQ   piece10
+	JEQ   piece8
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
+piece8:
 	TESTQ $0x00000004, R9
-	JEQ   piece11
+	JEQ   piece9
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
+piece9:
 	TESTQ $0x00000002, R9
-	JEQ   piece12
+	JEQ   piece10
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece12:
+piece10:
 	TESTQ $0x00000001, R9
-	JEQ   piece13
+	JEQ   piece11
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece13:
+piece11:
 	MOVQ R9, AX
 	SHRQ $0x01, AX
 	ADDQ AX, DI
@@ -7138,142 +7074,108 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y13, Y11
+	VPXOR        Y0, Y9, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y12, Y10
+	VPXOR        Y0, Y8, Y6
 	VCVTPH2PS    (SI), Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VMULPS       Y15, Y1, Y2
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y9, Y1
+	VMULPS       Y11, Y1, Y2
 	VBROADCASTSS (DX), Y3
 	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y11, Y1, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VPSUBD       Y3, Y1, Y1
+	VPAND        Y1, Y2, Y2
+	VPAND        Y15, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPMAXUD      Y3, Y1, Y1
+	VPADDD       Y14, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VPSUBD       Y3, Y2, Y2
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VMAXPS       Y0, Y11, Y3
-	VMINPS       Y3, Y13, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPSUBD       Y5, Y3, Y3
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y9, Y1
+	VMULPS       Y11, Y1, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD231PS Y4, Y3, Y1
+	VFMADD231PS  Y11, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y3, Y3
+	VPAND        Y15, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPADDD       Y14, Y1, Y4
+	VADDPS       Y4, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMAXPS       Y0, Y10, Y3
-	VMINPS       Y3, Y12, Y3
-	VMULPS       Y14, Y3, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VPSUBD       Y6, Y3, Y3
+	VMAXPS       Y0, Y6, Y1
+	VMINPS       Y1, Y8, Y1
+	VMULPS       Y10, Y1, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFNMADD231PS Y4, Y3, Y1
+	VFMADD231PS  Y10, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y3, Y3
+	VPAND        Y15, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPADDD       Y14, Y1, Y4
+	VADDPS       Y4, Y3, Y3
+	VPSUBD       Y4, Y3, Y3
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMAXPS       Y0, Y10, Y6
-	VMINPS       Y6, Y12, Y6
-	VMULPS       Y14, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y14, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y8
-	VPSUBD       Y8, Y6, Y6
+	VMAXPS       Y0, Y6, Y1
+	VMINPS       Y1, Y8, Y1
+	VMULPS       Y10, Y1, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFNMADD231PS Y5, Y4, Y1
+	VFMADD231PS  Y10, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y4, Y4
+	VPAND        Y15, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPMAXUD      Y5, Y1, Y1
+	VPADDD       Y14, Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VPSUBD       Y5, Y4, Y4
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y2, Y4, Y3
-	VCMPPS       $0x03, Y5, Y7, Y6
-	VORPS        Y3, Y6, Y3
-	VMOVMSKPS    Y3, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPAND        Y3, Y1, Y1
-
-ordered14:
+	VPACKUSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
@@ -7307,138 +7209,104 @@ laneloop:
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y2, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VPSUBD       Y2, Y1, Y1
+	VPAND        Y1, Y3, Y3
+	VPAND        Y15, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y3, Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y3, Y3
 	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPXOR        Y5, Y4, Y5
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y4, Y5
+	VMULPS       Y2, Y5, Y4
+	VFNMADD231PS Y1, Y4, Y5
+	VFMADD231PS  Y2, Y5, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y4, Y4
+	VPAND        Y15, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y4, Y4
+	VPSUBD       Y2, Y4, Y4
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPXOR        Y5, Y4, Y5
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y4, Y5
+	VMULPS       Y2, Y5, Y4
+	VFNMADD231PS Y1, Y4, Y5
+	VFMADD231PS  Y2, Y5, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y4, Y4
+	VPAND        Y15, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y4, Y4
+	VPSUBD       Y2, Y4, Y4
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y4, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPSUBD       Y4, Y2, Y2
+	VMULPS       Y2, Y6, Y5
+	VFNMADD231PS Y1, Y5, Y6
+	VFMADD231PS  Y2, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y5, Y5
+	VPAND        Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y3, Y5, Y2
-	VCMPPS       $0x03, Y6, Y8, Y4
-	VORPS        Y2, Y4, Y2
-	VMOVMSKPS    Y2, AX
-	TESTL        AX, AX
-	JEQ          ordered15
-	VCMPPS       $0x07, Y3, Y3, Y2
-	VCMPPS       $0x07, Y5, Y5, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y4
-	VCMPPS       $0x07, Y8, Y8, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPAND        Y2, Y1, Y1
-
-ordered15:
+	VPACKUSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y0, Y3
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
@@ -7461,7 +7329,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece12
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -7474,9 +7342,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece16:
+piece12:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece13
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -7485,34 +7353,34 @@ piece16:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece17:
+piece13:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece14
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece18:
+piece14:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece15
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece19:
+piece15:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece16
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece20:
+piece16:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -7531,7 +7399,7 @@ piece20:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece17
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7552,9 +7420,9 @@ piece20:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece21:
+piece17:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece18
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7567,9 +7435,9 @@ piece21:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece22:
+piece18:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece19
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7578,25 +7446,25 @@ piece22:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece23:
+piece19:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece20
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece24:
+piece20:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece25:
+piece21:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -7615,7 +7483,7 @@ piece25:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7636,9 +7504,9 @@ piece25:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece26:
+piece22:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7651,9 +7519,9 @@ piece26:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece27:
+piece23:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7662,25 +7530,25 @@ piece27:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece28:
+piece24:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece29:
+piece25:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece30:
+piece26:
 	XORL  AX, AX
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
@@ -7699,7 +7567,7 @@ piece30:
 	MOVQ  AX, 448(SP)
 	MOVQ  AX, 456(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7720,9 +7588,9 @@ piece30:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 392(SP)(AX*1)
 
-piece31:
+piece27:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7735,9 +7603,9 @@ piece31:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece32:
+piece28:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7746,25 +7614,25 @@ piece32:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece33:
+piece29:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 336(SP)(AX*1)
 
-piece34:
+piece30:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 336(SP)(AX*1)
 
-piece35:
+piece31:
 	VCVTPH2PS    16(SP), Y0
 	VMOVUPS      80(SP), Y1
 	VMOVUPS      208(SP), Y2
@@ -7777,197 +7645,163 @@ piece35:
 	VFNMADD231PS Y1, Y3, Y4
 	VFMADD231PS  Y2, Y4, Y3
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y2, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VPSUBD       Y2, Y1, Y1
+	VPAND        Y1, Y3, Y3
+	VPAND        Y15, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y3, Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y3, Y3
 	CMPQ         R9, $+9
 	JLT          lanenarrow
 	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      240(SP), Y4
-	VMOVUPS      368(SP), Y5
+	VMOVUPS      112(SP), Y1
+	VMOVUPS      240(SP), Y2
+	VMOVUPS      368(SP), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPXOR        Y5, Y4, Y5
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y4, Y5
+	VMULPS       Y2, Y5, Y4
+	VFNMADD231PS Y1, Y4, Y5
+	VFMADD231PS  Y2, Y5, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y4, Y4
+	VPAND        Y15, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y4, Y4
+	VPSUBD       Y2, Y4, Y4
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	CMPQ         R9, $+17
+	JLT          lanenarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VMOVUPS      400(SP), Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPXOR        Y6, Y5, Y6
 	VMAXPS       Y0, Y6, Y6
 	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y4, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPSUBD       Y4, Y2, Y2
+	VMULPS       Y2, Y6, Y5
+	VFNMADD231PS Y1, Y5, Y6
+	VFMADD231PS  Y2, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y5, Y5
+	VPAND        Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y4
-	VMOVUPS      272(SP), Y6
-	VMOVUPS      400(SP), Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPXOR        Y8, Y7, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y7, Y8
-	VMULPS       Y6, Y8, Y7
-	VFNMADD231PS Y4, Y7, Y8
-	VFMADD231PS  Y6, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y7, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPADDD       Y8, Y6, Y8
-	VADDPS       Y8, Y4, Y4
-	VPSUBD       Y8, Y4, Y4
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y5, Y5
 	CMPQ         R9, $+25
 	JLT          lanenarrow
 	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      304(SP), Y8
-	VMOVUPS      432(SP), Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPXOR        Y10, Y9, Y10
-	VMAXPS       Y0, Y10, Y10
-	VMINPS       Y10, Y9, Y10
-	VMULPS       Y8, Y10, Y9
-	VFNMADD231PS Y6, Y9, Y10
-	VFMADD231PS  Y8, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y9, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VPADDD       Y10, Y8, Y10
-	VADDPS       Y10, Y6, Y6
-	VPSUBD       Y10, Y6, Y6
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y8
-	VPSUBD       Y8, Y6, Y6
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VMOVUPS      432(SP), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPXOR        Y7, Y6, Y7
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y6, Y7
+	VMULPS       Y2, Y7, Y6
+	VFNMADD231PS Y1, Y6, Y7
+	VFMADD231PS  Y2, Y7, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y6, Y6
+	VPAND        Y15, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y2
+	VADDPS       Y2, Y6, Y6
+	VPSUBD       Y2, Y6, Y6
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPSUBD       Y13, Y6, Y6
 	VPSRLD       $0x1c, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 
 lanenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y6, Y4, Y4
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VPACKUSWB Y4, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VCMPPS    $0x03, Y3, Y5, Y2
-	VCMPPS    $0x03, Y7, Y9, Y4
-	VORPS     Y2, Y4, Y2
-	VMOVMSKPS Y2, AX
-	TESTL     AX, AX
-	JEQ       ordered36
-	VCMPPS    $0x07, Y3, Y3, Y2
-	VCMPPS    $0x07, Y5, Y5, Y4
-	VPACKSSDW Y4, Y2, Y2
-	VCMPPS    $0x07, Y7, Y7, Y4
-	VCMPPS    $0x07, Y9, Y9, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VPACKSSWB Y4, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VPAND     Y2, Y1, Y1
-
-ordered36:
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	MOVQ         R9, AX
 	SHRQ         $0x01, AX
-	JCC          even37
+	JCC          even32
 	ANDB         $0x0f, (SP)(AX*1)
 
-even37:
+even32:
 	TESTQ $0x00000010, R9
-	JEQ   piece38
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece38:
+piece33:
 	TESTQ $0x00000008, R9
-	JEQ   piece39
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece39:
+piece34:
 	TESTQ $0x00000004, R9
-	JEQ   piece40
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece40:
+piece35:
 	TESTQ $0x00000002, R9
-	JEQ   piece41
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece41:
+piece36:
 	TESTQ $0x00000001, R9
-	JEQ   piece42
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece42:
+piece37:
 laneend:
 	VZEROUPPER
 	RET
@@ -7976,9 +7810,9 @@ laneend:
 // Requires: AVX, AVX2, F16C
 TEXT ·QuantizeFpAnyE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0xb000000, Y12 0xfe, Y11 0x8
-	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0x7f800000, table, 0x10011001
+	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3f800000, Y11 0x7f800000, Y10 0xb000000, Y9 0xfe, Y8 0x8
+	// per group: Y7 scale
+	// loaded at each use: table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -7986,9 +7820,12 @@ TEXT ·QuantizeFpAnyE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+80(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7997,119 +7834,86 @@ TEXT ·QuantizeFpAnyE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
 	JEQ          short2
 
 groups:
-	MOVQ R9, BX
-	CMPQ BX, $+32
-	JLT  grouptail
+	VBROADCASTSS (DX), Y7
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y7, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VPAND        Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y12, Y2, Y2
+	VPADDD       Y10, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y15, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y12, Y3, Y3
+	VPADDD       Y10, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y15, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y12, Y3, Y3
+	VPADDD       Y10, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y7, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
+	VPAND        Y13, Y3, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y12, Y4, Y4
+	VPADDD       Y10, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y9, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
-
-ordered1:
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, BX
@@ -8129,7 +7933,7 @@ grouptail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -8142,9 +7946,9 @@ grouptail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, BX
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -8153,201 +7957,167 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, BX
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, BX
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, BX
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece6:
-	VCVTPH2PS    16(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y13, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y12, Y6, Y6
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPADDD       Y13, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x16, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y12, Y8, Y8
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
+piece5:
+	VCVTPH2PS 16(SP), Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y14, Y1
+	VMINPS    Y1, Y15, Y1
+	VPAND     Y13, Y1, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y12, Y2, Y2
+	VPADDD    Y10, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x16, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y9, Y1, Y1
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	CMPQ      BX, $+9
+	JLT       groupnarrow
+	VCVTPH2PS 32(SP), Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y14, Y2
+	VMINPS    Y2, Y15, Y2
+	VPAND     Y13, Y2, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y12, Y3, Y3
+	VPADDD    Y10, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x16, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y9, Y2, Y2
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       groupnarrow
+	VCVTPH2PS 48(SP), Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y14, Y3
+	VMINPS    Y3, Y15, Y3
+	VPAND     Y13, Y3, Y3
+	VPAND     Y11, Y3, Y4
+	VPMAXUD   Y12, Y4, Y4
+	VPADDD    Y10, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x16, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y9, Y3, Y3
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y3, Y3
+	CMPQ      BX, $+25
+	JLT       groupnarrow
+	VCVTPH2PS 64(SP), Y0
+	VDIVPS    Y7, Y0, Y0
+	VMAXPS    Y0, Y14, Y4
+	VMINPS    Y4, Y15, Y4
+	VPAND     Y13, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y12, Y5, Y5
+	VPADDD    Y10, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y9, Y4, Y4
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
 
 groupnarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VCMPPS    $0x03, Y1, Y3, Y4
-	VCMPPS    $0x03, Y5, Y7, Y6
-	VORPS     Y4, Y6, Y4
-	VMOVMSKPS Y4, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VCMPPS    $0x07, Y3, Y3, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VCMPPS    $0x07, Y7, Y7, Y8
-	VPACKSSDW Y8, Y6, Y6
-	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VPAND     Y4, Y2, Y2
-
-ordered7:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	MOVQ         BX, AX
 	SHRQ         $0x01, AX
-	JCC          even8
+	JCC          even6
 	ANDB         $0x0f, (SP)(AX*1)
 
-even8:
+even6:
 	TESTQ $0x00000010, BX
-	JEQ   piece9
+	JEQ   piece7
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
+piece7:
 	TESTQ $0x00000008, BX
-	JEQ   piece10
+	JEQ   piece8
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
+piece8:
 	TESTQ $0x00000004, BX
-	JEQ   piece11
+	JEQ   piece9
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
+piece9:
 	TESTQ $0x00000002, BX
-	JEQ   piece12
+	JEQ   piece10
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece12:
+piece10:
 	TESTQ $0x00000001, BX
-	JEQ   piece13
+	JEQ   piece11
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece13:
+piece11:
 	MOVQ BX, AX
 	SHRQ $0x01, AX
 	ADDQ AX, DI
@@ -8366,114 +8136,82 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (DX), Y7
+	VBROADCASTSS 4(DX), Y6
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y7, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VPAND        Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y12, Y2, Y2
+	VPADDD       Y10, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y7, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y15, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y12, Y3, Y3
+	VPADDD       Y10, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y15, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y12, Y3, Y3
+	VPADDD       Y10, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y6, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
+	VPAND        Y13, Y3, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y12, Y4, Y4
+	VPADDD       Y10, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y9, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS 4(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS 4(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
-
-ordered14:
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
@@ -8498,109 +8236,79 @@ laneloop:
 	VDIVPS       Y1, Y0, Y0
 	VMAXPS       Y0, Y14, Y1
 	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
+	VPAND        Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y12, Y2, Y2
+	VPADDD       Y10, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y15, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y12, Y3, Y3
+	VPADDD       Y10, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y15, Y2
+	VPAND        Y13, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y12, Y3, Y3
+	VPADDD       Y10, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VMAXPS       Y0, Y14, Y3
 	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
+	VPAND        Y13, Y3, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y12, Y4, Y4
+	VPADDD       Y10, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y9, Y3, Y3
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y13, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y13, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x03, Y1, Y3, Y5
-	VCMPPS       $0x03, Y4, Y6, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered15
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPAND        Y5, Y2, Y2
-
-ordered15:
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
@@ -8621,7 +8329,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece16
+	JEQ   piece12
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -8634,9 +8342,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece16:
+piece12:
 	TESTQ $0x00000008, BX
-	JEQ   piece17
+	JEQ   piece13
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -8645,34 +8353,34 @@ piece16:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece17:
+piece13:
 	TESTQ $0x00000004, BX
-	JEQ   piece18
+	JEQ   piece14
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece18:
+piece14:
 	TESTQ $0x00000002, BX
-	JEQ   piece19
+	JEQ   piece15
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece19:
+piece15:
 	TESTQ $0x00000001, BX
-	JEQ   piece20
+	JEQ   piece16
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece20:
+piece16:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -8691,7 +8399,7 @@ piece20:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece21
+	JEQ   piece17
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -8712,9 +8420,9 @@ piece20:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece21:
+piece17:
 	TESTQ $0x00000008, BX
-	JEQ   piece22
+	JEQ   piece18
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -8727,9 +8435,9 @@ piece21:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece22:
+piece18:
 	TESTQ $0x00000004, BX
-	JEQ   piece23
+	JEQ   piece19
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -8738,192 +8446,162 @@ piece22:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece23:
+piece19:
 	TESTQ $0x00000002, BX
-	JEQ   piece24
+	JEQ   piece20
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece24:
+piece20:
 	TESTQ $0x00000001, BX
-	JEQ   piece25
+	JEQ   piece21
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece25:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y13, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y13, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y13, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y12, Y6, Y6
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPADDD       Y13, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x16, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y12, Y8, Y8
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
+piece21:
+	VCVTPH2PS 16(SP), Y0
+	VMOVUPS   80(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VMAXPS    Y0, Y14, Y1
+	VMINPS    Y1, Y15, Y1
+	VPAND     Y13, Y1, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y12, Y2, Y2
+	VPADDD    Y10, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x16, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y9, Y1, Y1
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	CMPQ      BX, $+9
+	JLT       lanenarrow
+	VCVTPH2PS 32(SP), Y0
+	VMOVUPS   112(SP), Y2
+	VDIVPS    Y2, Y0, Y0
+	VMAXPS    Y0, Y14, Y2
+	VMINPS    Y2, Y15, Y2
+	VPAND     Y13, Y2, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y12, Y3, Y3
+	VPADDD    Y10, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x16, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y9, Y2, Y2
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       lanenarrow
+	VCVTPH2PS 48(SP), Y0
+	VMOVUPS   144(SP), Y3
+	VDIVPS    Y3, Y0, Y0
+	VMAXPS    Y0, Y14, Y3
+	VMINPS    Y3, Y15, Y3
+	VPAND     Y13, Y3, Y3
+	VPAND     Y11, Y3, Y4
+	VPMAXUD   Y12, Y4, Y4
+	VPADDD    Y10, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x16, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y9, Y3, Y3
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y3, Y3
+	CMPQ      BX, $+25
+	JLT       lanenarrow
+	VCVTPH2PS 64(SP), Y0
+	VMOVUPS   176(SP), Y4
+	VDIVPS    Y4, Y0, Y0
+	VMAXPS    Y0, Y14, Y4
+	VMINPS    Y4, Y15, Y4
+	VPAND     Y13, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y12, Y5, Y5
+	VPADDD    Y10, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y9, Y4, Y4
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
 
 lanenarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   constantsAVX2<>+28(SB), Y0
-	VCMPPS    $0x03, Y1, Y3, Y4
-	VCMPPS    $0x03, Y5, Y7, Y6
-	VORPS     Y4, Y6, Y4
-	VMOVMSKPS Y4, AX
-	TESTL     AX, AX
-	JEQ       ordered26
-	VCMPPS    $0x07, Y1, Y1, Y4
-	VCMPPS    $0x07, Y3, Y3, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VCMPPS    $0x07, Y7, Y7, Y8
-	VPACKSSDW Y8, Y6, Y6
-	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VPAND     Y4, Y2, Y2
-
-ordered26:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+28(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	MOVQ         BX, AX
 	SHRQ         $0x01, AX
-	JCC          even27
+	JCC          even22
 	ANDB         $0x0f, (SP)(AX*1)
 
-even27:
+even22:
 	TESTQ $0x00000010, BX
-	JEQ   piece28
+	JEQ   piece23
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece23:
 	TESTQ $0x00000008, BX
-	JEQ   piece29
+	JEQ   piece24
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece24:
 	TESTQ $0x00000004, BX
-	JEQ   piece30
+	JEQ   piece25
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece25:
 	TESTQ $0x00000002, BX
-	JEQ   piece31
+	JEQ   piece26
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece31:
+piece26:
 	TESTQ $0x00000001, BX
-	JEQ   piece32
+	JEQ   piece27
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece32:
+piece27:
 laneend:
 	VZEROUPPER
 	RET

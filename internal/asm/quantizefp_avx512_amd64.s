@@ -4397,10 +4397,9 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8
-	// per group: Z24 recip, Z23 hi, Z22 Xor
-	// loaded at each use: scale, table, 0x10011001
-	// vector registers in use at once: 29
+	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
+	// per group: Z22 scale, Z21 recip, Z20 hi, Z19 Xor
+	// vector registers in use at once: 31
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4413,6 +4412,8 @@ TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+112(SB), Z27
 	VBROADCASTSS constantsAVX512<>+120(SB), Z26
 	VBROADCASTSS constantsAVX512<>+124(SB), Z25
+	VMOVUPS      constantsAVX512<>+28(SB), Z24
+	VBROADCASTSS constantsAVX512<>+128(SB), Z23
 	MOVQ         groups+40(FP), R10
 	MOVQ         length+48(FP), R11
 	CMPQ         R11, $+1
@@ -4423,112 +4424,90 @@ TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS (R8), Z23
-	VPXORD       Z31, Z23, Z22
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS (R8), Z20
+	VPXORD       Z31, Z20, Z19
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Z0
-	VMAXPS       Z0, Z22, Z1
-	VMINPS       Z1, Z23, Z1
-	VMULPS       Z24, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z2
+	VFNMADD231PS Z22, Z2, Z1
+	VFMADD231PS  Z21, Z1, Z2
+	VPANDD       Z30, Z2, Z2
+	VPANDD       Z28, Z2, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z3
+	VADDPS       Z3, Z2, Z2
+	VPSUBD       Z3, Z2, Z2
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	VMOVUPS      64(SI), Z0
-	VMAXPS       Z0, Z22, Z3
-	VMINPS       Z3, Z23, Z3
-	VMULPS       Z24, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z24, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z3, Z3
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z4
+	VADDPS       Z4, Z3, Z3
+	VPSUBD       Z4, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
 	VMOVUPS      128(SI), Z0
-	VMAXPS       Z0, Z22, Z3
-	VMINPS       Z3, Z23, Z3
-	VMULPS       Z24, Z3, Z5
-	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z24, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z3, Z3
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z4
+	VADDPS       Z4, Z3, Z3
+	VPSUBD       Z4, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMAXPS       Z0, Z22, Z6
-	VMINPS       Z6, Z23, Z6
-	VMULPS       Z24, Z6, Z7
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z24, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x16, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z4
+	VFNMADD231PS Z22, Z4, Z1
+	VFMADD231PS  Z21, Z1, Z4
+	VPANDD       Z30, Z4, Z4
+	VPANDD       Z28, Z4, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z5
+	VADDPS       Z5, Z4, Z4
+	VPSUBD       Z5, Z4, Z4
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x07, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered1:
-	VBROADCASTSS constantsAVX512<>+128(SB), Z0
-	VPMADDUBSW   Z0, Z1, Z2
-	VPMOVWB      Z2, Y2
-	VMOVUPS      Y2, (DI)
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z2, Z2
+	VPERMD       Z2, Z24, Z2
+	VPMADDUBSW   Z23, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
@@ -4542,41 +4521,39 @@ grouptail:
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMAXPS       Z0, Z22, Z1
-	VMINPS       Z1, Z23, Z1
-	VMULPS       Z24, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z2
+	VFNMADD231PS Z22, Z2, Z1
+	VFMADD231PS  Z21, Z1, Z2
+	VPANDD       Z30, Z2, Z2
+	VPANDD       Z28, Z2, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z3
+	VADDPS       Z3, Z2, Z2
+	VPSUBD       Z3, Z2, Z2
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	CMPQ         R9, $+17
 	JLT          groupnarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	VMAXPS       Z0, Z22, Z3
-	VMINPS       Z3, Z23, Z3
-	VMULPS       Z24, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z24, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z3, Z3
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z21, Z1, Z3
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z4
+	VADDPS       Z4, Z3, Z3
+	VPSUBD       Z4, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
@@ -4584,82 +4561,61 @@ grouptail:
 	JLT          groupnarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMAXPS       Z0, Z22, Z5
-	VMINPS       Z5, Z23, Z5
-	VMULPS       Z24, Z5, Z6
-	VBROADCASTSS (DX), Z7
-	VFNMADD231PS Z7, Z6, Z5
-	VFMADD231PS  Z24, Z5, Z6
-	VPANDD       Z30, Z6, Z5
-	VPANDD       Z28, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z5, Z5
-	VPSUBD       Z8, Z5, Z5
-	VPSRLD       $0x16, Z7, Z7
-	VPADDD       Z7, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z4
+	VFNMADD231PS Z22, Z4, Z1
+	VFMADD231PS  Z21, Z1, Z4
+	VPANDD       Z30, Z4, Z4
+	VPANDD       Z28, Z4, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z5
+	VADDPS       Z5, Z4, Z4
+	VPSUBD       Z5, Z4, Z4
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z5
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
 	CMPQ         R9, $+49
 	JLT          groupnarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMAXPS       Z0, Z22, Z7
-	VMINPS       Z7, Z23, Z7
-	VMULPS       Z24, Z7, Z8
-	VBROADCASTSS (DX), Z9
-	VFNMADD231PS Z9, Z8, Z7
-	VFMADD231PS  Z24, Z7, Z8
-	VPANDD       Z30, Z8, Z7
-	VPANDD       Z28, Z7, Z9
-	VPMAXUD      Z29, Z9, Z9
-	VPADDD       Z27, Z9, Z10
-	VADDPS       Z10, Z7, Z7
-	VPSUBD       Z10, Z7, Z7
-	VPSRLD       $0x16, Z9, Z9
-	VPADDD       Z9, Z7, Z7
-	VPSUBD       Z26, Z7, Z7
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z20, Z1
+	VMULPS       Z21, Z1, Z5
+	VFNMADD231PS Z22, Z5, Z1
+	VFMADD231PS  Z21, Z1, Z5
+	VPANDD       Z30, Z5, Z5
+	VPANDD       Z28, Z5, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z6
+	VADDPS       Z6, Z5, Z5
+	VPSUBD       Z6, Z5, Z5
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z7
+	VPTERNLOGD   $0xf8, Z25, Z0, Z5
 
 groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VMOVUPS    constantsAVX512<>+28(SB), Z0
-	VPACKUSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z0, Z1
-	VCMPPS     $0x03, Z2, Z4, K1
-	VCMPPS     $0x03, Z6, Z8, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z8, Z8, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z6, Z6, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
-
-ordered2:
-	VBROADCASTSS constantsAVX512<>+128(SB), Z0
-	VMOVDQU8.Z   Z1, K7, Z2
-	VPMADDUBSW   Z0, Z2, Z2
-	VPMOVWB      Z2, Y2
-	LEAQ         1(R9), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8     Y2, K6, (DI)
-	MOVQ         R9, AX
-	SHRQ         $0x01, AX
-	ADDQ         AX, DI
-	LEAQ         (SI)(R9*4), SI
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z4, Z2, Z2
+	VPERMD     Z2, Z24, Z2
+	VMOVDQU8.Z Z2, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+	MOVQ       R9, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, DI
+	LEAQ       (SI)(R9*4), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -4676,110 +4632,89 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VPXORD       Z31, Z22, Z20
-	VPXORD       Z31, Z21, Z19
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS (R8), Z18
+	VBROADCASTSS 4(R8), Z17
+	VPXORD       Z31, Z18, Z16
+	VPXORD       Z31, Z17, Z15
 	VMOVUPS      (SI), Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z24, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VMAXPS       Z0, Z16, Z1
+	VMINPS       Z1, Z18, Z1
+	VMULPS       Z20, Z1, Z2
+	VFNMADD231PS Z22, Z2, Z1
+	VFMADD231PS  Z20, Z1, Z2
+	VPANDD       Z30, Z2, Z2
+	VPANDD       Z28, Z2, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z3
+	VADDPS       Z3, Z2, Z2
+	VPSUBD       Z3, Z2, Z2
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	VMOVUPS      64(SI), Z0
-	VMAXPS       Z0, Z20, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z24, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z24, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z3, Z3
+	VMAXPS       Z0, Z16, Z1
+	VMINPS       Z1, Z18, Z1
+	VMULPS       Z20, Z1, Z3
+	VFNMADD231PS Z22, Z3, Z1
+	VFMADD231PS  Z20, Z1, Z3
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z4
+	VADDPS       Z4, Z3, Z3
+	VPSUBD       Z4, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
 	VMOVUPS      128(SI), Z0
-	VMAXPS       Z0, Z19, Z3
-	VMINPS       Z3, Z21, Z3
-	VMULPS       Z23, Z3, Z5
-	VBROADCASTSS 4(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z23, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z3, Z3
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z17, Z1
+	VMULPS       Z19, Z1, Z3
+	VFNMADD231PS Z21, Z3, Z1
+	VFMADD231PS  Z19, Z1, Z3
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z4
+	VADDPS       Z4, Z3, Z3
+	VPSUBD       Z4, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMAXPS       Z0, Z19, Z6
-	VMINPS       Z6, Z21, Z6
-	VMULPS       Z23, Z6, Z7
-	VBROADCASTSS 4(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z23, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x16, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z17, Z1
+	VMULPS       Z19, Z1, Z4
+	VFNMADD231PS Z21, Z4, Z1
+	VFMADD231PS  Z19, Z1, Z4
+	VPANDD       Z30, Z4, Z4
+	VPANDD       Z28, Z4, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z5
+	VADDPS       Z5, Z4, Z4
+	VPSUBD       Z5, Z4, Z4
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered3:
-	VBROADCASTSS constantsAVX512<>+128(SB), Z0
-	VPMADDUBSW   Z0, Z1, Z2
-	VPMOVWB      Z2, Y2
-	VMOVUPS      Y2, (DI)
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z2, Z2
+	VPERMD       Z2, Z24, Z2
+	VPMADDUBSW   Z23, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
@@ -4800,116 +4735,97 @@ short4:
 	JLT  short4end
 
 short4loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VPXORD       Z31, Z20, Z16
-	VPXORD       Z31, Z19, Z15
-	VPXORD       Z31, Z18, Z14
-	VPXORD       Z31, Z17, Z13
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS 8(DX), Z20
+	VBROADCASTSS 12(DX), Z19
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z16
+	VBROADCASTSS 12(BX), Z15
+	VBROADCASTSS (R8), Z14
+	VBROADCASTSS 4(R8), Z13
+	VBROADCASTSS 8(R8), Z12
+	VBROADCASTSS 12(R8), Z11
+	VPXORD       Z31, Z14, Z10
+	VPXORD       Z31, Z13, Z9
+	VPXORD       Z31, Z12, Z8
+	VPXORD       Z31, Z11, Z7
 	VMOVUPS      (SI), Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z24, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z14, Z1
+	VMULPS       Z18, Z1, Z2
+	VFNMADD231PS Z22, Z2, Z1
+	VFMADD231PS  Z18, Z1, Z2
+	VPANDD       Z30, Z2, Z2
+	VPANDD       Z28, Z2, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z3
+	VADDPS       Z3, Z2, Z2
+	VPSUBD       Z3, Z2, Z2
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	VMOVUPS      64(SI), Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z19, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS 4(DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z3, Z3
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z13, Z1
+	VMULPS       Z17, Z1, Z3
+	VFNMADD231PS Z21, Z3, Z1
+	VFMADD231PS  Z17, Z1, Z3
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z4
+	VADDPS       Z4, Z3, Z3
+	VPSUBD       Z4, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
 	VMOVUPS      128(SI), Z0
-	VMAXPS       Z0, Z14, Z3
-	VMINPS       Z3, Z18, Z3
-	VMULPS       Z22, Z3, Z5
-	VBROADCASTSS 8(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z22, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z3, Z3
+	VMAXPS       Z0, Z8, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z16, Z1, Z3
+	VFNMADD231PS Z20, Z3, Z1
+	VFMADD231PS  Z16, Z1, Z3
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z4
+	VADDPS       Z4, Z3, Z3
+	VPSUBD       Z4, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMAXPS       Z0, Z13, Z6
-	VMINPS       Z6, Z17, Z6
-	VMULPS       Z21, Z6, Z7
-	VBROADCASTSS 12(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z21, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x16, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z11, Z1
+	VMULPS       Z15, Z1, Z4
+	VFNMADD231PS Z19, Z4, Z1
+	VFMADD231PS  Z15, Z1, Z4
+	VPANDD       Z30, Z4, Z4
+	VPANDD       Z28, Z4, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z5
+	VADDPS       Z5, Z4, Z4
+	VPSUBD       Z5, Z4, Z4
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered4:
-	VBROADCASTSS constantsAVX512<>+128(SB), Z0
-	VPMADDUBSW   Z0, Z1, Z2
-	VPMOVWB      Z2, Y2
-	VMOVUPS      Y2, (DI)
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z2, Z2
+	VPERMD       Z2, Z24, Z2
+	VPMADDUBSW   Z23, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+16, R8
@@ -4941,106 +4857,87 @@ laneloop:
 	VMULPS       Z2, Z4, Z3
 	VFNMADD231PS Z1, Z3, Z4
 	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z3, Z3
+	VPSUBD       Z2, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
-	VMOVUPS      64(R8), Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x16, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z7
-	VADDPS       Z7, Z2, Z2
-	VPSUBD       Z7, Z2, Z2
-	VPSRLD       $0x16, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z4
-	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
-	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z28, Z4, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z9
-	VADDPS       Z9, Z4, Z4
-	VPSUBD       Z9, Z4, Z4
-	VPSRLD       $0x16, Z7, Z7
-	VPADDD       Z7, Z4, Z4
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VPXORD       Z31, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z30, Z4, Z4
+	VPANDD       Z28, Z4, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z4, Z4
+	VPSUBD       Z2, Z4, Z4
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z4, Z4
 	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x07, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered5:
-	VBROADCASTSS constantsAVX512<>+128(SB), Z0
-	VPMADDUBSW   Z0, Z1, Z2
-	VPMOVWB      Z2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKSSDW    Z4, Z3, Z3
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VPXORD       Z31, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z30, Z4, Z4
+	VPANDD       Z28, Z4, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z4, Z4
+	VPSUBD       Z2, Z4, Z4
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z2, Z6, Z5
+	VFNMADD231PS Z1, Z5, Z6
+	VFMADD231PS  Z2, Z6, Z5
+	VPANDD       Z30, Z5, Z5
+	VPANDD       Z28, Z5, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z5
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z4, Z3, Z3
+	VPERMD       Z3, Z24, Z3
+	VPMADDUBSW   Z23, Z3, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
@@ -5066,123 +4963,104 @@ lanetail:
 	VMULPS       Z2, Z4, Z3
 	VFNMADD231PS Z1, Z3, Z4
 	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VPANDD       Z30, Z3, Z3
+	VPANDD       Z28, Z3, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z3, Z3
+	VPSUBD       Z2, Z3, Z3
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	CMPQ         R9, $+17
 	JLT          lanenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
-	VMOVUPS.Z    64(R8), K6, Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x16, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(R8), K6, Z4
+	VPXORD       Z31, Z4, Z5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VMULPS       Z2, Z5, Z4
+	VFNMADD231PS Z1, Z4, Z5
+	VFMADD231PS  Z2, Z5, Z4
+	VPANDD       Z30, Z4, Z4
+	VPANDD       Z28, Z4, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z4, Z4
+	VPSUBD       Z2, Z4, Z4
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
 	CMPQ         R9, $+33
 	JLT          lanenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
-	VMOVUPS.Z    128(R8), K6, Z7
-	VPXORD       Z31, Z7, Z8
-	VMAXPS       Z0, Z8, Z8
-	VMINPS       Z8, Z7, Z8
-	VMULPS       Z6, Z8, Z7
-	VFNMADD231PS Z4, Z7, Z8
-	VFMADD231PS  Z6, Z8, Z7
-	VPANDD       Z30, Z7, Z4
-	VPANDD       Z28, Z4, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z8
-	VADDPS       Z8, Z4, Z4
-	VPSUBD       Z8, Z4, Z4
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(R8), K6, Z5
+	VPXORD       Z31, Z5, Z6
+	VMAXPS       Z0, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z2, Z6, Z5
+	VFNMADD231PS Z1, Z5, Z6
+	VFMADD231PS  Z2, Z6, Z5
+	VPANDD       Z30, Z5, Z5
+	VPANDD       Z28, Z5, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z5
 	CMPQ         R9, $+49
 	JLT          lanenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
-	VMOVUPS.Z    192(R8), K6, Z9
-	VPXORD       Z31, Z9, Z10
-	VMAXPS       Z0, Z10, Z10
-	VMINPS       Z10, Z9, Z10
-	VMULPS       Z8, Z10, Z9
-	VFNMADD231PS Z6, Z9, Z10
-	VFMADD231PS  Z8, Z10, Z9
-	VPANDD       Z30, Z9, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z10
-	VADDPS       Z10, Z6, Z6
-	VPSUBD       Z10, Z6, Z6
-	VPSRLD       $0x16, Z8, Z8
-	VPADDD       Z8, Z6, Z6
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(R8), K6, Z6
+	VPXORD       Z31, Z6, Z7
+	VMAXPS       Z0, Z7, Z7
+	VMINPS       Z7, Z6, Z7
+	VMULPS       Z2, Z7, Z6
+	VFNMADD231PS Z1, Z6, Z7
+	VFMADD231PS  Z2, Z7, Z6
+	VPANDD       Z30, Z6, Z6
+	VPANDD       Z28, Z6, Z1
+	VPMAXUD      Z29, Z1, Z1
+	VPADDD       Z27, Z1, Z2
+	VADDPS       Z2, Z6, Z6
+	VPSUBD       Z2, Z6, Z6
+	VPSRLD       $0x16, Z1, Z1
+	VPADDD       Z1, Z6, Z6
 	VPSUBD       Z26, Z6, Z6
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z6
 
 lanenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z6, Z4, Z4
-	VMOVUPS    constantsAVX512<>+28(SB), Z0
-	VPACKUSWB  Z4, Z1, Z1
-	VPERMD     Z1, Z0, Z1
-	VCMPPS     $0x03, Z3, Z5, K1
-	VCMPPS     $0x03, Z7, Z9, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z9, Z9, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z7, Z7, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
-
-ordered6:
-	VBROADCASTSS constantsAVX512<>+128(SB), Z0
-	VMOVDQU8.Z   Z1, K7, Z2
-	VPMADDUBSW   Z0, Z2, Z2
-	VPMOVWB      Z2, Y2
-	LEAQ         1(R9), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8     Y2, K6, (DI)
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKSSDW  Z6, Z5, Z5
+	VPACKUSWB  Z5, Z3, Z3
+	VPERMD     Z3, Z24, Z3
+	VMOVDQU8.Z Z3, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
 
 laneend:
 	VZEROUPPER
@@ -5194,7 +5072,7 @@ TEXT ·QuantizeFpAnyE2M1PackedAVX512(SB), NOSPLIT, $0-48
 	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0x7f800000, Z26 0xb000000, Z25 0xfe, Z24 0x8, Z23 table, Z22 0x10011001
 	// per group: Z21 scale
-	// vector registers in use at once: 24
+	// vector registers in use at once: 20
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5229,7 +5107,22 @@ grouploop:
 	VDIVPS     Z21, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
+	VPANDD     Z29, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z28, Z2, Z2
+	VPADDD     Z26, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z25, Z1, Z1
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z1
+	VMOVUPS    64(SI), Z0
+	VDIVPS     Z21, Z0, Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
 	VPANDD     Z27, Z2, Z3
 	VPMAXUD    Z28, Z3, Z3
 	VPADDD     Z26, Z3, Z4
@@ -5240,73 +5133,41 @@ grouploop:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VMOVUPS    64(SI), Z0
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VDIVPS     Z21, Z0, Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	VMOVUPS    192(SI), Z0
 	VDIVPS     Z21, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
 	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
+	VPANDD     Z29, Z3, Z3
+	VPANDD     Z27, Z3, Z4
+	VPMAXUD    Z28, Z4, Z4
+	VPADDD     Z26, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z25, Z3, Z3
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x16, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z5
-	VMOVUPS    192(SI), Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x16, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z23, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z2, K1, Z2
-
-ordered1:
-	VPMADDUBSW Z22, Z2, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z23, Z1
+	VPMADDUBSW Z22, Z1, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	ADDQ       $+32, DI
@@ -5325,7 +5186,25 @@ grouptail:
 	VDIVPS     Z21, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
+	VPANDD     Z29, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z28, Z2, Z2
+	VPADDD     Z26, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z25, Z1, Z1
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z1
+	CMPQ       BX, $+17
+	JLT        groupnarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VDIVPS     Z21, Z0, Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
 	VPANDD     Z27, Z2, Z3
 	VPMAXUD    Z28, Z3, Z3
 	VPADDD     Z26, Z3, Z4
@@ -5336,14 +5215,32 @@ grouptail:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	CMPQ       BX, $+17
+	CMPQ       BX, $+33
 	JLT        groupnarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
 	VDIVPS     Z21, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
 	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
+	VPANDD     Z29, Z3, Z3
+	VPANDD     Z27, Z3, Z4
+	VPMAXUD    Z28, Z4, Z4
+	VPADDD     Z26, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z25, Z3, Z3
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z3
+	CMPQ       BX, $+49
+	JLT        groupnarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VDIVPS     Z21, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z4
 	VPANDD     Z27, Z4, Z5
 	VPMAXUD    Z28, Z5, Z5
 	VPADDD     Z26, Z5, Z6
@@ -5354,66 +5251,13 @@ grouptail:
 	VPSUBD     Z25, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	CMPQ       BX, $+33
-	JLT        groupnarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z5
-	VMINPS     Z5, Z31, Z5
-	VPANDD     Z29, Z5, Z6
-	VPANDD     Z27, Z6, Z7
-	VPMAXUD    Z28, Z7, Z7
-	VPADDD     Z26, Z7, Z8
-	VADDPS     Z8, Z6, Z6
-	VPSUBD     Z8, Z6, Z6
-	VPSRLD     $0x16, Z7, Z7
-	VPADDD     Z7, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z6
-	CMPQ       BX, $+49
-	JLT        groupnarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z7
-	VMINPS     Z7, Z31, Z7
-	VPANDD     Z29, Z7, Z8
-	VPANDD     Z27, Z8, Z9
-	VPMAXUD    Z28, Z9, Z9
-	VPADDD     Z26, Z9, Z10
-	VADDPS     Z10, Z8, Z8
-	VPSUBD     Z10, Z8, Z8
-	VPSRLD     $0x16, Z9, Z9
-	VPADDD     Z9, Z8, Z8
-	VPSUBD     Z25, Z8, Z8
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z8
 
 groupnarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z23, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z2, K1, Z2
-
-ordered2:
-	VMOVDQU8.Z Z2, K7, Z0
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z23, Z1
+	VMOVDQU8.Z Z1, K7, Z0
 	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
@@ -5446,7 +5290,22 @@ short2loop:
 	VDIVPS       Z21, Z0, Z0
 	VMAXPS       Z0, Z30, Z1
 	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
+	VPANDD       Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z28, Z2, Z2
+	VPADDD       Z26, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z25, Z1, Z1
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z21, Z0, Z0
+	VMAXPS       Z0, Z30, Z2
+	VMINPS       Z2, Z31, Z2
+	VPANDD       Z29, Z2, Z2
 	VPANDD       Z27, Z2, Z3
 	VPMAXUD      Z28, Z3, Z3
 	VPADDD       Z26, Z3, Z4
@@ -5457,81 +5316,49 @@ short2loop:
 	VPSUBD       Z25, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z27, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z26, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
 	VMOVUPS      128(SI), Z0
 	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z26, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
+	VMAXPS       Z0, Z30, Z2
+	VMINPS       Z2, Z31, Z2
+	VPANDD       Z29, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
 	VMOVUPS      192(SI), Z0
 	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z27, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z26, Z8, Z9
-	VADDPS       Z9, Z7, Z7
-	VPSUBD       Z9, Z7, Z7
-	VPSRLD       $0x16, Z8, Z8
-	VPADDD       Z8, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z28, Z4, Z4
+	VPADDD       Z26, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z25, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z7
-	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z23, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z2, K1, Z2
-
-ordered3:
-	VPMADDUBSW Z22, Z2, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	ADDQ       $+8, DX
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+2, R8
-	CMPQ       R8, $+2
-	JGE        short2loop
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z23, Z1
+	VPMADDUBSW   Z22, Z1, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+32, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -5552,7 +5379,22 @@ short4loop:
 	VDIVPS       Z21, Z0, Z0
 	VMAXPS       Z0, Z30, Z1
 	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
+	VPANDD       Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z28, Z2, Z2
+	VPADDD       Z26, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z25, Z1, Z1
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z20, Z0, Z0
+	VMAXPS       Z0, Z30, Z2
+	VMINPS       Z2, Z31, Z2
+	VPANDD       Z29, Z2, Z2
 	VPANDD       Z27, Z2, Z3
 	VPMAXUD      Z28, Z3, Z3
 	VPADDD       Z26, Z3, Z4
@@ -5563,81 +5405,49 @@ short4loop:
 	VPSUBD       Z25, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z27, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z26, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
 	VMOVUPS      128(SI), Z0
 	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z26, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
+	VMAXPS       Z0, Z30, Z2
+	VMINPS       Z2, Z31, Z2
+	VPANDD       Z29, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z28, Z3, Z3
+	VPADDD       Z26, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z25, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
 	VMOVUPS      192(SI), Z0
 	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z27, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z26, Z8, Z9
-	VADDPS       Z9, Z7, Z7
-	VPSUBD       Z9, Z7, Z7
-	VPSRLD       $0x16, Z8, Z8
-	VPADDD       Z8, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
+	VMAXPS       Z0, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPANDD       Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z28, Z4, Z4
+	VPADDD       Z26, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z25, Z3, Z3
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z7
-	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z23, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z2, K1, Z2
-
-ordered4:
-	VPMADDUBSW Z22, Z2, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	ADDQ       $+16, DX
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+4, R8
-	CMPQ       R8, $+4
-	JGE        short4loop
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z23, Z1
+	VPMADDUBSW   Z22, Z1, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+32, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -5656,7 +5466,23 @@ laneloop:
 	VDIVPS     Z1, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
+	VPANDD     Z29, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z28, Z2, Z2
+	VPADDD     Z26, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z25, Z1, Z1
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z1
+	VMOVUPS    64(SI), Z0
+	VMOVUPS    64(DX), Z2
+	VDIVPS     Z2, Z0, Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
 	VPANDD     Z27, Z2, Z3
 	VPMAXUD    Z28, Z3, Z3
 	VPADDD     Z26, Z3, Z4
@@ -5667,76 +5493,43 @@ laneloop:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(DX), Z3
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    128(DX), Z2
+	VDIVPS     Z2, Z0, Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z28, Z3, Z3
+	VPADDD     Z26, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z25, Z2, Z2
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z2
+	VMOVUPS    192(SI), Z0
+	VMOVUPS    192(DX), Z3
 	VDIVPS     Z3, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
 	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
+	VPANDD     Z29, Z3, Z3
+	VPANDD     Z27, Z3, Z4
+	VPMAXUD    Z28, Z4, Z4
+	VPADDD     Z26, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z25, Z3, Z3
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(DX), Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x16, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z5
-	VMOVUPS    192(SI), Z0
-	VMOVUPS    192(DX), Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x16, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z23, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered5
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z2, K1, Z2
-
-ordered5:
-	VPMADDUBSW Z22, Z2, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z23, Z1
+	VPMADDUBSW Z22, Z1, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	ADDQ       $+32, DI
@@ -5757,7 +5550,26 @@ lanetail:
 	VDIVPS     Z1, Z0, Z0
 	VMAXPS     Z0, Z30, Z1
 	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
+	VPANDD     Z29, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z28, Z2, Z2
+	VPADDD     Z26, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z25, Z1, Z1
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z1
+	CMPQ       BX, $+17
+	JLT        lanenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VMOVUPS.Z  64(DX), K6, Z2
+	VDIVPS     Z2, Z0, Z0
+	VMAXPS     Z0, Z30, Z2
+	VMINPS     Z2, Z31, Z2
+	VPANDD     Z29, Z2, Z2
 	VPANDD     Z27, Z2, Z3
 	VPMAXUD    Z28, Z3, Z3
 	VPADDD     Z26, Z3, Z4
@@ -5768,15 +5580,34 @@ lanetail:
 	VPSUBD     Z25, Z2, Z2
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	CMPQ       BX, $+17
+	CMPQ       BX, $+33
 	JLT        lanenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VMOVUPS.Z  64(DX), K6, Z3
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VMOVUPS.Z  128(DX), K6, Z3
 	VDIVPS     Z3, Z0, Z0
 	VMAXPS     Z0, Z30, Z3
 	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
+	VPANDD     Z29, Z3, Z3
+	VPANDD     Z27, Z3, Z4
+	VPMAXUD    Z28, Z4, Z4
+	VPADDD     Z26, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z25, Z3, Z3
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z3
+	CMPQ       BX, $+49
+	JLT        lanenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VMOVUPS.Z  192(DX), K6, Z4
+	VDIVPS     Z4, Z0, Z0
+	VMAXPS     Z0, Z30, Z4
+	VMINPS     Z4, Z31, Z4
+	VPANDD     Z29, Z4, Z4
 	VPANDD     Z27, Z4, Z5
 	VPMAXUD    Z28, Z5, Z5
 	VPADDD     Z26, Z5, Z6
@@ -5787,68 +5618,13 @@ lanetail:
 	VPSUBD     Z25, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z24, Z0, Z4
-	CMPQ       BX, $+33
-	JLT        lanenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMOVUPS.Z  128(DX), K6, Z5
-	VDIVPS     Z5, Z0, Z0
-	VMAXPS     Z0, Z30, Z5
-	VMINPS     Z5, Z31, Z5
-	VPANDD     Z29, Z5, Z6
-	VPANDD     Z27, Z6, Z7
-	VPMAXUD    Z28, Z7, Z7
-	VPADDD     Z26, Z7, Z8
-	VADDPS     Z8, Z6, Z6
-	VPSUBD     Z8, Z6, Z6
-	VPSRLD     $0x16, Z7, Z7
-	VPADDD     Z7, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z6
-	CMPQ       BX, $+49
-	JLT        lanenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMOVUPS.Z  192(DX), K6, Z7
-	VDIVPS     Z7, Z0, Z0
-	VMAXPS     Z0, Z30, Z7
-	VMINPS     Z7, Z31, Z7
-	VPANDD     Z29, Z7, Z8
-	VPANDD     Z27, Z8, Z9
-	VPMAXUD    Z28, Z9, Z9
-	VPADDD     Z26, Z9, Z10
-	VADDPS     Z10, Z8, Z8
-	VPSUBD     Z10, Z8, Z8
-	VPSRLD     $0x16, Z9, Z9
-	VPADDD     Z9, Z8, Z8
-	VPSUBD     Z25, Z8, Z8
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z8
 
 lanenarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z23, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z2, K1, Z2
-
-ordered6:
-	VMOVDQU8.Z Z2, K7, Z0
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z23, Z1
+	VMOVDQU8.Z Z1, K7, Z0
 	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX

@@ -1,0 +1,74 @@
+package kernels
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp8"
+)
+
+// TestPieces runs grids that are cut into several calls of assembly: groups
+// longer than a call may be, and longer than the pieces in which bits that do
+// not begin at a byte are made.
+func TestPieces(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, g := range []Grid{{2, 3, 4099}, {1, 1, mostElements + 77}, {1, 2, mostElements + 6}, {2, 2100, 257}, {3, 700, 1}} {
+		n := g.Rows * g.Groups * g.Len
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(random.NormFloat64())
+		}
+		p := Int{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
+		for i := range p.Scale {
+			p.Scale[i], p.ZeroPoint[i] = random.Float32()/2, int32(random.IntN(16))-8
+		}
+		results := func(impl isa) []any {
+			y, bytes, bits := make([]float32, n), make([]byte, n), make([]byte, BitMaskLen(n))
+			codes, back := make([]int8, n), make([]float32, n)
+			fakeQuantizeInt(impl, y, BitMask(bits), x, g, p)
+			fakeQuantizeInt(impl, y, ByteMask(bytes), x, g, p)
+			quantizeInt(impl, codes, x, g, p)
+			dequantizeInt(impl, back, codes, g, p)
+			fp, small, large := make([]float32, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
+			fpBits := make([]byte, BitMaskLen(n))
+			fakeQuantizeFp(impl, fp, BitMask(fpBits), x, g, Fp{E4M3FN, p.Scale})
+			quantizeFp(impl, small, x, g, Fp{E2M1Packed, p.Scale})
+			dequantizeFp(impl, large, small, g, Fp{E2M1Packed, p.Scale})
+			dx, least, most := make([]float32, n), make([]float32, g.Groups), make([]float32, g.Groups)
+			backward(impl, dx, x, BitMask(bits))
+			minMax(impl, least, most, x, g)
+			return []any{y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most}
+		}
+		want := results(generic)
+		forEachImplementation(t, func(t *testing.T) {
+			for i, got := range results(current()) {
+				require.Equal(t, want[i], got, "%+v, result %d", g, i)
+			}
+		})
+	}
+}
+
+// TestLongConversions converts more than a call of assembly may.
+func TestLongConversions(t *testing.T) {
+	const n = 2*mostElements + 33
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(i%1000) / 8
+	}
+	forEachImplementation(t, func(t *testing.T) {
+		e, b, y := make([]fp8.E4M3FN, n), make([]bf16.BFloat16, n), make([]float32, n)
+		EncodeE4M3FN(e, x)
+		EncodeBFloat16(b, x)
+		for i, v := range x {
+			require.Equal(t, fp8.E4M3FNFromFloat32(v), e[i])
+			require.Equal(t, bf16.FromFloat32(v), b[i])
+		}
+		DecodeBFloat16(y, b)
+		for i, v := range b {
+			require.Equal(t, v.Float32(), y[i])
+		}
+	})
+}
