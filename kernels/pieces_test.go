@@ -53,7 +53,7 @@ func TestPieces(t *testing.T) {
 
 // TestLongConversions converts more than a call of assembly may.
 func TestLongConversions(t *testing.T) {
-	const n = 2*mostElements + 33
+	const n = mostElements + 33
 	x := make([]float32, n)
 	for i := range x {
 		x[i] = float32(i%1000) / 8
@@ -62,13 +62,11 @@ func TestLongConversions(t *testing.T) {
 		e, b, y := make([]fp8.E4M3FN, n), make([]bf16.BFloat16, n), make([]float32, n)
 		EncodeE4M3FN(e, x)
 		EncodeBFloat16(b, x)
-		for i, v := range x {
-			require.Equal(t, fp8.E4M3FNFromFloat32(v), e[i])
-			require.Equal(t, bf16.FromFloat32(v), b[i])
-		}
 		DecodeBFloat16(y, b)
-		for i, v := range b {
-			require.Equal(t, v.Float32(), y[i])
+		for i, v := range x {
+			if e[i] != fp8.E4M3FNFromFloat32(v) || b[i] != bf16.FromFloat32(v) || y[i] != b[i].Float32() {
+				t.Fatalf("element %d, %v: %v, %v, %v", i, v, e[i], b[i], y[i])
+			}
 		}
 	})
 }

@@ -114,13 +114,8 @@ func (m *Machine) MaskClass() plan.Class {
 	return plan.Vec
 }
 
-// FoldWays leaves AVX2 enough registers for two folds at once.
-func (m *Machine) FoldWays() int {
-	if m.wide {
-		return 4
-	}
-	return 2
-}
+// FoldWays hides the latency of VMINPS and VMAXPS.
+func (m *Machine) FoldWays() int { return 4 }
 
 // Shares are the numbers of groups of 16 or 32 elements in a tile.
 func (m *Machine) Shares() []int {

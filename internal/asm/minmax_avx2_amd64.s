@@ -10,7 +10,7 @@ TEXT ·MinMaxAVX2(SB), NOSPLIT, $128-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7f800000, Y14 0xff800000
 	// per group: nothing
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         x+0(FP), DI
 	MOVQ         min+8(FP), SI
 	MOVQ         max+16(FP), DX
@@ -28,9 +28,13 @@ TEXT ·MinMaxAVX2(SB), NOSPLIT, $128-40
 groups:
 	VMOVAPS Y15, Y13
 	VMOVAPS Y15, Y12
-	VXORPS  Y11, Y11, Y11
-	VMOVAPS Y14, Y10
-	VMOVAPS Y14, Y9
+	VMOVAPS Y15, Y11
+	VMOVAPS Y15, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVAPS Y14, Y8
+	VMOVAPS Y14, Y7
+	VMOVAPS Y14, Y6
+	VMOVAPS Y14, Y5
 	MOVQ    R9, BX
 	CMPQ    BX, $+32
 	JLT     grouptail
@@ -38,20 +42,20 @@ groups:
 grouploop:
 	VMOVUPS (DI), Y0
 	VMINPS  Y0, Y13, Y13
-	VMAXPS  Y0, Y10, Y10
+	VMAXPS  Y0, Y8, Y8
 	VMOVUPS 32(DI), Y1
 	VMINPS  Y1, Y12, Y12
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y11, Y0, Y11
-	VMAXPS  Y1, Y9, Y9
+	VORPS   Y9, Y0, Y9
+	VMAXPS  Y1, Y7, Y7
 	VMOVUPS 64(DI), Y0
-	VMINPS  Y0, Y13, Y13
-	VMAXPS  Y0, Y10, Y10
+	VMINPS  Y0, Y11, Y11
+	VMAXPS  Y0, Y6, Y6
 	VMOVUPS 96(DI), Y1
-	VMINPS  Y1, Y12, Y12
+	VMINPS  Y1, Y10, Y10
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y11, Y0, Y11
-	VMAXPS  Y1, Y9, Y9
+	VORPS   Y9, Y0, Y9
+	VMAXPS  Y1, Y5, Y5
 	ADDQ    $+128, DI
 	SUBQ    $+32, BX
 	CMPQ    BX, $+32
@@ -149,35 +153,39 @@ piece4:
 piece5:
 	VMOVUPS (SP), Y0
 	VMINPS  Y0, Y13, Y13
-	VMAXPS  Y0, Y10, Y10
+	VMAXPS  Y0, Y8, Y8
 	VMOVUPS 32(SP), Y1
 	VMINPS  Y1, Y12, Y12
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y11, Y0, Y11
-	VMAXPS  Y1, Y9, Y9
+	VORPS   Y9, Y0, Y9
+	VMAXPS  Y1, Y7, Y7
 	VMOVUPS 64(SP), Y0
-	VMINPS  Y0, Y13, Y13
-	VMAXPS  Y0, Y10, Y10
+	VMINPS  Y0, Y11, Y11
+	VMAXPS  Y0, Y6, Y6
 	VMOVUPS 96(SP), Y1
-	VMINPS  Y1, Y12, Y12
+	VMINPS  Y1, Y10, Y10
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y11, Y0, Y11
-	VMAXPS  Y1, Y9, Y9
+	VORPS   Y9, Y0, Y9
+	VMAXPS  Y1, Y5, Y5
 	LEAQ    (DI)(BX*4), DI
 
 groupend:
-	VMINPS       Y12, Y13, Y0
+	VMINPS       Y11, Y13, Y0
+	VMINPS       Y10, Y12, Y1
+	VMINPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMINPS       X1, X0, X1
 	VPERMILPS    $0x4e, X1, X0
 	VMINPS       X0, X1, X0
 	VPERMILPS    $0xb1, X0, X1
 	VMINPS       X1, X0, X1
-	VMOVMSKPS    Y11, AX
+	VMOVMSKPS    Y9, AX
 	NEGL         AX
 	SBBL         AX, AX
 	VMOVD        AX, X0
-	VMAXPS       Y9, Y10, Y2
+	VMAXPS       Y6, Y8, Y2
+	VMAXPS       Y5, Y7, Y3
+	VMAXPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VMAXPS       X3, X2, X3
 	VPERMILPS    $0x4e, X3, X2
@@ -809,7 +817,7 @@ TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $64-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7f800000, Y14 0xff800000
 	// per group: nothing
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         x+0(FP), DI
 	MOVQ         min+8(FP), SI
 	MOVQ         max+16(FP), DX
@@ -827,9 +835,13 @@ TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $64-40
 groups:
 	VMOVAPS Y15, Y13
 	VMOVAPS Y15, Y12
-	VXORPS  Y11, Y11, Y11
-	VMOVAPS Y14, Y10
-	VMOVAPS Y14, Y9
+	VMOVAPS Y15, Y11
+	VMOVAPS Y15, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVAPS Y14, Y8
+	VMOVAPS Y14, Y7
+	VMOVAPS Y14, Y6
+	VMOVAPS Y14, Y5
 	MOVQ    R9, BX
 	CMPQ    BX, $+32
 	JLT     grouptail
@@ -837,20 +849,20 @@ groups:
 grouploop:
 	VCVTPH2PS (DI), Y0
 	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMAXPS    Y0, Y8, Y8
 	VCVTPH2PS 16(DI), Y1
 	VMINPS    Y1, Y12, Y12
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y7, Y7
 	VCVTPH2PS 32(DI), Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMINPS    Y0, Y11, Y11
+	VMAXPS    Y0, Y6, Y6
 	VCVTPH2PS 48(DI), Y1
-	VMINPS    Y1, Y12, Y12
+	VMINPS    Y1, Y10, Y10
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y5, Y5
 	ADDQ      $+64, DI
 	SUBQ      $+32, BX
 	CMPQ      BX, $+32
@@ -929,35 +941,39 @@ piece4:
 piece5:
 	VCVTPH2PS (SP), Y0
 	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMAXPS    Y0, Y8, Y8
 	VCVTPH2PS 16(SP), Y1
 	VMINPS    Y1, Y12, Y12
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y7, Y7
 	VCVTPH2PS 32(SP), Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMINPS    Y0, Y11, Y11
+	VMAXPS    Y0, Y6, Y6
 	VCVTPH2PS 48(SP), Y1
-	VMINPS    Y1, Y12, Y12
+	VMINPS    Y1, Y10, Y10
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y5, Y5
 	LEAQ      (DI)(BX*2), DI
 
 groupend:
-	VMINPS       Y12, Y13, Y0
+	VMINPS       Y11, Y13, Y0
+	VMINPS       Y10, Y12, Y1
+	VMINPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMINPS       X1, X0, X1
 	VPERMILPS    $0x4e, X1, X0
 	VMINPS       X0, X1, X0
 	VPERMILPS    $0xb1, X0, X1
 	VMINPS       X1, X0, X1
-	VMOVMSKPS    Y11, AX
+	VMOVMSKPS    Y9, AX
 	NEGL         AX
 	SBBL         AX, AX
 	VMOVD        AX, X0
-	VMAXPS       Y9, Y10, Y2
+	VMAXPS       Y6, Y8, Y2
+	VMAXPS       Y5, Y7, Y3
+	VMAXPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VMAXPS       X3, X2, X3
 	VPERMILPS    $0x4e, X3, X2
@@ -1589,7 +1605,7 @@ TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $64-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7f800000, Y14 0xff800000
 	// per group: nothing
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         x+0(FP), DI
 	MOVQ         min+8(FP), SI
 	MOVQ         max+16(FP), DX
@@ -1607,9 +1623,13 @@ TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $64-40
 groups:
 	VMOVAPS Y15, Y13
 	VMOVAPS Y15, Y12
-	VXORPS  Y11, Y11, Y11
-	VMOVAPS Y14, Y10
-	VMOVAPS Y14, Y9
+	VMOVAPS Y15, Y11
+	VMOVAPS Y15, Y10
+	VXORPS  Y9, Y9, Y9
+	VMOVAPS Y14, Y8
+	VMOVAPS Y14, Y7
+	VMOVAPS Y14, Y6
+	VMOVAPS Y14, Y5
 	MOVQ    R9, BX
 	CMPQ    BX, $+32
 	JLT     grouptail
@@ -1618,23 +1638,23 @@ grouploop:
 	VPMOVZXWD (DI), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMAXPS    Y0, Y8, Y8
 	VPMOVZXWD 16(DI), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMINPS    Y1, Y12, Y12
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y7, Y7
 	VPMOVZXWD 32(DI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMINPS    Y0, Y11, Y11
+	VMAXPS    Y0, Y6, Y6
 	VPMOVZXWD 48(DI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y12, Y12
+	VMINPS    Y1, Y10, Y10
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y5, Y5
 	ADDQ      $+64, DI
 	SUBQ      $+32, BX
 	CMPQ      BX, $+32
@@ -1714,38 +1734,42 @@ piece5:
 	VPMOVZXWD (SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMAXPS    Y0, Y8, Y8
 	VPMOVZXWD 16(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMINPS    Y1, Y12, Y12
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y7, Y7
 	VPMOVZXWD 32(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y10, Y10
+	VMINPS    Y0, Y11, Y11
+	VMAXPS    Y0, Y6, Y6
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y12, Y12
+	VMINPS    Y1, Y10, Y10
 	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y11, Y0, Y11
-	VMAXPS    Y1, Y9, Y9
+	VORPS     Y9, Y0, Y9
+	VMAXPS    Y1, Y5, Y5
 	LEAQ      (DI)(BX*2), DI
 
 groupend:
-	VMINPS       Y12, Y13, Y0
+	VMINPS       Y11, Y13, Y0
+	VMINPS       Y10, Y12, Y1
+	VMINPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMINPS       X1, X0, X1
 	VPERMILPS    $0x4e, X1, X0
 	VMINPS       X0, X1, X0
 	VPERMILPS    $0xb1, X0, X1
 	VMINPS       X1, X0, X1
-	VMOVMSKPS    Y11, AX
+	VMOVMSKPS    Y9, AX
 	NEGL         AX
 	SBBL         AX, AX
 	VMOVD        AX, X0
-	VMAXPS       Y9, Y10, Y2
+	VMAXPS       Y6, Y8, Y2
+	VMAXPS       Y5, Y7, Y3
+	VMAXPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VMAXPS       X3, X2, X3
 	VPERMILPS    $0x4e, X3, X2
