@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,7 @@ import (
 // not begin at a byte are made.
 func TestPieces(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for _, g := range []Grid{{2, 3, 4099}, {1, 1, mostElements + 77}, {1, 2, mostElements + 6}, {2, 2100, 257}, {3, 700, 1}} {
+	for _, g := range []Grid{{2, 3, 4099}, {1, 2, mostElements/2 + 6}, {1, 1, mostElements + 77}, {2, 2100, 257}, {3, 700, 1}} {
 		n := g.Rows * g.Groups * g.Len
 		x := make([]float32, n)
 		for i := range x {
@@ -45,10 +46,21 @@ func TestPieces(t *testing.T) {
 		want := results(generic)
 		forEachImplementation(t, func(t *testing.T) {
 			for i, got := range results(current()) {
-				require.Equal(t, want[i], got, "%+v, result %d", g, i)
+				require.True(t, sameSlice(want[i], got), "%+v, result %d", g, i)
 			}
 		})
 	}
+}
+
+// sameSlice compares slices of the types that kernels write, which reflection would take long for.
+func sameSlice(a, b any) bool {
+	switch a := a.(type) {
+	case []float32:
+		return slices.Equal(a, b.([]float32))
+	case []int8:
+		return slices.Equal(a, b.([]int8))
+	}
+	return slices.Equal(a.([]byte), b.([]byte))
 }
 
 // TestLongConversions converts more than a call of assembly may.
