@@ -78,7 +78,8 @@ func quantize(t tensor) []*ir.Kernel {
 			k.Store("q", c.mem, c.max(c.narrow(q), least).ZeroIfNaN(nan))
 			ks = append(ks, k)
 		}
-		below := func(k *ir.Kernel, x *ir.Node) (i, clipped *ir.Node) {
+		// divided is x clipped above, as an integer and before the division
+		divided := func(k *ir.Kernel, x *ir.Node) (i, clipped *ir.Node) {
 			s, r, hi := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32)
 			clipped = x.Min(hi)
 			return quotient(clipped, s, r).ToInt(), clipped
@@ -86,20 +87,20 @@ func quantize(t tensor) []*ir.Kernel {
 		add("QuantizeSymmetric", `sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
 recip and hi are Prepare's.`,
 			func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node) {
-				i, clipped := below(k, x)
+				i, clipped := divided(k, x)
 				return i, nil, clipped
 			})
 		add("Quantize", `sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
 recip and hi are Prepare's.`,
 			func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node) {
-				i, clipped := below(k, x)
+				i, clipped := divided(k, x)
 				return i, k.Param("zeroPoint", ir.MemI32), clipped
 			})
 		add("QuantizeMinval", `sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
 recip and hi are Prepare's.`,
 			func(k *ir.Kernel, x *ir.Node) (i, zero, nan *ir.Node) {
 				mv := k.Param("minval", ir.MemF32)
-				i, clipped := below(k, x.Sub(mv))
+				i, clipped := divided(k, x.Sub(mv))
 				return i, k.Word("least", ir.MemI32), clipped
 			})
 		add("QuantizeAny", `sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
