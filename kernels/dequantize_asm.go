@@ -6,24 +6,18 @@ import (
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
-// noZeroPoint are zero points for a caller that gave none.
-var noZeroPoint [manyGroups]int32
-
 // dequantizeIntAsm is the integer formula on an implementation with assembly.
 func dequantizeIntAsm[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
 	code, elem := codeOf[C](), elemOf[T]()
-	for base := 0; base < g.Groups; base += manyGroups {
-		n := min(manyGroups, g.Groups-base)
-		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
-			y, q, scale := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off]), &p.Scale[base+s.first]
-			switch {
-			case p.Minval != nil:
-				asm.DequantizeMinval(impl, code, elem, y, q, scale, &p.Minval[base+s.first], int32(p.Min), s.groups, s.length)
-			case p.ZeroPoint != nil:
-				asm.Dequantize(impl, code, elem, y, q, scale, &p.ZeroPoint[base+s.first], s.groups, s.length)
-			default:
-				asm.Dequantize(impl, code, elem, y, q, scale, &noZeroPoint[s.first], s.groups, s.length)
-			}
+	for s := (spans{g: g, n: g.Groups, most: mostElements}); s.advance(); {
+		y, q, scale := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off]), &p.Scale[s.first]
+		switch {
+		case p.Minval != nil:
+			asm.DequantizeMinval(impl, code, elem, y, q, scale, &p.Minval[s.first], int32(p.Min), s.groups, s.length)
+		case p.ZeroPoint != nil:
+			asm.DequantizeZeroPoint(impl, code, elem, y, q, scale, &p.ZeroPoint[s.first], s.groups, s.length)
+		default:
+			asm.Dequantize(impl, code, elem, y, q, scale, s.groups, s.length)
 		}
 	}
 }

@@ -10,59 +10,59 @@ import (
 )
 
 // fakeCall is what one assembly call of a fake-quantization needs beside its
-// place: the parameters point at the first of a run of groups.
+// place. Reciprocals are those of the groups from base on.
 type fakeCall struct {
-	impl        isa
-	elem        asm.Elem
-	size        int // bytes per element
-	y, x        unsafe.Pointer
-	formula     fakeFormula
-	scale       *float32
-	minval      *float32
-	recip       *float32
-	lo, hi      *float32
-	least, step int32   // a float format's grid
-	most        float32 // its largest value
+	impl         isa
+	elem         asm.Elem
+	size         int // bytes per element
+	y, x         unsafe.Pointer
+	formula      fakeFormula
+	base         int
+	scale, recip *float32
+	zeroPoint    *int32
+	minval       *float32
+	least, most  int32 // of the range
+	field, step  int32 // a float format's grid
+	largest      float32
 }
 
 type fakeFormula uint8
 
 const (
-	fakeZeroPoint fakeFormula = iota
+	fakePlain fakeFormula = iota
+	fakeZeroPoint
 	fakeMinval
-	fakeAny
 	fakeFp
-	fakeFpAny
 )
 
-func step(p *float32, i int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
+func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
 
-// run fake-quantizes groups of length elements from element off on, with the
-// parameters from first on.
+// run fake-quantizes groups of length elements from element off on; first is
+// the first of them, counted from that of the first reciprocal.
 func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length int) {
 	y, x := unsafe.Add(c.y, off*c.size), unsafe.Add(c.x, off*c.size)
+	recip, group := step(c.recip, first), c.base+first
+	scale := step(c.scale, group)
 	switch c.formula {
+	case fakePlain:
+		asm.FakeQuantize(c.impl, kind, c.elem, y, mask, x, scale, recip, c.least, c.most, groups, length)
 	case fakeZeroPoint:
-		asm.FakeQuantize(c.impl, kind, c.elem, y, mask, x, step(c.scale, first), step(c.recip, first), step(c.lo, first), step(c.hi, first), groups, length)
+		asm.FakeQuantizeZeroPoint(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, groups, length)
 	case fakeMinval:
-		asm.FakeQuantizeMinval(c.impl, kind, c.elem, y, mask, x, step(c.scale, first), step(c.recip, first), step(c.lo, first), step(c.hi, first), step(c.minval, first), groups, length)
-	case fakeAny:
-		asm.FakeQuantizeAny(c.impl, kind, c.elem, y, mask, x, step(c.scale, first), step(c.lo, first), step(c.hi, first), step(c.minval, first), groups, length)
+		asm.FakeQuantizeMinval(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.minval, group), c.least, c.most, groups, length)
 	case fakeFp:
-		asm.FakeQuantizeFp(c.impl, kind, c.elem, y, mask, x, step(c.scale, first), step(c.recip, first), step(c.hi, first), c.least, c.step, groups, length)
-	case fakeFpAny:
-		asm.FakeQuantizeFpAny(c.impl, kind, c.elem, y, mask, x, step(c.scale, first), c.least, c.step, c.most, groups, length)
+		asm.FakeQuantizeFp(c.impl, kind, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, groups, length)
 	}
 }
 
-// rows runs over groups of every row of the grid; base is the first of them.
-func (c *fakeCall) rows(mask Mask, g Grid, base, groups int) {
+// rows runs over so many groups of every row of the grid, from base on.
+func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
 	if mask.kind == bitMask && !g.bytesOfBits() {
-		c.oddRows(mask.data, g, base, groups)
+		c.oddRows(mask.data, g, groups)
 		return
 	}
 	kind := [...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}[mask.kind]
-	for s := (spans{g: g, base: base, n: groups, most: mostElements}); s.advance(); {
+	for s := (spans{g: g, base: c.base, n: groups, most: mostElements}); s.advance(); {
 		var m *byte
 		switch mask.kind {
 		case byteMask:
@@ -82,9 +82,9 @@ func (g Grid) bytesOfBits() bool {
 // oddRows is for groups that do not begin at a byte of the mask: bytes are
 // made first, for pieces that stay in the L1 cache, and their bits put where
 // they belong, in a mask that was cleared before.
-func (c *fakeCall) oddRows(bits []byte, g Grid, base, groups int) {
+func (c *fakeCall) oddRows(bits []byte, g Grid, groups int) {
 	var bytes [4096]byte
-	for s := (spans{g: g, base: base, n: groups, most: len(bytes)}); s.advance(); {
+	for s := (spans{g: g, base: c.base, n: groups, most: len(bytes)}); s.advance(); {
 		c.run(asm.ByteMask, &bytes[0], s.off, s.first, s.groups, s.length)
 		putBits(bits, s.off, bytes[:s.groups*s.length])
 	}
@@ -125,107 +125,56 @@ func newFakeCall[T Float](impl isa, dst []T, mask Mask, src []T, g Grid) fakeCal
 // fakeQuantizeIntAsm is the integer formula on an implementation with assembly.
 func fakeQuantizeIntAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Int) {
 	c := newFakeCall(impl, dst, mask, src, g)
-	if g.Groups <= fewGroups {
-		var recip, lo, hi [fewGroups]float32
-		c.integer(mask, g, p, recip[:], lo[:], hi[:])
-	} else {
-		var recip, lo, hi [manyGroups]float32
-		c.integer(mask, g, p, recip[:], lo[:], hi[:])
-	}
-}
-
-func (c fakeCall) integer(mask Mask, g Grid, p Int, recip, lo, hi []float32) {
-	c.recip, c.lo, c.hi = &recip[0], &lo[0], &hi[0]
-	for base := 0; base < g.Groups; base += len(recip) {
-		n := min(len(recip), g.Groups-base)
-		c.scale, c.minval = &p.Scale[base], &noMinval[0]
-		if p.Minval != nil {
-			c.minval = &p.Minval[base]
-		}
-		switch {
-		case !p.holdsZero() || !safeScales(c.impl, p.Scale[base:base+n]):
-			c.formula = fakeAny
-			p.clipCodes(base, lo[:n], hi[:n])
-		case p.Minval != nil:
-			c.formula = fakeMinval
-			p.prepare(c.impl, base, recip[:n], lo, hi)
-		default:
-			c.formula = fakeZeroPoint
-			p.prepare(c.impl, base, recip[:n], lo, hi)
-		}
-		c.rows(mask, g, base, n)
-	}
-}
-
-// prepare makes reciprocals and clipping ends of len(recip) groups from base on.
-func (p Int) prepare(impl isa, base int, recip, lo, hi []float32) {
+	c.least, c.most = int32(p.Min), int32(p.Max)
 	switch {
 	case p.ZeroPoint != nil:
-		asm.PrepareZeroPoint(impl, &recip[0], &hi[0], &lo[0], &p.Scale[base], &p.ZeroPoint[base], int32(p.Min), int32(p.Max), len(recip))
+		c.formula, c.zeroPoint = fakeZeroPoint, &p.ZeroPoint[0]
 	case p.Minval != nil:
-		asm.Prepare(impl, &recip[0], &hi[0], &lo[0], &p.Scale[base], int32(p.Max-p.Min), 0, len(recip))
-	default:
-		asm.Prepare(impl, &recip[0], &hi[0], &lo[0], &p.Scale[base], int32(p.Max), int32(-p.Min), len(recip))
+		c.formula, c.minval = fakeMinval, &p.Minval[0]
+		c.least, c.most = 0, int32(p.Max-p.Min)
 	}
-}
-
-// holdsZero reports whether what stands for zero is within the range, so that
-// clipping ends lie on both sides of zero; given zero points always are.
-func (p Int) holdsZero() bool {
-	return p.ZeroPoint != nil || p.Minval != nil || p.Min <= 0 && p.Max >= 0
-}
-
-// clipCodes gives the range of round((x-minval)/scale) that does not clip.
-func (p Int) clipCodes(base int, lo, hi []float32) {
-	for i := range lo {
-		offset := p.Min
-		if p.Minval == nil {
-			offset = 0
-			if p.ZeroPoint != nil {
-				offset = int(p.ZeroPoint[base+i])
-			}
-		}
-		lo[i], hi[i] = float32(p.Min-offset), float32(p.Max-offset)
-	}
+	c.prepared(mask, g, p.Scale)
 }
 
 // steps describes a float format to FakeQuantizeFp: the exponent field of its
-// least normal number in place, and (23 - mantissa bits)<<23 | 1<<22.
-func (f Format) steps() (least, step int32) {
+// least normal number in place, and (23 - mantissa bits)<<23.
+func (f Format) steps() (field, step int32) {
 	switch f {
 	case E4M3FN:
-		return 121 << 23, 20<<23 | 1<<22
+		return 121 << 23, 20 << 23
 	case E5M2:
-		return 113 << 23, 21<<23 | 1<<22
+		return 113 << 23, 21 << 23
 	}
-	return 127 << 23, 22<<23 | 1<<22
+	return 127 << 23, 22 << 23
 }
 
 // fakeQuantizeFpAsm is the float formula on an implementation with assembly.
 func fakeQuantizeFpAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Fp) {
 	c := newFakeCall(impl, dst, mask, src, g)
-	c.least, c.step = p.Format.steps()
-	c.most = p.Format.Max()
+	c.formula = fakeFp
+	c.field, c.step = p.Format.steps()
+	c.largest = p.Format.Max()
+	c.prepared(mask, g, p.Scale)
+}
+
+// prepared runs over groups of every row, for which it has prepared the scales.
+func (c fakeCall) prepared(mask Mask, g Grid, scale []float32) {
+	c.scale = &scale[0]
 	if g.Groups <= fewGroups {
-		var recip, hi [fewGroups]float32
-		c.float(mask, g, p, recip[:], hi[:])
+		var recip [fewGroups]float32
+		c.columns(mask, g, scale, recip[:])
 	} else {
-		var recip, hi [manyGroups]float32
-		c.float(mask, g, p, recip[:], hi[:])
+		var recip [manyGroups]float32
+		c.columns(mask, g, scale, recip[:])
 	}
 }
 
-func (c fakeCall) float(mask Mask, g Grid, p Fp, recip, hi []float32) {
-	c.recip, c.hi = &recip[0], &hi[0]
+func (c fakeCall) columns(mask Mask, g Grid, scale, recip []float32) {
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
-		c.scale = &p.Scale[base]
-		c.formula = fakeFpAny
-		if safeScales(c.impl, p.Scale[base:base+n]) {
-			c.formula = fakeFp
-			asm.PrepareFp(c.impl, &recip[0], &hi[0], c.scale, c.most, n)
-		}
-		c.rows(mask, g, base, n)
+		asm.Prepare(c.impl, &recip[0], &scale[base], n)
+		c.base, c.recip = base, &recip[0]
+		c.rows(mask, g, n)
 	}
 }
 

@@ -1,15 +1,12 @@
 package kernels
 
-import (
-	"unsafe"
-
-	"github.com/lowbit-go/lowbit/internal/asm"
-)
-
-// The assembly wants each group's parameters prepared: reciprocals of scales,
-// and the ends between which an x does not clip. They are made for so many
-// groups at a time, in a buffer on the stack that stays in the L1 cache; a
-// call with few groups gets a small one, which costs less to clear.
+// The assembly wants the reciprocals of scales. They are made for so many
+// groups at a time, in a buffer on the stack that stays in the L1 cache; a call
+// with few groups gets a small one, which costs less to clear.
+//
+// A reciprocal is NaN where division without dividing would not be exact, with
+// scales beyond 2^-80 and 2^100: then the assembly divides. TestDivision has
+// the proof for all others.
 const (
 	manyGroups = 512
 	fewGroups  = 16
@@ -55,27 +52,3 @@ func (s *spans) advance() bool {
 	}
 	return true
 }
-
-// Division without dividing is exact for scales between these. Dividends are
-// clamped to 2^16 scales, or above only: then what is far too low may overflow
-// to NaN, which the conversion to integers takes for the least of them.
-// Remainders are float32 numbers for every dividend of 2^-101 or more; of a
-// smaller one the quotient is below 2^-21, and rounds to zero in every format
-// however it comes out. TestDivision has the proof for what is left, the
-// significands.
-const (
-	leastSafeScale = 0x1p-80
-	mostSafeScale  = 0x1p+100
-)
-
-// safeScales reports whether all scales allow division without dividing.
-func safeScales(impl isa, scale []float32) bool {
-	least, most := scale[0], scale[0]
-	if len(scale) > 1 {
-		asm.MinMax(impl, asm.F32, unsafe.Pointer(&scale[0]), &least, &most, 1, len(scale))
-	}
-	return least >= leastSafeScale && most <= mostSafeScale
-}
-
-// noMinval are minvals for a caller that gave none.
-var noMinval [manyGroups]float32

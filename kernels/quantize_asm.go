@@ -16,40 +16,29 @@ func codeOf[C Code]() asm.Code {
 // quantizeIntAsm is the integer formula on an implementation with assembly.
 func quantizeIntAsm[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
 	if g.Groups <= fewGroups {
-		var recip, lo, hi [fewGroups]float32
-		quantizeIntRuns(impl, dst, src, g, p, recip[:], lo[:], hi[:])
+		var recip [fewGroups]float32
+		quantizeIntRuns(impl, dst, src, g, p, recip[:])
 	} else {
-		var recip, lo, hi [manyGroups]float32
-		quantizeIntRuns(impl, dst, src, g, p, recip[:], lo[:], hi[:])
+		var recip [manyGroups]float32
+		quantizeIntRuns(impl, dst, src, g, p, recip[:])
 	}
 }
 
-func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int, recip, lo, hi []float32) {
-	code, elem, least := codeOf[C](), elemOf[T](), int32(p.Min)
+func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int, recip []float32) {
+	code, elem, least, most := codeOf[C](), elemOf[T](), int32(p.Min), int32(p.Max)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
-		safe := p.holdsZero() && safeScales(impl, p.Scale[base:base+n])
-		if safe {
-			p.prepare(impl, base, recip[:n], lo, hi)
-		} else {
-			p.clipCodes(base, lo[:n], hi[:n])
-		}
+		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
 		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
 			q, x := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off])
-			scale, recip, lo, hi := &p.Scale[base+s.first], &recip[s.first], &lo[s.first], &hi[s.first]
-			minval := &noMinval[s.first]
-			if p.Minval != nil {
-				minval = &p.Minval[base+s.first]
-			}
+			scale, recip := &p.Scale[base+s.first], &recip[s.first]
 			switch {
-			case !safe:
-				asm.QuantizeAny(impl, code, elem, q, x, scale, minval, lo, hi, least, s.groups, s.length)
 			case p.Minval != nil:
-				asm.QuantizeMinval(impl, code, elem, q, x, minval, scale, recip, hi, least, s.groups, s.length)
+				asm.QuantizeMinval(impl, code, elem, q, x, scale, recip, &p.Minval[base+s.first], least, most, s.groups, s.length)
 			case p.ZeroPoint != nil:
-				asm.Quantize(impl, code, elem, q, x, scale, recip, hi, &p.ZeroPoint[base+s.first], least, s.groups, s.length)
+				asm.QuantizeZeroPoint(impl, code, elem, q, x, scale, recip, &p.ZeroPoint[base+s.first], least, most, s.groups, s.length)
 			default:
-				asm.QuantizeSymmetric(impl, code, elem, q, x, scale, recip, hi, least, s.groups, s.length)
+				asm.Quantize(impl, code, elem, q, x, scale, recip, least, most, s.groups, s.length)
 			}
 		}
 	}
@@ -58,29 +47,21 @@ func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int,
 // quantizeFpAsm is the float formula on an implementation with assembly.
 func quantizeFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
 	if g.Groups <= fewGroups {
-		var recip, hi [fewGroups]float32
-		quantizeFpRuns(impl, dst, src, g, p, recip[:], hi[:])
+		var recip [fewGroups]float32
+		quantizeFpRuns(impl, dst, src, g, p, recip[:])
 	} else {
-		var recip, hi [manyGroups]float32
-		quantizeFpRuns(impl, dst, src, g, p, recip[:], hi[:])
+		var recip [manyGroups]float32
+		quantizeFpRuns(impl, dst, src, g, p, recip[:])
 	}
 }
 
-func quantizeFpRuns[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, recip, hi []float32) {
+func quantizeFpRuns[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, recip []float32) {
 	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
-		safe := safeScales(impl, p.Scale[base:base+n])
-		if safe {
-			asm.PrepareFp(impl, &recip[0], &hi[0], &p.Scale[base], most, n)
-		}
+		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
 		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
-			q, x, scale := &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &p.Scale[base+s.first]
-			if safe {
-				asm.QuantizeFp(impl, code, elem, q, x, scale, &recip[s.first], &hi[s.first], s.groups, s.length)
-			} else {
-				asm.QuantizeFpAny(impl, code, elem, q, x, scale, most, s.groups, s.length)
-			}
+			asm.QuantizeFp(impl, code, elem, &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &p.Scale[base+s.first], &recip[s.first], most, s.groups, s.length)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (r *source) bits() float32           { return math.Float32frombits(r.Uint32
 
 // mood chooses how wild the inputs of a trial are.
 func (r *source) mood() {
-	r.wild = []float64{0, 0, 0.02, 0.3}[r.IntN(4)]
+	r.wild = []float64{0, 0.001, 0.02, 0.3}[r.IntN(4)]
 	r.odd = []float64{0, 0, 0.2, 1}[r.IntN(4)]
 }
 

@@ -20,13 +20,12 @@ func convert() []*ir.Kernel {
 	}
 	for _, q := range fpCodes {
 		if q.name == "E2M1" {
-			continue
+			continue // here that is a code of its own
 		}
 		k := ir.New("convert", "EncodeFp", `sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 largest value for most the conversion saturates, with the step behind it it overflows.`, Codes.Of(q.name))
-		most := k.Word("most", ir.MemF32)
 		x := k.Load("x", ir.MemF32)
-		k.Store("y", q.mem, q.code(k, x.Max(negate(k, most)).Min(most), x))
+		q.store(k, "y", k.Word("most", ir.MemF32), x, x, func() *ir.Node { return x })
 		ks = append(ks, k)
 	}
 	return ks

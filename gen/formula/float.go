@@ -22,15 +22,15 @@ func exponent(k *ir.Kernel, v, least *ir.Node) *ir.Node {
 	return v.As(ir.I32).And(k.Int(0x7f800000)).UMax(least)
 }
 
-// onGrid rounds v to a format's mantissa bits, or to its subnormals: M is
-// 1.5 times the power of two whose last place is the grid's step at v, so that
-// v+M rounds as wanted and taking M away is exact. A zero loses its sign.
+// onGrid rounds p >= 0 to a format's mantissa bits, or to its subnormals: M is
+// the power of two whose last place is the grid's step at p, so that p+M rounds
+// as wanted and taking M away is exact.
 //
 // least is the exponent field of the format's least normal number in place,
-// step what makes M of a field: (23 - mantissa bits)<<23 and the bit for 1.5.
-func onGrid(k *ir.Kernel, v, least, step *ir.Node) *ir.Node {
-	m := exponent(k, v, least).IAdd(step).As(ir.F32)
-	return v.Add(m).Sub(m)
+// step what makes M of a field: (23 - mantissa bits)<<23.
+func onGrid(k *ir.Kernel, p, least, step *ir.Node) *ir.Node {
+	m := exponent(k, p, least).IAdd(step).As(ir.F32)
+	return p.Add(m).Sub(m)
 }
 
 // withSign gives v, positive or of x's sign, the sign of x.
@@ -41,8 +41,7 @@ func withSign(k *ir.Kernel, v, x *ir.Node) *ir.Node {
 // encode is the code of p rounded to the format, without its sign: p >= 0 is
 // at most the format's largest value, or one step above. Codes of subnormals
 // and carries into the exponent need no case: p+M's last bits count steps, and
-// each exponent above the least is 1<<mantissa of them. NaN gives something
-// negative, which is to be mended.
+// each exponent above the least is 1<<mantissa of them.
 func (f format) encode(k *ir.Kernel, p *ir.Node) *ir.Node {
 	e := exponent(k, p, k.Int(f.least<<23))
 	m := e.IAdd(k.Int(int32(23-f.mantissa) << 23))
@@ -55,83 +54,84 @@ func magnitude(k *ir.Kernel, v *ir.Node) *ir.Node {
 }
 
 // fakeQuantizeFp serves every float format: the grid is given by two words.
+// Magnitudes are compared and clipped as integers.
 func fakeQuantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, m := range masks {
-		k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi)`+m.tells("c == x")+`.
+		k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+m.tells("c == v")+`.
 grid rounds to the format that least and step describe: the exponent field of its least normal
-number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		least, step := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32)
-		x := k.Load("x", t.mem)
-		s, r, hi := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32)
-		c := x.Max(negate(k, hi)).Min(hi)
-		inside := c.Eq(x)
-		q := withSign(k, onGrid(k, quotient(c, s, r), least, step), x)
-		k.Store("y", t.out, q.Mul(s))
-		m.store(k, inside)
-		ks = append(ks, k)
+number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+		least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
+		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+		y := func(c, sign *ir.Node) *ir.Node { return withSign(k, onGrid(k, c, least, step), sign).Mul(s) }
 
-		k = ir.New("fakequantizefp"+t.name, "FakeQuantizeFpAny", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+m.tells("c == v")+`.
-It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		least, step = k.Word("least", ir.MemI32), k.Word("step", ir.MemI32)
-		most := k.Word("most", ir.MemF32)
-		s = k.Param("scale", ir.MemF32)
-		v := k.Load("x", t.mem).Div(s)
-		c = v.Max(negate(k, most)).Min(most)
-		inside = c.Eq(v)
-		k.Store("y", t.mem, withSign(k, onGrid(k, c, least, step), v).Mul(s))
-		m.store(k, inside)
+		p := magnitude(k, quotient(x, s, r).OrAlarm()).As(ir.I32)
+		c := p.UMin(most.As(ir.I32))
+		k.Store("y", t.out, y(c.As(ir.F32), x)) // the quotient of -0 may be +0
+		m.store(k, c.IEq(p))
+		k.Rarely(func() {
+			v := x.Div(s)
+			p := magnitude(k, v)
+			c := p.Min(most)
+			k.Store("y", t.mem, y(c, v))
+			m.store(k, c.Eq(p))
+		})
 		ks = append(ks, k)
 	}
 	return ks
 }
 
-// A quantizer's codes: E2M1 also one to a byte, as the e4m3 codes of its values.
-var fpCodes = []struct {
+// fpCode is a code that a quantizer writes. E2M1 is also written one to a byte,
+// as the e4m3 codes of its values.
+type fpCode struct {
 	name string
-	f    format
 	mem  ir.Mem
-	code func(k *ir.Kernel, c, x *ir.Node) *ir.Node // bytes
-}{
-	{"E4M3", e4m3, ir.MemU8, e4m3.bytes},
-	{"E5M2", e5m2, ir.MemU8, e5m2.bytes},
-	{"E2M1", e2m1, ir.MemU8, func(k *ir.Kernel, c, x *ir.Node) *ir.Node {
-		v := onGrid(k, magnitude(k, c), k.Int(127<<23), k.Int(22<<23))
-		return signed8(k, v.As(ir.I32).Shr(20).ISub(k.Int(120<<3)), c, x)
-	}},
-	{"E2M1Packed", e2m1, ir.MemE2M1, func(k *ir.Kernel, c, x *ir.Node) *ir.Node {
-		code := e2m1.encode(k, magnitude(k, c))
-		return code.OrAnd(x.As(ir.I32).Shr(28), k.Int(8)).Narrow16().NarrowU8() // what NaN gives is below 0
-	}},
+	f    format
+	nan  int32                                   // the code of NaN
+	sign uint32                                  // the sign's bit
+	code func(k *ir.Kernel, p *ir.Node) *ir.Node // of p >= 0, not above the format's largest value
 }
 
-// bytes are the codes of c, clamped already, with the sign of x.
-func (f format) bytes(k *ir.Kernel, c, x *ir.Node) *ir.Node {
-	return signed8(k, f.encode(k, magnitude(k, c)), c, x)
+var fpCodes = []fpCode{
+	{"E4M3", ir.MemU8, e4m3, 0x7f, 7, e4m3.encode},
+	{"E5M2", ir.MemU8, e5m2, 0x7f, 7, e5m2.encode},
+	{"E2M1", ir.MemU8, e2m1, 0x7f, 7, func(k *ir.Kernel, p *ir.Node) *ir.Node {
+		v := onGrid(k, p, k.Int(127<<23), k.Int(22<<23))
+		return v.As(ir.I32).Shr(20).ISub(k.Int(120 << 3)).IMax(k.Int(0)) // 0 is below all exponents
+	}},
+	{"E2M1Packed", ir.MemE2M1, e2m1, 0, 3, e2m1.encode},
 }
 
-// signed8 makes bytes of codes, with the sign of x; a NaN in c becomes 0x7f. A
-// code below zero stands for zero, or for what is mended.
-func signed8(k *ir.Kernel, code, c, x *ir.Node) *ir.Node {
-	bytes := code.IMax(k.Int(0)).OrAnd(x.As(ir.I32).Shr(24), k.Int(0x80)).Narrow16().NarrowU8()
-	return bytes.OrIfNaN(c, k.Byte(0x7f))
+// store writes the codes of v, with the signs of x, and rarely those of what is
+// instead of v where it has a NaN.
+func (q fpCode) store(k *ir.Kernel, name string, most, v, x *ir.Node, rare func() *ir.Node) {
+	code := func(v *ir.Node) *ir.Node {
+		return q.code(k, magnitude(k, v).As(ir.I32).UMin(most.As(ir.I32)).As(ir.F32))
+	}
+	write := func(code, x *ir.Node) {
+		signed := code.OrAnd(x.As(ir.I32).Shr(31-q.sign), k.Int(1<<q.sign))
+		k.Store(name, q.mem, signed.Narrow16().NarrowU8())
+	}
+	write(code(v.OrAlarm()), x)
+	k.Rarely(func() {
+		v := rare()
+		is := v.Ordered()
+		if q.nan == 0 { // no sign either
+			write(is.Keep(code(v)), is.Keep(v))
+		} else {
+			write(is.Select(code(v), k.Int(q.nan)), v)
+		}
+	})
 }
 
 func quantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, q := range fpCodes {
-		k := ir.New("quantizefp"+t.name, "QuantizeFp", `sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
-recip and hi are PrepareFp's.`, Codes.Of(q.name), Elems.Of(t.name))
-		x := k.Load("x", t.mem)
-		s, r, hi := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32), k.Param("hi", ir.MemF32)
-		k.Store("q", q.mem, q.code(k, quotient(x.Max(negate(k, hi)).Min(hi), s, r), x))
-		ks = append(ks, k)
-
-		k = ir.New("quantizefp"+t.name, "QuantizeFpAny", `sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
-It divides, so any scale will do.`, Codes.Of(q.name), Elems.Of(t.name))
+		k := ir.New("quantizefp"+t.name, "QuantizeFp", `sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
 		most := k.Word("most", ir.MemF32)
-		v := k.Load("x", t.mem).Div(k.Param("scale", ir.MemF32))
-		k.Store("q", q.mem, q.code(k, v.Max(negate(k, most)).Min(most), v))
+		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+		q.store(k, "q", most, quotient(x, s, r), x, func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 	}
 	return ks

@@ -10,7 +10,7 @@ import (
 // All records every kernel anew: a target adds constants of its own to a recording.
 func All() []*ir.Kernel {
 	var ks []*ir.Kernel
-	ks = append(ks, prepare()...)
+	ks = append(ks, prepare())
 	for _, t := range tensors {
 		ks = append(ks, fakeQuantize(t)...)
 		ks = append(ks, quantize(t)...)
@@ -57,7 +57,8 @@ func (t tensor) param(k *ir.Kernel, name string) *ir.Node {
 }
 
 // quotient is c/s rounded once, in three operations (Markstein): r is 1/s
-// rounded. It is exact where nothing overflows and no remainder underflows.
+// rounded. It is exact where nothing overflows and no remainder underflows; for
+// infinite c, or if c*r overflows, it is NaN, as it is for r = NaN.
 func quotient(c, s, r *ir.Node) *ir.Node {
 	q := c.Mul(r)
 	return q.MulSubFrom(s, c).MulAdd(r, q)

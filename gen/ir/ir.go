@@ -107,14 +107,14 @@ const (
 	OpMinimum    // the smaller; likewise
 	OpMulAdd     // a*b + c, rounded once
 	OpMulSubFrom // c - a*b, rounded once
-	OpRound      // to an integer, |a| < 2^22 or NaN
-	OpRoundAny   // to an integer, any a
-	OpToInt      // to int32; NaN and what is below every int32 gives the least int32, so that packs clip it
+	OpRound      // to an integer
+	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
 
 	OpIAdd // 32-bit integers, wrapping
 	OpISub
 	OpIMax // signed
+	OpUMin // unsigned
 	OpUMax // unsigned
 	OpAnd
 	OpOr
@@ -125,20 +125,24 @@ const (
 	OpAs    // the same bits as another type
 
 	OpEq      // mask: a == b, floats
+	OpIEq     // mask: a == b, integers
 	OpOrdered // mask: a is no NaN
 	OpSelect  // mask ? a : b
 	OpKeep    // mask ? a : +0
 
-	OpNarrow16  // int32 to int16, saturating
-	OpAddSat16  // int16, saturating
-	OpNarrowS8  // int16 to int8, saturating
-	OpNarrowU8  // int16 to uint8, saturating
-	OpMaxS8     // int8
-	OpMaxU8     // uint8
-	OpBytes     // mask to one byte per lane, 0 or 1
-	OpZeroIfNaN // bytes b, float tile x: 0 where x is NaN; made for x that hardly ever is
-	OpOrIfNaN   // bytes b, float tile x, bytes c: b | c where x is NaN; likewise
-	OpWiden     // float16 to float32
+	OpNarrow16 // int32 to int16, saturating
+	OpAddSat16 // int16, saturating
+	OpNarrowS8 // int16 to int8, saturating
+	OpNarrowU8 // int16 to uint8, saturating
+	OpMaxS8    // int8
+	OpMaxU8    // uint8
+	OpMinS8
+	OpMinU8
+	OpBytes // mask to one byte per lane, 0 or 1
+	OpWiden // float16 to float32
+
+	OpAlarmNaN // sends the tile the rare way if a float in it is NaN
+	OpAlarmLow // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
 	OpFoldMin // the smallest of a group; anything if a NaN is among them
 	OpFoldMax // the largest of a group; likewise
@@ -147,8 +151,8 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSubFrom", "Round", "RoundAny", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
-	"Eq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "Bytes", "ZeroIfNaN", "OrIfNaN", "Widen", "FoldMin", "FoldMax", "FoldNaN", "Result"}
+	"MulAdd", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Bytes", "Widen", "AlarmNaN", "AlarmLow", "FoldMin", "FoldMax", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -161,6 +165,7 @@ type Node struct {
 	Mem   Mem    // of loads, stores, parameters and results
 	Bits  uint32 // constant, or shift count
 	Table string // OpTable: 4 bytes per lane, little-endian
+	Rare  bool   // recorded by Rarely
 	ID    int
 
 	k *Kernel
@@ -169,7 +174,10 @@ type Node struct {
 // Slots is the number of registers that the node's tile takes. Bits are stored
 // for the whole tile at once, bfloat16 for half of it.
 func (n *Node) Slots() int {
-	if n.Op == OpStore {
+	switch n.Op {
+	case OpAlarmNaN, OpAlarmLow:
+		return 1
+	case OpStore:
 		switch n.Mem {
 		case MemBits:
 			return 1
@@ -206,6 +214,7 @@ type Kernel struct {
 	Results  []*Node
 
 	memo map[string]*Node
+	rare bool
 }
 
 // Variant is one choice of a kind, such as an element type; Name is empty for
@@ -265,7 +274,7 @@ func (k *Kernel) add(n Node) *Node {
 	if old := k.memo[key]; old != nil {
 		return old
 	}
-	n.ID, n.k = len(k.Nodes), k
+	n.ID, n.k, n.Rare = len(k.Nodes), k, k.rare
 	p := &n
 	k.Nodes = append(k.Nodes, p)
 	k.memo[key] = p
@@ -387,7 +396,6 @@ func (n *Node) Min(b *Node) *Node     { return n.bin(OpMin, F32, b, F32) }
 func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
 func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
-func (n *Node) RoundAny() *Node       { return n.un(OpRoundAny, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }
 func (n *Node) ToFloat() *Node        { return n.un(OpToFloat, I32, F32) }
 
@@ -406,6 +414,7 @@ func (n *Node) MulSubFrom(b, c *Node) *Node {
 func (n *Node) IAdd(b *Node) *Node { return n.bin(OpIAdd, I32, b, I32) }
 func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
 func (n *Node) IMax(b *Node) *Node { return n.bin(OpIMax, I32, b, I32) }
+func (n *Node) UMin(b *Node) *Node { return n.bin(OpUMin, I32, b, I32) }
 func (n *Node) UMax(b *Node) *Node { return n.bin(OpUMax, I32, b, I32) }
 func (n *Node) And(b *Node) *Node  { return n.bin(OpAnd, I32, b, I32) }
 func (n *Node) Or(b *Node) *Node   { return n.bin(OpOr, I32, b, I32) }
@@ -440,8 +449,9 @@ func (n *Node) As(t Type) *Node {
 
 // Masks.
 
-func (n *Node) Eq(b *Node) *Node { return n.bin(OpEq, F32, b, Mask) }
-func (n *Node) Ordered() *Node   { return n.un(OpOrdered, F32, Mask) }
+func (n *Node) Eq(b *Node) *Node  { return n.bin(OpEq, F32, b, Mask) }
+func (n *Node) IEq(b *Node) *Node { return n.bin(OpIEq, I32, b, Mask) }
+func (n *Node) Ordered() *Node    { return n.un(OpOrdered, F32, Mask) }
 
 // Select is a where the mask is true and b elsewhere.
 func (n *Node) Select(a, b *Node) *Node {
@@ -464,17 +474,35 @@ func (n *Node) NarrowS8() *Node        { return n.un(OpNarrowS8, I16, I8) }
 func (n *Node) NarrowU8() *Node        { return n.un(OpNarrowU8, I16, I8) }
 func (n *Node) MaxS8(b *Node) *Node    { return n.bin(OpMaxS8, I8, b, I8) }
 func (n *Node) MaxU8(b *Node) *Node    { return n.bin(OpMaxU8, I8, b, I8) }
+func (n *Node) MinS8(b *Node) *Node    { return n.bin(OpMinS8, I8, b, I8) }
+func (n *Node) MinU8(b *Node) *Node    { return n.bin(OpMinU8, I8, b, I8) }
 func (n *Node) Bytes() *Node           { return n.un(OpBytes, Mask, I8) }
-func (n *Node) ZeroIfNaN(x *Node) *Node {
-	x.want("ZeroIfNaN", F32)
-	return n.k.add(Node{Op: OpZeroIfNaN, Type: I8, Args: []*Node{n, x}})
+
+// A formula may be right only for tiles of the ordinary kind. It then sounds an
+// alarm for any other tile, before anything of that is stored, and says behind
+// everything else what is to be done instead: all of the tile, from its loads
+// to its stores.
+
+// OrAlarm is n; it sends the tile the rare way if there is a NaN in it.
+func (n *Node) OrAlarm() *Node {
+	n.want("OrAlarm", F32)
+	n.k.add(Node{Op: OpAlarmNaN, Args: []*Node{n}})
+	return n
 }
 
-// OrIfNaN is n | c where x is NaN, and n elsewhere.
-func (n *Node) OrIfNaN(x, c *Node) *Node {
-	x.want("OrIfNaN", F32)
-	c.want("OrIfNaN", I8)
-	return n.k.add(Node{Op: OpOrIfNaN, Type: I8, Args: []*Node{n, x, c}})
+// ToInt16OrAlarm is n as saturated int16; it sends the tile the rare way if one
+// is beyond int32, or NaN, or too low to be told from that.
+func (n *Node) ToInt16OrAlarm() *Node {
+	i := n.ToInt().Narrow16()
+	n.k.add(Node{Op: OpAlarmLow, Args: []*Node{i, n}})
+	return i
+}
+
+// Rarely records the rare way. Loads and parameters of the ordinary way may be used in it.
+func (k *Kernel) Rarely(formula func()) {
+	k.rare = true
+	formula()
+	k.rare = false
 }
 
 // Folds over a group.
@@ -485,7 +513,16 @@ func (n *Node) FoldMax() *Node { return n.un(OpFoldMax, F32, F32) }
 // FoldNaN is what must be added to FoldMin and FoldMax to make a NaN in the group show.
 func (n *Node) FoldNaN() *Node { return n.un(OpFoldNaN, F32, F32) }
 
-// Prune forgets nodes that no store and no result needs.
+// Root reports whether the node is wanted for what it does.
+func (n *Node) Root() bool {
+	switch n.Op {
+	case OpStore, OpResult, OpAlarmNaN, OpAlarmLow:
+		return true
+	}
+	return false
+}
+
+// Prune forgets nodes that no root needs.
 func (k *Kernel) Prune() {
 	live := map[*Node]bool{}
 	var visit func(n *Node)
@@ -498,7 +535,7 @@ func (k *Kernel) Prune() {
 		}
 	}
 	for _, n := range k.Nodes {
-		if n.Op == OpStore || n.Op == OpResult {
+		if n.Root() {
 			visit(n)
 		}
 	}
@@ -539,7 +576,7 @@ func (k *Kernel) Levels(lanes bool) []Level {
 			if lanes {
 				l[i] = PerElement
 			}
-		case OpStore:
+		case OpStore, OpAlarmNaN, OpAlarmLow:
 			l[i] = PerElement
 		case OpFoldMin, OpFoldMax, OpFoldNaN, OpResult:
 			l[i] = After

@@ -68,3 +68,8 @@ func (m *Machine) FoldAlarm(*plan.Seg, []plan.V, string) {}
 func (m *Machine) Zero(s *plan.Seg) plan.V {
 	return s.Op(plan.Vec, func(d int, _ []int) { m.MOVI(asm.V(d), 0) })
 }
+
+// Copy is d = v.
+func (m *Machine) Copy(d, v plan.V) plan.Inst {
+	return plan.Inst{Defs: []plan.V{d}, Uses: []plan.V{v}, Emit: func(d, u []int) { m.MOV(asm.V(d[0]), asm.V(u[0])) }}
+}

@@ -13,8 +13,6 @@ import (
 func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	k := ir.Of(n)
 	switch {
-	case n.Op == ir.OpToInt:
-		return []*ir.Node{k.Int(-1 << 31)}
 	case n.Op == ir.OpFoldMin:
 		return []*ir.Node{k.Const(float32(math.Inf(1)))}
 	case n.Op == ir.OpFoldMax:
@@ -74,6 +72,8 @@ func (m *Machine) simple(op ir.Op) emit2 {
 		return sized(asm.S, m.SUB)
 	case ir.OpIMax:
 		return sized(asm.S, m.SMAX)
+	case ir.OpUMin:
+		return sized(asm.S, m.UMIN)
 	case ir.OpUMax:
 		return sized(asm.S, m.UMAX)
 	case ir.OpAnd, ir.OpKeep:
@@ -84,12 +84,18 @@ func (m *Machine) simple(op ir.Op) emit2 {
 		return m.EOR
 	case ir.OpEq:
 		return m.FCMEQ
+	case ir.OpIEq:
+		return sized(asm.S, m.CMEQ)
 	case ir.OpAddSat16:
 		return sized(asm.H, m.SQADD)
 	case ir.OpMaxS8:
 		return sized(asm.B, m.SMAX)
 	case ir.OpMaxU8:
 		return sized(asm.B, m.UMAX)
+	case ir.OpMinS8:
+		return sized(asm.B, m.SMIN)
+	case ir.OpMinU8:
+		return sized(asm.B, m.UMIN)
 	}
 	return nil
 }
@@ -104,11 +110,10 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.fused(s, m.FMLA, args)
 	case ir.OpMulSubFrom:
 		return m.fused(s, m.FMLS, args)
-	case ir.OpRound, ir.OpRoundAny:
+	case ir.OpRound:
 		return m.unary(s, m.FRINTN, args[0][0])
-	case ir.OpToInt: // FCVTNS makes NaN zero
-		i := m.unary(s, m.FCVTNS, args[0][0])
-		return m.choose(s, m.binary(s, m.FCMEQ, args[0][0], args[0][0]), i, args[1][0])
+	case ir.OpToInt:
+		return m.unary(s, m.FCVTNS, args[0][0])
 	case ir.OpToFloat:
 		return m.unary(s, m.SCVTF, args[0][0])
 	case ir.OpOrAnd:
@@ -129,10 +134,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.narrow(s, asm.H, m.SQXTUN, m.SQXTUN2, args[0])
 	case ir.OpBytes:
 		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))
-	case ir.OpZeroIfNaN:
-		return m.binary(s, m.AND, args[0][0], m.ordered(s, args[1]))
-	case ir.OpOrIfNaN:
-		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.BIC, args[2][0], m.ordered(s, args[1])))
+	case ir.OpAlarmNaN, ir.OpAlarmLow:
+		m.alarm(s, args[0])
+		return -1
 	case ir.OpWiden:
 		return m.unary(s, []emit1{m.FCVTL, m.FCVTL2}[slot%2], args[0][0])
 	case ir.OpLoad:
@@ -200,13 +204,14 @@ func (m *Machine) narrow(s *plan.Seg, wide asm.Size, lo, hi func(wide asm.Size, 
 	}, v[0], v[1])
 }
 
-// ordered has a byte of ones for each number that is no NaN.
-func (m *Machine) ordered(s *plan.Seg, x []plan.V) plan.V {
-	var is []plan.V
-	for _, v := range x {
-		is = append(is, m.binary(s, m.FCMEQ, v, v))
-	}
-	return m.signBytes(s, is)
+// alarm leaves for the rare way if one of four registers has a NaN.
+func (m *Machine) alarm(s *plan.Seg, x []plan.V) {
+	most := m.binary(s, m.FMAX, m.binary(s, m.FMAX, x[0], x[1]), m.binary(s, m.FMAX, x[2], x[3]))
+	s.Add(plan.Inst{Defs: []plan.V{most}, Uses: []plan.V{most}, Emit: func(d, u []int) {
+		m.FMAXV(asm.V(d[0]), asm.V(u[0]))
+		m.FCMP(asm.V(d[0]), asm.V(d[0]))
+		m.BVS(s.RareLabel())
+	}})
 }
 
 // signBytes joins four lane masks to bytes of ones or zeros.

@@ -87,6 +87,12 @@ func (m *Machine) FoldWays() int { return 4 }
 // Shares: a tile is 16 elements, so no group worth the name is shorter.
 func (m *Machine) Shares() []int { return nil }
 
+// Ahead: there are registers enough.
+func (m *Machine) Ahead() bool { return true }
+
+// Watched: FCVTNS saturates, so only the floats tell of NaN.
+func (m *Machine) Watched(alarm *ir.Node) *ir.Node { return alarm.Args[len(alarm.Args)-1] }
+
 // Begin starts a function and declares it.
 func (m *Machine) Begin(f *plan.Func) {
 	m.offsets = map[string]int{}
@@ -133,6 +139,9 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	m.XCMPI(n, imm)
 	map[plan.Cond]func(string){plan.Less: m.BLT, plan.GreaterEqual: m.BGE, plan.Equal: m.BEQ, plan.NotEqual: m.BNE}[c](l)
 }
+
+// Jump goes to a label.
+func (m *Machine) Jump(l string) { m.B(l) }
 
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.XMOV(asm.R(d), asm.R(s)) }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"sort"
 
@@ -138,6 +139,11 @@ func (p *planner) release(vs []V, at assignment, busy *[classes]map[int]bool) {
 	}
 }
 
+// segments are those of a tile.
+func (sh *shape) segments() []*Seg {
+	return []*Seg{sh.body, sh.rare[sh.body], sh.tail, sh.rare[sh.tail]}
+}
+
 // allocation is the result for a whole program.
 type allocation map[*Seg]assignment
 
@@ -151,7 +157,7 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	for _, sh := range shapes {
-		all = append(all, sh.group, sh.body, sh.tail, sh.after)
+		all = append(all, append(sh.segments(), sh.group, sh.first, sh.ahead, sh.after)...)
 	}
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
@@ -173,12 +179,21 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		for v, r := range callPins {
 			pins[v] = r
 		}
-		if !p.pin(liveOut(sh.group, sh.body, sh.tail, sh.after), pins) {
+		if !p.pin(liveOut(sh.group, append(sh.segments(), sh.first, sh.ahead, sh.after)...), pins) {
 			return nil, false
 		}
 		place(sh.group, pins)
-		place(sh.body, pins)
-		place(sh.tail, pins)
+		if sh.ahead != nil {
+			carried := maps.Clone(pins)
+			if !p.pin(liveOut(sh.first, sh.ahead), carried) {
+				return nil, false
+			}
+			place(sh.first, carried)
+			place(sh.ahead, carried)
+		}
+		for _, s := range sh.segments() {
+			place(s, pins)
+		}
 		place(sh.after, pins)
 	}
 	return out, ok

@@ -16,6 +16,7 @@ func Generate(k *ir.Kernel, m Machine) error {
 			p.extras[k.Nodes[i].ID] = e
 		}
 	}
+	p.reach()
 	counts, err := p.assignPointers()
 	if err != nil {
 		return err
@@ -38,6 +39,9 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	pp := &printer{planner: p, pr: pr, alloc: alloc, counts: counts}
 	pp.function()
+	for _, rare := range pp.behind {
+		rare()
+	}
 	return nil
 }
 
@@ -77,6 +81,23 @@ type printer struct {
 	pr     *program
 	alloc  allocation
 	counts counts
+	behind []func() // prints what is out of the loops' way
+}
+
+// tile prints a shape's body or tail; the rare way comes behind the function.
+func (p *printer) tile(sh *shape, s *Seg) {
+	p.run(s)
+	rare := sh.rare[s]
+	if rare == nil {
+		return
+	}
+	back := s.name + "back"
+	p.m.Label(back)
+	p.behind = append(p.behind, func() {
+		p.m.Label(s.RareLabel())
+		p.run(rare)
+		p.m.Jump(back)
+	})
 }
 
 func (p *printer) run(s *Seg) {
@@ -118,7 +139,7 @@ func (p *printer) function() {
 		m.Branch(p.counts.length, Equal, 1, "lanes")
 	}
 	for _, sh := range p.pr.short {
-		m.Branch(p.counts.length, Equal, 4*m.Width()/sh.share, fmt.Sprintf("short%d", sh.share))
+		m.Branch(p.counts.length, Equal, 4*m.Width()/sh.share, sh.name)
 	}
 	for _, sh := range p.pr.trees {
 		m.Branch(p.counts.length, Equal, sh.registers*m.Width(), sh.name)
@@ -158,12 +179,13 @@ func (p *printer) groups() {
 // short is the loop in which a tile holds several whole groups; the last few go the general way.
 func (p *printer) short(sh *shape) {
 	m := p.m
-	head := fmt.Sprintf("short%d", sh.share)
+	head := sh.name
 	m.Label(head)
 	m.Branch(p.counts.groups, Less, sh.share, head+"end")
+	p.pipelined(sh, p.counts.groups, sh.share)
 	m.LoopHead(head + "loop")
 	p.run(sh.group)
-	p.run(sh.body)
+	p.tile(sh, sh.body)
 	p.advanceParams(sh.share)
 	p.advanceStreams(false)
 	m.AddImm(p.counts.groups, -sh.share)
@@ -198,8 +220,9 @@ func (p *printer) tree(sh *shape) {
 func (p *printer) tiles(sh *shape) {
 	m, tile, name := p.m, 4*p.m.Width(), sh.name
 	m.Branch(p.counts.n, Less, tile, name+"tail")
+	p.pipelined(sh, p.counts.n, tile)
 	m.LoopHead(name + "loop")
-	p.run(sh.body)
+	p.tile(sh, sh.body)
 	p.advanceStreams(sh.lanes)
 	m.AddImm(p.counts.n, -tile)
 	m.Branch(p.counts.n, GreaterEqual, tile, name+"loop")
@@ -214,6 +237,27 @@ func (p *printer) tiles(sh *shape) {
 	m.Label(name + "end")
 }
 
+// pipelined is the loop that looks ahead, where that pays; it leaves a tile for the plain one.
+func (p *printer) pipelined(sh *shape, count GPR, tile int) {
+	if sh.ahead == nil {
+		return
+	}
+	m, name := p.m, sh.name
+	m.Branch(count, Less, fewTiles*tile, name+"loop")
+	p.run(sh.first)
+	m.LoopHead(sh.ahead.name)
+	p.run(sh.ahead)
+	if sh.share > 1 {
+		p.advanceParams(sh.share)
+	}
+	p.advanceStreams(false)
+	m.AddImm(count, -tile)
+	m.Branch(count, GreaterEqual, 2*tile, sh.ahead.name)
+}
+
+// fewTiles are so few that to look ahead does not pay.
+const fewTiles = 4
+
 // tail runs a tile's code on what is left of one.
 func (p *printer) tail(sh *shape) {
 	m, n := p.m, p.counts.n
@@ -227,7 +271,7 @@ func (p *printer) tail(sh *shape) {
 		}
 	}
 	m.TailMasks(n)
-	p.run(sh.tail)
+	p.tile(sh, sh.tail)
 	for _, a := range arrays {
 		if at, ok := p.pr.stage[a.Name]; ok && a.Out {
 			m.StageOut(p.ptr[a.Name], at, n, a.Mem.Bits())

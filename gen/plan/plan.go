@@ -6,6 +6,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -68,6 +69,9 @@ type Machine interface {
 	Staged(m ir.Mem) bool // a tail of such a stream goes through the stack frame
 	FoldWays() int        // accumulators per fold, at most 4
 	Shares() []int        // how many short groups a tile may hold, of 2 and 4
+	// Watched is which of an alarm's arguments the machine looks at.
+	Watched(alarm *ir.Node) *ir.Node
+	Ahead() bool // it has the registers to begin a tile before the one in front is done
 
 	// Extras are hidden constants that lowering n needs, appended to its operands.
 	Extras(n *ir.Node) []*ir.Node
@@ -89,6 +93,7 @@ type Machine interface {
 	TreeJoin(s *Seg, n *ir.Node, level int, a, b V) V
 	FoldAlarm(s *Seg, acc []V, label string)
 	Zero(s *Seg) V
+	Copy(d, v V) Inst
 
 	Begin(f *Func)
 	Comment(lines ...string)
@@ -98,6 +103,7 @@ type Machine interface {
 	Label(l string)
 	LoopHead(l string) // a label worth aligning
 	Branch(r GPR, c Cond, imm int, l string)
+	Jump(l string)
 	Move(d, s GPR)
 	AddImm(r GPR, imm int)
 	AddBits(r GPR, n GPR, bits int) // r += n*bits/8
@@ -153,17 +159,24 @@ func Streams(k *ir.Kernel) []*ir.Stream {
 
 // Seg is a straight run of instructions between two labels.
 type Seg struct {
-	insts []Inst
-	p     *planner
-	vals  map[[2]int]V
-	up    *Seg // values computed before: of the group, of the call
-	lanes bool
-	share int // groups per tile
-	at    map[string]Addr
-	name  string // of the loop, for labels
-	Tail  bool   // fewer elements than a tile are left
-	Fill  bool   // the missing ones must be values of the group
+	insts  []Inst
+	p      *planner
+	vals   map[[2]int]V
+	up     *Seg // values computed before: of the group, of the call
+	lanes  bool
+	share  int // groups per tile
+	at     map[string]Addr
+	name   string // of the loop, for labels
+	rare   bool   // what is done instead of another segment
+	alarm  string // where alarms go
+	second bool   // a tile's second half
+	next   int    // groups between those of the segment and those that the pointers are at
+	Tail   bool   // fewer elements than a tile are left
+	Fill   bool   // the missing ones must be values of the group
 }
+
+// RareLabel is where an alarm goes.
+func (s *Seg) RareLabel() string { return s.alarm }
 
 // Extra is the register of a hidden constant of n.
 func (s *Seg) Extra(n *ir.Node, i int) V { return s.demand(s.p.extras[n.ID][i], 0) }
@@ -206,12 +219,66 @@ type planner struct {
 	m       Machine
 	class   []Class
 	extras  map[int][]*ir.Node
-	demoted map[int]bool // constants and parameters that are loaded anew at each use
+	demoted map[int]bool          // constants and parameters that are loaded anew at each use
+	wanted  map[bool]map[int]bool // nodes of the ordinary way, and of the rare one
+	alarmed map[int]bool          // what an alarm looks at, and all that leads to it
+	behind  map[int]bool          // nodes of the ordinary way that do not
+	between []*ir.Node            // those of the first that the second need
 	streams []*ir.Stream
 	ptr     map[string]GPR
 	n       GPR // elements left
 	maxUsed [classes]int
 }
+
+// reach finds the nodes that the ordinary way (false) or the rare one needs.
+func (p *planner) reach() {
+	p.wanted = map[bool]map[int]bool{false: {}, true: {}}
+	p.alarmed, p.behind, p.between = map[int]bool{}, map[int]bool{}, nil
+	for _, n := range p.k.Nodes {
+		if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmLow {
+			p.want(p.alarmed, p.m.Watched(n))
+		}
+		if n.Root() {
+			p.want(p.wanted[n.Rare], n)
+		}
+	}
+	levels := p.k.Levels(false)
+	for _, n := range p.k.Nodes {
+		if levels[n.ID] != ir.PerElement || !p.wanted[false][n.ID] || p.alarmed[n.ID] {
+			continue
+		}
+		p.behind[n.ID] = true
+		for _, a := range p.operands(n) {
+			for a.Op == ir.OpAs {
+				a = a.Args[0]
+			}
+			if p.alarmed[a.ID] && levels[a.ID] == ir.PerElement && !slices.Contains(p.between, a) {
+				p.between = append(p.between, a)
+			}
+		}
+	}
+}
+
+// wants reports whether a segment's tile needs a node.
+func (s *Seg) wants(n *ir.Node) bool {
+	if s.second {
+		return s.p.behind[n.ID]
+	}
+	return s.p.wanted[s.rare][n.ID]
+}
+
+func (p *planner) want(set map[int]bool, n *ir.Node) {
+	if set[n.ID] {
+		return
+	}
+	set[n.ID] = true
+	for _, a := range p.operands(n) {
+		p.want(set, a)
+	}
+}
+
+// hasRare reports whether the kernel has a rare way.
+func (p *planner) hasRare() bool { return len(p.wanted[true]) > 0 }
 
 func (p *planner) classOf(n *ir.Node) Class {
 	if n.Type == ir.Mask {
@@ -222,6 +289,9 @@ func (p *planner) classOf(n *ir.Node) Class {
 
 // operands are a node's arguments and the target's hidden constants.
 func (p *planner) operands(n *ir.Node) []*ir.Node {
+	if n.Op == ir.OpAlarmLow {
+		return append([]*ir.Node{p.m.Watched(n)}, p.extras[n.ID]...)
+	}
 	return append(append([]*ir.Node(nil), n.Args...), p.extras[n.ID]...)
 }
 
@@ -295,7 +365,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 			a.Disp += slot * s.p.m.Width() * 4
 			return a
 		}
-		return Addr{Reg: s.p.ptr[n.Name], Disp: 4 * (slot * s.share / 4)}
+		return Addr{Reg: s.p.ptr[n.Name], Disp: 4 * (s.next + slot*s.share/4)}
 	case ir.OpResult:
 		return Addr{Reg: s.p.ptr[n.Name]}
 	}
@@ -309,8 +379,14 @@ func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
 // body emits all nodes of the tile, one 32-bit register after the other so
 // that few values are alive at once; narrow lanes follow when their halves are
 // there. A tail skips registers that hold nothing, and so narrows at its end.
+// Alarms for floats come before all else.
 func (s *Seg) body(accs map[*ir.Node][]V) {
 	skips := s.Tail && !s.p.k.Folds()
+	for _, n := range s.p.k.Nodes {
+		if n.Op == ir.OpAlarmNaN && s.wants(n) {
+			s.emit(n, 0)
+		}
+	}
 	for slot := range 4 {
 		s.nodes(4, slot, accs)
 		switch {
@@ -345,8 +421,8 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 				}
 				s.p.m.FoldStep(s, n, accs[n], slot, xs)
 			}
-		case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs:
-		case n.Op == ir.OpStore:
+		case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs || n.Op == ir.OpAlarmNaN || !s.wants(n):
+		case n.Op == ir.OpStore || n.Op == ir.OpAlarmLow:
 			s.emit(n, slot)
 		case n.Op == ir.OpLoad && slots != 4: // where it is wanted first
 		default:
@@ -370,7 +446,7 @@ func (p *planner) roots(level ir.Level, lanes bool) []*ir.Node {
 		}
 	}
 	for _, n := range p.k.Nodes {
-		if levels[n.ID] > level {
+		if levels[n.ID] > level && p.wanted[false][n.ID] {
 			for _, a := range p.operands(n) {
 				visit(a)
 			}
@@ -387,6 +463,9 @@ type shape struct {
 	lanes      bool
 	group      *Seg
 	body, tail *Seg
+	rare       map[*Seg]*Seg // what is done instead of body or tail
+	first      *Seg          // the first half of a tile, up to what an alarm looks at
+	ahead      *Seg          // the first half of the next tile and the second half of this one
 	after      *Seg
 	registers  int // of a group, where W groups are reduced together
 }
@@ -446,7 +525,13 @@ func (p *planner) arrays() []*ir.Stream {
 }
 
 func (p *planner) shape(pr *program, share int, lanes bool) *shape {
-	sh := &shape{share: share, lanes: lanes, name: map[bool]string{false: "group", true: "lane"}[lanes]}
+	sh := &shape{share: share, lanes: lanes, name: "group", rare: map[*Seg]*Seg{}}
+	switch {
+	case lanes:
+		sh.name = "lane"
+	case share > 1:
+		sh.name = fmt.Sprintf("short%d", share)
+	}
 	sh.group = p.seg(pr.call, lanes, share)
 	accs := map[*ir.Node][]V{}
 	if !lanes {
@@ -466,20 +551,34 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 	for _, a := range p.arrays() {
 		direct[a.Name] = Addr{Reg: p.ptr[a.Name]}
 	}
-	sh.body = p.seg(sh.group, lanes, share)
-	sh.body.at = direct
-	sh.body.body(accs)
+	// tile makes a segment, and what is done instead of it
+	tile := func(name string, at map[string]Addr, tail bool) *Seg {
+		make := func(name string, rare bool) *Seg {
+			s := p.seg(sh.group, lanes, share)
+			s.name, s.at, s.rare, s.alarm = name, at, rare, name+"rare"
+			s.Tail, s.Fill = tail, tail && p.k.Folds()
+			s.body(accs)
+			return s
+		}
+		s := make(name, false)
+		if p.hasRare() {
+			sh.rare[s] = make(s.alarm, true)
+		}
+		return s
+	}
+	sh.body = tile(sh.name, direct, false)
 	if lanes || share == 1 {
-		sh.tail = p.seg(sh.group, lanes, share)
-		sh.tail.name = sh.name
+		staged := map[string]Addr{}
 		for name, a := range direct {
 			if st, ok := pr.stage[name]; ok {
 				a = st
 			}
-			sh.tail.at[name] = a
+			staged[name] = a
 		}
-		sh.tail.Tail, sh.tail.Fill = true, p.k.Folds()
-		sh.tail.body(accs)
+		sh.tail = tile(sh.name+"tail", staged, true)
+	}
+	if len(p.between) > 0 && !lanes && p.m.Ahead() {
+		p.pipeline(pr, sh, direct)
 	}
 	sh.after = p.seg(sh.group, lanes, share)
 	for _, n := range p.k.Nodes {
@@ -493,6 +592,56 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 		p.m.Lower(sh.after, r, 0, [][]V{{v}}, sh.after.place(r, 0))
 	}
 	return sh
+}
+
+// pipeline makes a loop that begins a tile before the one in front is done, as
+// few machines look far enough ahead to do so by themselves. The first half of a
+// tile's work is what an alarm looks at. An alarm leaves the loop for the plain
+// one, where nothing of this tile is done yet.
+func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
+	up, groups := sh.group, 0
+	if sh.share > 1 { // the next tile has other groups
+		up, groups = pr.call, sh.share
+	}
+	first := func(at map[string]Addr, next int) (*Seg, []V) {
+		s := p.seg(up, false, sh.share)
+		s.at, s.next = at, next
+		var vs []V
+		for slot := range 4 {
+			for _, n := range p.between {
+				if slot < n.Slots() {
+					vs = append(vs, s.demand(n, slot))
+				}
+			}
+		}
+		return s, vs
+	}
+	beyond := map[string]Addr{}
+	for _, s := range p.streams {
+		a := direct[s.Name]
+		a.Disp += 4 * p.m.Width() * s.Mem.Bits() / 8
+		beyond[s.Name] = a
+	}
+	s := p.seg(up, false, sh.share)
+	s.name, s.at, s.second, s.alarm = sh.name+"ahead", direct, true, sh.name+"loop"
+	var here []V
+	sh.first, here = first(direct, 0)
+	i := 0
+	for slot := range 4 {
+		for _, n := range p.between {
+			if slot < n.Slots() {
+				s.vals[[2]int{n.ID, slot}] = here[i]
+				i++
+			}
+		}
+	}
+	next, there := first(beyond, groups)
+	s.insts = next.insts
+	s.body(nil)
+	for i, v := range here {
+		s.Add(p.m.Copy(v, there[i]))
+	}
+	sh.ahead = s
 }
 
 // tree reduces W groups of so many registers together: each group to a

@@ -151,3 +151,8 @@ func (m *Machine) FoldAlarm(s *plan.Seg, acc []plan.V, label string) {
 func (m *Machine) Zero(s *plan.Seg) plan.V {
 	return s.Op(plan.Vec, func(d int, _ []int) { m.zero(d) })
 }
+
+// Copy is d = v.
+func (m *Machine) Copy(d, v plan.V) plan.Inst {
+	return plan.Inst{Defs: []plan.V{d}, Uses: []plan.V{v}, Emit: func(d, u []int) { m.i("VMOVAPS", m.vec(u[0]), m.vec(d[0])) }}
+}

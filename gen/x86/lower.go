@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/plan"
@@ -14,23 +13,17 @@ import (
 // simple maps operations to three-operand instructions: {AVX2, AVX-512}.
 var simple = map[ir.Op][2]string{
 	ir.OpAdd: {"VADDPS", "VADDPS"}, ir.OpSub: {"VSUBPS", "VSUBPS"}, ir.OpMul: {"VMULPS", "VMULPS"}, ir.OpDiv: {"VDIVPS", "VDIVPS"},
-	ir.OpIAdd: {"VPADDD", "VPADDD"}, ir.OpISub: {"VPSUBD", "VPSUBD"}, ir.OpIMax: {"VPMAXSD", "VPMAXSD"},
+	ir.OpIAdd: {"VPADDD", "VPADDD"}, ir.OpISub: {"VPSUBD", "VPSUBD"}, ir.OpIMax: {"VPMAXSD", "VPMAXSD"}, ir.OpUMin: {"VPMINUD", "VPMINUD"},
 	ir.OpUMax: {"VPMAXUD", "VPMAXUD"}, ir.OpAnd: {"VPAND", "VPANDD"}, ir.OpOr: {"VPOR", "VPORD"}, ir.OpXor: {"VPXOR", "VPXORD"},
 	ir.OpAddSat16: {"VPADDSW", "VPADDSW"}, ir.OpMaxS8: {"VPMAXSB", "VPMAXSB"}, ir.OpMaxU8: {"VPMAXUB", "VPMAXUB"},
+	ir.OpMinS8: {"VPMINSB", "VPMINSB"}, ir.OpMinU8: {"VPMINUB", "VPMINUB"},
 }
 
 const roundEven = 8 // to nearest even, no exceptions
 
-// 1.5*2^23: added and subtracted, it leaves an integer.
-var roundMagic = float32(12582912)
-
 // Extras are the constants behind an instruction sequence.
 func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	switch n.Op {
-	case ir.OpRound:
-		if !m.wide {
-			return []*ir.Node{ir.Of(n).Const(roundMagic)}
-		}
 	case ir.OpNarrowS8, ir.OpNarrowU8:
 		return []*ir.Node{ir.Of(n).TableConst(m.order())}
 	case ir.OpBytes:
@@ -38,10 +31,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 			return []*ir.Node{ir.Of(n).Int(0x01010101)}
 		}
 		return []*ir.Node{ir.Of(n).TableConst(m.order())}
-	case ir.OpZeroIfNaN, ir.OpOrIfNaN:
-		if !m.wide {
-			return []*ir.Node{ir.Of(n).TableConst(m.order())}
-		}
+	case ir.OpAlarmLow:
+		return []*ir.Node{ir.Of(n).Int(-0x7fff8000)}
 	case ir.OpLoad:
 		return m.loadExtras(n)
 	case ir.OpStore:
@@ -99,8 +90,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.fma(s, "VFMADD", args[0][0], args[1][0], args[2][0])
 	case ir.OpMulSubFrom:
 		return m.fma(s, "VFNMADD", args[0][0], args[1][0], args[2][0])
-	case ir.OpRound, ir.OpRoundAny:
-		return m.round(s, n.Op == ir.OpRoundAny, args)
+	case ir.OpRound:
+		return m.round(s, args[0][0])
 	case ir.OpToInt:
 		return one("VCVTPS2DQ", 0)
 	case ir.OpToFloat:
@@ -110,6 +101,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpShl, ir.OpShr:
 		name := map[ir.Op]string{ir.OpShl: "VPSLLD", ir.OpShr: "VPSRLD"}[n.Op]
 		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(uint64(n.Bits)), m.vec(u[0]), m.vec(d)) }, args[0][0])
+	case ir.OpIEq:
+		return m.equal(s, "VPCMPEQD", args[0][0], args[1][0])
 	case ir.OpEq:
 		return m.compare(s, 0, args[0][0], args[1][0])
 	case ir.OpOrdered:
@@ -132,10 +125,12 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.permute(s, m.pack(s, "VPACKUSWB", args[0][0], args[0][1]), args[1][0])
 	case ir.OpBytes:
 		return m.bytes(s, args)
-	case ir.OpZeroIfNaN:
-		return m.mend(s, args[0][0], args[1], args[2:], -1)
-	case ir.OpOrIfNaN:
-		return m.mend(s, args[0][0], args[1], args[3:], args[2][0])
+	case ir.OpAlarmNaN:
+		m.alarmNaN(s, args[0])
+		return -1
+	case ir.OpAlarmLow:
+		m.alarmLow(s, args[0], args[1][0])
+		return -1
 	case ir.OpWiden:
 		return m.widen(s, slot, args[0][0])
 	case ir.OpLoad:
@@ -229,16 +224,12 @@ func (m *Machine) fma(s *plan.Seg, name string, a, b, c plan.V) plan.V {
 	}, c, a, b)
 }
 
-// round needs |a| < 2^22 unless any is set; VROUNDPS is slower than two sums on AVX2.
-func (m *Machine) round(s *plan.Seg, any bool, args [][]plan.V) plan.V {
-	switch {
-	case m.wide:
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VRNDSCALEPS", operand.Imm(roundEven), m.vec(u[0]), m.vec(d)) }, args[0][0])
-	case any:
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VROUNDPS", operand.Imm(roundEven), m.vec(u[0]), m.vec(d)) }, args[0][0])
+func (m *Machine) round(s *plan.Seg, v plan.V) plan.V {
+	name := "VROUNDPS"
+	if m.wide {
+		name = "VRNDSCALEPS"
 	}
-	t := s.Op(plan.Vec, func(d int, u []int) { m.i("VADDPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, args[0][0], args[1][0])
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VSUBPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, t, args[1][0])
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(roundEven), m.vec(u[0]), m.vec(d)) }, v)
 }
 
 func (m *Machine) compare(s *plan.Seg, predicate uint64, a, b plan.V) plan.V {
@@ -298,85 +289,45 @@ func (m *Machine) bytes(s *plan.Seg, args [][]plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPABSB", m.vec(u[0]), m.vec(d)) }, m.signBytes(s, args[0], args[1][0]))
 }
 
-// mend clears the bytes b where x is NaN, or sets the bits of or there. It looks
-// at two registers per comparison, and mends behind a branch that finite
-// tensors never take.
-func (m *Machine) mend(s *plan.Seg, b plan.V, x []plan.V, order [][]plan.V, or plan.V) plan.V {
-	out := s.New(plan.Vec)
-	temps := []plan.V{out, s.New(m.MaskClass()), s.New(m.MaskClass())}
-	uses := append([]plan.V{b}, x...)
-	if !m.wide || or >= 0 {
-		temps = append(temps, s.New(plan.Vec))
-	}
-	if !m.wide {
-		uses = append(uses, order[0][0])
-	}
-	if or >= 0 {
-		uses = append(uses, or)
-	}
-	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Tied: true, Emit: func(d, u []int) {
-		done := m.newLabel("ordered")
-		out, last := m.vec(d[0]), m.vec(u[len(u)-1])
-		x := u[1:5]
-		// NaN or not, in the comparison's numbering
-		predicate := uint64(7)
-		if or >= 0 {
-			predicate = 3
-		}
+// equal compares integers.
+func (m *Machine) equal(s *plan.Seg, name string, a, b plan.V) plan.V {
+	return s.Op(m.MaskClass(), func(d int, u []int) {
 		if m.wide {
-			k0, k1 := ks[d[1]], ks[d[2]]
-			if d[0] != u[0] {
-				m.i("VMOVDQA64", m.vec(u[0]), out)
-			}
-			m.i("VCMPPS", operand.Imm(3), m.vec(x[0]), m.vec(x[1]), k0)
-			m.i("VCMPPS", operand.Imm(3), m.vec(x[2]), m.vec(x[3]), k1)
-			m.i("KORTESTW", k0, k1)
-			m.i("JEQ", operand.LabelRef(done))
-			each := func(i int, k reg.OpmaskPhysical) { m.i("VCMPPS", operand.Imm(predicate), m.vec(x[i]), m.vec(x[i]), k) }
-			// the top 16 lanes first: shifted up, and the next ones put below them
-			each(3, k0)
-			for i := 2; i >= 0; i-- {
-				m.i("KSHIFTLQ", operand.Imm(16), k0, k0)
-				each(i, k1)
-				m.i("KORQ", k0, k1, k0)
-			}
-			if or >= 0 {
-				t := m.vec(d[3])
-				m.i("VMOVDQU8_Z", last, k0, t)
-				m.i("VPORD", t, out, out)
-			} else {
-				m.i("VMOVDQU8_Z", out, k0, out)
-			}
+			m.i(name, m.vec(u[1]), m.vec(u[0]), ks[d])
 		} else {
-			t0, t1, t2 := m.vec(d[1]), m.vec(d[2]), m.vec(d[3])
-			if d[0] != u[0] {
-				m.i("VMOVDQA", m.vec(u[0]), out)
-			}
-			m.i("VCMPPS", operand.Imm(3), m.vec(x[0]), m.vec(x[1]), t0)
-			m.i("VCMPPS", operand.Imm(3), m.vec(x[2]), m.vec(x[3]), t1)
-			m.i("VORPS", t0, t1, t0)
-			m.i("VMOVMSKPS", t0, scratch.As32())
-			m.i("TESTL", scratch.As32(), scratch.As32())
-			m.i("JEQ", operand.LabelRef(done))
-			each := func(i int, t operand.Op) { m.i("VCMPPS", operand.Imm(predicate), m.vec(x[i]), m.vec(x[i]), t) }
-			each(0, t0)
-			each(1, t1)
-			m.i("VPACKSSDW", t1, t0, t0)
-			each(2, t1)
-			each(3, t2)
-			m.i("VPACKSSDW", t2, t1, t1)
-			m.i("VPACKSSWB", t1, t0, t0)
-			m.i("VPERMD", t0, m.vec(u[5]), t0)
-			if or >= 0 {
-				m.i("VPAND", last, t0, t0)
-				m.i("VPOR", t0, out, out)
-			} else {
-				m.i("VPAND", t0, out, out)
-			}
+			m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d))
 		}
-		m.Label(done)
+	}, a, b)
+}
+
+// alarm leaves for the rare way if a mask has a bit.
+func (m *Machine) alarm(s *plan.Seg, mask plan.V) {
+	s.Add(plan.Inst{Uses: []plan.V{mask}, Emit: func(_, u []int) {
+		if m.wide {
+			m.i("KORTESTD", ks[u[0]], ks[u[0]])
+		} else {
+			m.i("VPMOVMSKB", m.vec(u[0]), scratch.As32())
+			m.i("TESTL", scratch.As32(), scratch.As32())
+		}
+		m.i("JNE", operand.LabelRef(s.RareLabel()))
 	}})
-	return out
+}
+
+// alarmNaN looks for NaN in a tile. With AVX-512 it looks at a sum, which is
+// NaN for infinities of both signs too, but leaves the ports of comparisons alone.
+func (m *Machine) alarmNaN(s *plan.Seg, x []plan.V) {
+	if m.wide {
+		sum := m.pack(s, "VADDPS", m.pack(s, "VADDPS", x[0], x[1]), m.pack(s, "VADDPS", x[2], x[3]))
+		m.alarm(s, m.compare(s, 3, sum, sum))
+		return
+	}
+	m.alarm(s, m.pack(s, "VORPS", m.compare(s, 3, x[0], x[1]), m.compare(s, 3, x[2], x[3])))
+}
+
+// alarmLow looks for the least int16: VCVTPS2DQ gives the least integer for NaN
+// and for all that is beyond integers, and VPACKSSDW keeps it so.
+func (m *Machine) alarmLow(s *plan.Seg, x []plan.V, least plan.V) {
+	m.alarm(s, m.equal(s, "VPCMPEQW", m.pack(s, "VPMINSW", x[0], x[1]), least))
 }
 
 // widen makes float32 of half a register of float16.

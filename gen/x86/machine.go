@@ -125,6 +125,12 @@ func (m *Machine) Shares() []int {
 	return []int{2}
 }
 
+// Ahead: AVX2 has too few registers.
+func (m *Machine) Ahead() bool { return m.wide }
+
+// Watched: integers tell more than floats.
+func (m *Machine) Watched(alarm *ir.Node) *ir.Node { return alarm.Args[0] }
+
 // Staged tells which streams pass through the frame in a tail.
 func (m *Machine) Staged(mem ir.Mem) bool { return !m.wide || mem == ir.MemBits }
 
@@ -251,6 +257,9 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	}
 	m.i([]string{plan.Less: "JLT", plan.GreaterEqual: "JGE", plan.Equal: "JEQ", plan.NotEqual: "JNE"}[c], operand.LabelRef(l))
 }
+
+// Jump goes to a label.
+func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
 
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.i("MOVQ", gprs[s], gprs[d]) }

@@ -185,28 +185,28 @@ piece10:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   160(SP), Y0
 	VPMOVZXBD 264(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   192(SP), Y0
 	VPMOVZXBD 272(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   224(SP), Y0
 	VPMOVZXBD 280(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece11
 	MOVQ  BX, AX
@@ -445,7 +445,7 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (SP)
 	CMPQ         BX, $+9
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 128(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
@@ -454,7 +454,7 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
 	CMPQ         BX, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 128(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
@@ -463,7 +463,7 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	CMPQ         BX, $+25
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 128(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
@@ -472,7 +472,7 @@ piece6:
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece7
 	MOVQ  BX, AX
@@ -708,7 +708,7 @@ piece10:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VCVTPH2PS 80(SP), Y0
 	VPMOVZXBD 136(SP), Y1
 	VCVTDQ2PS Y1, Y1
@@ -716,7 +716,7 @@ piece10:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VCVTPH2PS 96(SP), Y0
 	VPMOVZXBD 144(SP), Y1
 	VCVTDQ2PS Y1, Y1
@@ -724,7 +724,7 @@ piece10:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VCVTPH2PS 112(SP), Y0
 	VPMOVZXBD 152(SP), Y1
 	VCVTDQ2PS Y1, Y1
@@ -732,7 +732,7 @@ piece10:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece11
 	MOVQ  BX, AX
@@ -940,7 +940,7 @@ piece6:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
 	CMPQ         BX, $+9
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
@@ -950,7 +950,7 @@ piece6:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SP)
 	CMPQ         BX, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
@@ -960,7 +960,7 @@ piece6:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
 	CMPQ         BX, $+25
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
@@ -970,7 +970,7 @@ piece6:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece7
 	MOVQ  BX, AX
@@ -1214,28 +1214,28 @@ piece10:
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXWD 80(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VPMOVZXBD 136(SP), Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y2, Y1, Y1
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXWD 96(SP), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VPMOVZXBD 144(SP), Y3
 	VCVTDQ2PS Y3, Y3
 	VMULPS    Y3, Y2, Y2
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXWD 112(SP), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VPMOVZXBD 152(SP), Y4
 	VCVTDQ2PS Y4, Y4
 	VMULPS    Y4, Y3, Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -1491,7 +1491,7 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	CMPQ         BX, $+9
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y13, Y0, Y0
 	VPCMPEQD     Y13, Y0, Y0
@@ -1500,7 +1500,7 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y2, Y2
 	CMPQ         BX, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y12, Y0, Y0
 	VPCMPEQD     Y12, Y0, Y0
@@ -1509,7 +1509,7 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y3, Y3
 	CMPQ         BX, $+25
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPBROADCASTD 64(SP), Y0
 	VPAND        Y11, Y0, Y0
 	VPCMPEQD     Y11, Y0, Y0
@@ -1518,7 +1518,7 @@ piece6:
 	VANDPS       Y15, Y0, Y0
 	VMULPS       Y0, Y4, Y4
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0

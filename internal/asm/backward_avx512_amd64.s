@@ -57,7 +57,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS.Z   64(SI), K6, Z0
 	VPMOVZXBD.Z 16(DX), K6, Z1
@@ -65,7 +65,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS.Z   128(SI), K6, Z0
 	VPMOVZXBD.Z 32(DX), K6, Z1
@@ -73,7 +73,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS.Z   192(SI), K6, Z0
 	VPMOVZXBD.Z 48(DX), K6, Z1
@@ -81,7 +81,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -174,7 +174,7 @@ staged1:
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K7, (DI)
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KMOVW     2(SP), K1
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(DX), K6, Z0
@@ -182,7 +182,7 @@ staged1:
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K6, 64(DI)
 	CMPQ      BX, $+33
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KMOVW     4(SP), K1
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(DX), K6, Z0
@@ -190,7 +190,7 @@ staged1:
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K6, 128(DI)
 	CMPQ      BX, $+49
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KMOVW     6(SP), K1
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(DX), K6, Z0
@@ -198,7 +198,7 @@ staged1:
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -262,7 +262,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -272,7 +272,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -282,7 +282,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
@@ -292,7 +292,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -391,7 +391,7 @@ staged1:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KMOVW       2(SP), K1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y0
@@ -401,7 +401,7 @@ staged1:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KMOVW       4(SP), K1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y0
@@ -411,7 +411,7 @@ staged1:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KMOVW       6(SP), K1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y0
@@ -421,7 +421,7 @@ staged1:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -506,7 +506,7 @@ lanetail:
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y1
 	VPMOVZXWD   Y1, Z1
@@ -515,7 +515,7 @@ lanetail:
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y2
 	VPMOVZXWD   Y2, Z2
@@ -524,7 +524,7 @@ lanetail:
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y3
 	VPMOVZXWD   Y3, Z3
@@ -533,7 +533,7 @@ lanetail:
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z30, Z0, K1
 	VPADDD    Z31, Z0, Z0
 	VPADDD    Z29, Z0, K1, Z0
@@ -677,7 +677,7 @@ staged1:
 	VMOVAPS.Z   Z31, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KMOVW       2(SP), K1
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(DX), K6, Y1
@@ -686,7 +686,7 @@ staged1:
 	VMOVAPS.Z   Z31, K1, Z2
 	VMULPS      Z2, Z1, Z1
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KMOVW       4(SP), K1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(DX), K6, Y2
@@ -695,7 +695,7 @@ staged1:
 	VMOVAPS.Z   Z31, K1, Z3
 	VMULPS      Z3, Z2, Z2
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KMOVW       6(SP), K1
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(DX), K6, Y3
@@ -704,7 +704,7 @@ staged1:
 	VMOVAPS.Z   Z31, K1, Z4
 	VMULPS      Z4, Z3, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z29, Z0, K1
 	VPADDD    Z30, Z0, Z0
 	VPADDD    Z28, Z0, K1, Z0

@@ -106,7 +106,7 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
 	FMOVS 148(RSP), F1
 	VUXTL V1.B8, V1.H8
@@ -115,7 +115,7 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
 	FMOVS 152(RSP), F1
 	VUXTL V1.B8, V1.H8
@@ -124,7 +124,7 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 128(RSP), F0
 	FMOVS 156(RSP), F1
 	VUXTL V1.B8, V1.H8
@@ -132,7 +132,7 @@ piece8:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece9
@@ -253,7 +253,7 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 16(RSP)
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 80(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -262,7 +262,7 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 81(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -271,7 +271,7 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 81(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -279,7 +279,7 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece6
@@ -411,7 +411,7 @@ piece8:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVS 84(RSP), F1
@@ -422,7 +422,7 @@ piece8:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVS 88(RSP), F1
@@ -433,7 +433,7 @@ piece8:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVS 92(RSP), F1
@@ -443,7 +443,7 @@ piece8:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece9
@@ -568,7 +568,7 @@ piece5:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -579,7 +579,7 @@ piece5:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -590,7 +590,7 @@ piece5:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -600,7 +600,7 @@ piece5:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece6
@@ -749,7 +749,7 @@ piece8:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
@@ -759,7 +759,7 @@ piece8:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 64(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
@@ -769,7 +769,7 @@ piece8:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 72(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
@@ -778,7 +778,7 @@ piece8:
 	VUXTL V4.H4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V30.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
@@ -942,7 +942,7 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -952,7 +952,7 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V29.S4, V0.S4, V0.S4
@@ -962,7 +962,7 @@ piece5:
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
@@ -971,7 +971,7 @@ piece5:
 	VSHL $16, V4.S4, V4.S4
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4

@@ -126,22 +126,22 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      DX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   96(SP), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      DX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   128(SP), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      DX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   160(SP), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, DX
 	JEQ   piece6
 	MOVQ  DX, AX
@@ -294,19 +294,19 @@ piece5:
 	VCVTPH2PS 128(SP), Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      DX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VCVTPH2PS 144(SP), Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      DX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VCVTPH2PS 160(SP), Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      DX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VCVTPH2PS 176(SP), Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, DX
 	JEQ   piece6
 	MOVQ  DX, AX
@@ -526,16 +526,16 @@ piece4:
 piece5:
 	VMOVUPS 64(SP), Y0
 	CMPQ    DX, $+9
-	JLT     lanenarrow
+	JLT     lanetailnarrow
 	VMOVUPS 96(SP), Y1
 	CMPQ    DX, $+17
-	JLT     lanenarrow
+	JLT     lanetailnarrow
 	VMOVUPS 128(SP), Y2
 	CMPQ    DX, $+25
-	JLT     lanenarrow
+	JLT     lanetailnarrow
 	VMOVUPS 160(SP), Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -727,22 +727,22 @@ piece5:
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      DX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXWD 144(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      DX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXWD 160(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      DX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXWD 176(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, DX
 	JEQ   piece6
 	MOVQ  DX, AX
@@ -926,13 +926,13 @@ piece5:
 	VMULPS       Y15, Y1, Y1
 	VMOVUPS      Y1, (SP)
 	CMPQ         DX, $+9
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
 	CMPQ         DX, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPMOVSXBW    144(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -944,13 +944,13 @@ piece5:
 	VMULPS       Y15, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	CMPQ         DX, $+25
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, DX
 	JEQ   piece6
 	MOVQ  DX, AX
@@ -1112,25 +1112,25 @@ piece5:
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      DX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 136(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      DX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 144(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      DX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 152(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, DX
 	JEQ   piece6
 	MOVQ  DX, AX
@@ -1315,7 +1315,7 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      DX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 132(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1325,7 +1325,7 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      DX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 136(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1335,7 +1335,7 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      DX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 140(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1345,7 +1345,7 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, DX
 	JEQ   piece6
 	MOVQ  DX, AX
@@ -1421,133 +1421,97 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 Xor, Y13 0x3c8, Y12 0x0, Y11 0x80
-	// loaded at each use: 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x7f7f7f7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80, Y8 table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+72(SB), Y11
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VMOVUPS      constantsAVX2<>+84(SB), Y8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VMOVUPS      constantsAVX2<>+84(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x14, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y8, Y4
+	VMOVUPS   Y4, (DI)
 
-ordered1:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+128, SI
-	SUBQ    $+32, DX
-	CMPQ    DX, $+32
-	JGE     laneloop
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -1570,7 +1534,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, DX
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1591,9 +1555,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, DX
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1606,9 +1570,9 @@ piece2:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, DX
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1617,316 +1581,397 @@ piece3:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, DX
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, DX
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
+piece5:
+	VMOVUPS   32(SP), Y0
+	VMOVUPS   64(SP), Y1
+	VMOVUPS   96(SP), Y2
+	VMOVUPS   128(SP), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y8, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
 piece6:
-	VMOVUPS      32(SP), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         DX, $+9
-	JLT          lanenarrow
-	VMOVUPS      64(SP), Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         DX, $+17
-	JLT          lanenarrow
-	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         DX, $+25
-	JLT          lanenarrow
-	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+72(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x14, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-lanenarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VMOVUPS      constantsAVX2<>+84(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered7:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, DX
-	JEQ     piece8
-	MOVQ    DX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
 	TESTQ $0x00000008, DX
-	JEQ   piece9
+	JEQ   piece7
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
+piece7:
 	TESTQ $0x00000004, DX
-	JEQ   piece10
+	JEQ   piece8
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
+piece8:
 	TESTQ $0x00000002, DX
-	JEQ   piece11
+	JEQ   piece9
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
+piece9:
 	TESTQ $0x00000001, DX
-	JEQ   piece12
+	JEQ   piece10
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece12:
+piece10:
 laneend:
 	VZEROUPPER
 	RET
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      64(SI), Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMOVUPS      96(SI), Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y8, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         DX, $+9
+	JLT          lanetailrarenarrow
+	VMOVUPS      64(SP), Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         DX, $+17
+	JLT          lanetailrarenarrow
+	VMOVUPS      96(SP), Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         DX, $+25
+	JLT          lanetailrarenarrow
+	VMOVUPS      128(SP), Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y9, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y8, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
 
 // func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int)
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 Xor, Y13 0x1c4, Y12 0x0, Y11 0x80
-	// loaded at each use: 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x7f7f7f7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80, Y8 table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPXOR        Y0, Y15, Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
 	VBROADCASTSS constantsAVX2<>+120(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+124(SB), Y11
+	VBROADCASTSS constantsAVX2<>+128(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VMOVUPS      constantsAVX2<>+84(SB), Y8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+124(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+128(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      32(SI), Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+124(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+128(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      64(SI), Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+128(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      96(SI), Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+128(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VMOVUPS      constantsAVX2<>+84(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x15, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y8, Y4
+	VMOVUPS   Y4, (DI)
 
-ordered1:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+128, SI
-	SUBQ    $+32, DX
-	CMPQ    DX, $+32
-	JGE     laneloop
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -1949,7 +1994,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, DX
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1970,9 +2015,9 @@ lanetail:
 	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, DX
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1985,9 +2030,9 @@ piece2:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, DX
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1996,203 +2041,318 @@ piece3:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, DX
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, DX
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
+piece5:
+	VMOVUPS   32(SP), Y0
+	VMOVUPS   64(SP), Y1
+	VMOVUPS   96(SP), Y2
+	VMOVUPS   128(SP), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y8, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
 piece6:
-	VMOVUPS      32(SP), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+124(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+128(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         DX, $+9
-	JLT          lanenarrow
-	VMOVUPS      64(SP), Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+124(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+128(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         DX, $+17
-	JLT          lanenarrow
-	VMOVUPS      96(SP), Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+124(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+128(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         DX, $+25
-	JLT          lanenarrow
-	VMOVUPS      128(SP), Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+72(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+124(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+128(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x15, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-lanenarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+84(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VMOVUPS      constantsAVX2<>+84(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered7:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, DX
-	JEQ     piece8
-	MOVQ    DX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
 	TESTQ $0x00000008, DX
-	JEQ   piece9
+	JEQ   piece7
 	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
+piece7:
 	TESTQ $0x00000004, DX
-	JEQ   piece10
+	JEQ   piece8
 	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
+piece8:
 	TESTQ $0x00000002, DX
-	JEQ   piece11
+	JEQ   piece9
 	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
+piece9:
 	TESTQ $0x00000001, DX
-	JEQ   piece12
+	JEQ   piece10
 	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece12:
+piece10:
 laneend:
 	VZEROUPPER
 	RET
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      64(SI), Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMOVUPS      96(SI), Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y8, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         DX, $+9
+	JLT          lanetailrarenarrow
+	VMOVUPS      64(SP), Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         DX, $+17
+	JLT          lanetailrarenarrow
+	VMOVUPS      96(SP), Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         DX, $+25
+	JLT          lanetailrarenarrow
+	VMOVUPS      128(SP), Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y9, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y8, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
 
 // func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int)
 // Requires: AVX, AVX2
 TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3f800000, Y11 0x7f800000, Y10 0xb000000, Y9 0xfe, Y8 0x8, Y7 0x10011001
-	// loaded at each use: table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8, Y8 table, Y7 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13
-	VBROADCASTSS constantsAVX2<>+132(SB), Y12
-	VBROADCASTSS constantsAVX2<>+72(SB), Y11
-	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	VBROADCASTSS constantsAVX2<>+140(SB), Y9
-	VBROADCASTSS constantsAVX2<>+144(SB), Y8
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
+	VBROADCASTSS constantsAVX2<>+132(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+136(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y10
+	VBROADCASTSS constantsAVX2<>+144(SB), Y9
+	VMOVUPS      constantsAVX2<>+84(SB), Y8
 	VBROADCASTSS constantsAVX2<>+148(SB), Y7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
@@ -2200,79 +2360,82 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 
 laneloop:
 	VMOVUPS    (SI), Y0
-	VMAXPS     Y0, Y14, Y1
-	VMINPS     Y1, Y15, Y1
-	VPAND      Y13, Y1, Y1
-	VPAND      Y11, Y1, Y2
-	VPMAXUD    Y12, Y2, Y2
-	VPADDD     Y10, Y2, Y3
-	VADDPS     Y3, Y1, Y1
-	VPSUBD     Y3, Y1, Y1
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x16, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x1c, Y0, Y0
+	VPAND      Y9, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x16, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x1c, Y1, Y1
+	VPAND      Y9, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x16, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x1c, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
 	VPSRLD     $0x16, Y2, Y2
 	VPADDD     Y2, Y1, Y1
-	VPSUBD     Y9, Y1, Y1
-	VPSRLD     $0x1c, Y0, Y0
-	VPAND      Y8, Y0, Y0
-	VPOR       Y0, Y1, Y1
-	VMOVUPS    32(SI), Y0
-	VMAXPS     Y0, Y14, Y2
-	VMINPS     Y2, Y15, Y2
-	VPAND      Y13, Y2, Y2
-	VPAND      Y11, Y2, Y3
-	VPMAXUD    Y12, Y3, Y3
-	VPADDD     Y10, Y3, Y4
-	VADDPS     Y4, Y2, Y2
-	VPSUBD     Y4, Y2, Y2
-	VPSRLD     $0x16, Y3, Y3
-	VPADDD     Y3, Y2, Y2
-	VPSUBD     Y9, Y2, Y2
-	VPSRLD     $0x1c, Y0, Y0
-	VPAND      Y8, Y0, Y0
-	VPOR       Y0, Y2, Y2
-	VPACKSSDW  Y2, Y1, Y1
-	VMOVUPS    64(SI), Y0
-	VMAXPS     Y0, Y14, Y2
-	VMINPS     Y2, Y15, Y2
-	VPAND      Y13, Y2, Y2
-	VPAND      Y11, Y2, Y3
-	VPMAXUD    Y12, Y3, Y3
-	VPADDD     Y10, Y3, Y4
-	VADDPS     Y4, Y2, Y2
-	VPSUBD     Y4, Y2, Y2
-	VPSRLD     $0x16, Y3, Y3
-	VPADDD     Y3, Y2, Y2
-	VPSUBD     Y9, Y2, Y2
-	VPSRLD     $0x1c, Y0, Y0
-	VPAND      Y8, Y0, Y0
-	VPOR       Y0, Y2, Y2
-	VMOVUPS    96(SI), Y0
-	VMAXPS     Y0, Y14, Y3
-	VMINPS     Y3, Y15, Y3
-	VPAND      Y13, Y3, Y3
-	VPAND      Y11, Y3, Y4
-	VPMAXUD    Y12, Y4, Y4
-	VPADDD     Y10, Y4, Y5
-	VADDPS     Y5, Y3, Y3
-	VPSUBD     Y5, Y3, Y3
-	VPSRLD     $0x16, Y4, Y4
-	VPADDD     Y4, Y3, Y3
-	VPSUBD     Y9, Y3, Y3
-	VPSRLD     $0x1c, Y0, Y0
-	VPAND      Y8, Y0, Y0
-	VPOR       Y0, Y3, Y3
-	VPACKSSDW  Y3, Y2, Y2
-	VMOVUPS    constantsAVX2<>+84(SB), Y0
-	VPACKUSWB  Y2, Y1, Y1
-	VPERMD     Y1, Y0, Y1
-	VPMADDUBSW Y7, Y1, Y0
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x1c, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y8, Y4
+	VPMADDUBSW Y7, Y4, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        laneloop
+
+laneback:
+	ADDQ $+16, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -2361,87 +2524,90 @@ piece4:
 	MOVL  CX, 16(SP)(AX*1)
 
 piece5:
-	VMOVUPS 16(SP), Y0
-	VMAXPS  Y0, Y14, Y1
-	VMINPS  Y1, Y15, Y1
-	VPAND   Y13, Y1, Y1
-	VPAND   Y11, Y1, Y2
-	VPMAXUD Y12, Y2, Y2
-	VPADDD  Y10, Y2, Y3
-	VADDPS  Y3, Y1, Y1
-	VPSUBD  Y3, Y1, Y1
-	VPSRLD  $0x16, Y2, Y2
-	VPADDD  Y2, Y1, Y1
-	VPSUBD  Y9, Y1, Y1
-	VPSRLD  $0x1c, Y0, Y0
-	VPAND   Y8, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	CMPQ    DX, $+9
-	JLT     lanenarrow
-	VMOVUPS 48(SP), Y0
-	VMAXPS  Y0, Y14, Y2
-	VMINPS  Y2, Y15, Y2
-	VPAND   Y13, Y2, Y2
-	VPAND   Y11, Y2, Y3
-	VPMAXUD Y12, Y3, Y3
-	VPADDD  Y10, Y3, Y4
-	VADDPS  Y4, Y2, Y2
-	VPSUBD  Y4, Y2, Y2
-	VPSRLD  $0x16, Y3, Y3
-	VPADDD  Y3, Y2, Y2
-	VPSUBD  Y9, Y2, Y2
-	VPSRLD  $0x1c, Y0, Y0
-	VPAND   Y8, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	CMPQ    DX, $+17
-	JLT     lanenarrow
-	VMOVUPS 80(SP), Y0
-	VMAXPS  Y0, Y14, Y3
-	VMINPS  Y3, Y15, Y3
-	VPAND   Y13, Y3, Y3
-	VPAND   Y11, Y3, Y4
-	VPMAXUD Y12, Y4, Y4
-	VPADDD  Y10, Y4, Y5
-	VADDPS  Y5, Y3, Y3
-	VPSUBD  Y5, Y3, Y3
-	VPSRLD  $0x16, Y4, Y4
-	VPADDD  Y4, Y3, Y3
-	VPSUBD  Y9, Y3, Y3
-	VPSRLD  $0x1c, Y0, Y0
-	VPAND   Y8, Y0, Y0
-	VPOR    Y0, Y3, Y3
-	CMPQ    DX, $+25
-	JLT     lanenarrow
-	VMOVUPS 112(SP), Y0
-	VMAXPS  Y0, Y14, Y4
-	VMINPS  Y4, Y15, Y4
-	VPAND   Y13, Y4, Y4
-	VPAND   Y11, Y4, Y5
-	VPMAXUD Y12, Y5, Y5
-	VPADDD  Y10, Y5, Y6
-	VADDPS  Y6, Y4, Y4
-	VPSUBD  Y6, Y4, Y4
-	VPSRLD  $0x16, Y5, Y5
-	VPADDD  Y5, Y4, Y4
-	VPSUBD  Y9, Y4, Y4
-	VPSRLD  $0x1c, Y0, Y0
-	VPAND   Y8, Y0, Y0
-	VPOR    Y0, Y4, Y4
+	VMOVUPS   16(SP), Y0
+	VMOVUPS   48(SP), Y1
+	VMOVUPS   80(SP), Y2
+	VMOVUPS   112(SP), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
 
-lanenarrow:
+lanetailnarrow:
+	VPACKSSDW  Y0, Y4, Y4
 	VPACKSSDW  Y2, Y1, Y1
-	VPACKSSDW  Y4, Y3, Y3
-	VMOVUPS    constantsAVX2<>+84(SB), Y0
-	VPACKUSWB  Y3, Y1, Y1
-	VPERMD     Y1, Y0, Y1
-	VPMADDUBSW Y7, Y1, Y0
+	VPACKUSWB  Y1, Y4, Y4
+	VPERMD     Y4, Y8, Y4
+	VPMADDUBSW Y7, Y4, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SP)
-	MOVQ       DX, AX
-	SHRQ       $0x01, AX
-	JCC        even6
-	ANDB       $0x0f, (SP)(AX*1)
+
+lanetailback:
+	MOVQ DX, AX
+	SHRQ $0x01, AX
+	JCC  even6
+	ANDB $0x0f, (SP)(AX*1)
 
 even6:
 	TESTQ $0x00000010, DX
@@ -2493,6 +2659,172 @@ laneend:
 	VZEROUPPER
 	RET
 
+lanerare:
+	VMOVUPS    (SI), Y0
+	VPAND      Y14, Y0, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y3
+	VADDPS     Y3, Y1, Y1
+	VPSUBD     Y3, Y1, Y1
+	VPSRLD     $0x16, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VCMPPS     $0x07, Y0, Y0, Y2
+	VANDPS     Y1, Y2, Y1
+	VANDPS     Y0, Y2, Y2
+	VPSRLD     $0x1c, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VMOVUPS    32(SI), Y0
+	VPAND      Y14, Y0, Y2
+	VPMINUD    Y15, Y2, Y2
+	VPAND      Y12, Y2, Y3
+	VPMAXUD    Y13, Y3, Y3
+	VPADDD     Y11, Y3, Y4
+	VADDPS     Y4, Y2, Y2
+	VPSUBD     Y4, Y2, Y2
+	VPSRLD     $0x16, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPSUBD     Y10, Y2, Y2
+	VCMPPS     $0x07, Y0, Y0, Y3
+	VANDPS     Y2, Y3, Y2
+	VANDPS     Y0, Y3, Y3
+	VPSRLD     $0x1c, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VPACKSSDW  Y2, Y1, Y1
+	VMOVUPS    64(SI), Y0
+	VPAND      Y14, Y0, Y2
+	VPMINUD    Y15, Y2, Y2
+	VPAND      Y12, Y2, Y3
+	VPMAXUD    Y13, Y3, Y3
+	VPADDD     Y11, Y3, Y4
+	VADDPS     Y4, Y2, Y2
+	VPSUBD     Y4, Y2, Y2
+	VPSRLD     $0x16, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPSUBD     Y10, Y2, Y2
+	VCMPPS     $0x07, Y0, Y0, Y3
+	VANDPS     Y2, Y3, Y2
+	VANDPS     Y0, Y3, Y3
+	VPSRLD     $0x1c, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VMOVUPS    96(SI), Y0
+	VPAND      Y14, Y0, Y3
+	VPMINUD    Y15, Y3, Y3
+	VPAND      Y12, Y3, Y4
+	VPMAXUD    Y13, Y4, Y4
+	VPADDD     Y11, Y4, Y5
+	VADDPS     Y5, Y3, Y3
+	VPSUBD     Y5, Y3, Y3
+	VPSRLD     $0x16, Y4, Y4
+	VPADDD     Y4, Y3, Y3
+	VPSUBD     Y10, Y3, Y3
+	VCMPPS     $0x07, Y0, Y0, Y4
+	VANDPS     Y3, Y4, Y3
+	VANDPS     Y0, Y4, Y4
+	VPSRLD     $0x1c, Y4, Y4
+	VPAND      Y9, Y4, Y4
+	VPOR       Y4, Y3, Y3
+	VPACKSSDW  Y3, Y2, Y2
+	VPACKUSWB  Y2, Y1, Y1
+	VPERMD     Y1, Y8, Y1
+	VPMADDUBSW Y7, Y1, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS 16(SP), Y0
+	VPAND   Y14, Y0, Y1
+	VPMINUD Y15, Y1, Y1
+	VPAND   Y12, Y1, Y2
+	VPMAXUD Y13, Y2, Y2
+	VPADDD  Y11, Y2, Y3
+	VADDPS  Y3, Y1, Y1
+	VPSUBD  Y3, Y1, Y1
+	VPSRLD  $0x16, Y2, Y2
+	VPADDD  Y2, Y1, Y1
+	VPSUBD  Y10, Y1, Y1
+	VCMPPS  $0x07, Y0, Y0, Y2
+	VANDPS  Y1, Y2, Y1
+	VANDPS  Y0, Y2, Y2
+	VPSRLD  $0x1c, Y2, Y2
+	VPAND   Y9, Y2, Y2
+	VPOR    Y2, Y1, Y1
+	CMPQ    DX, $+9
+	JLT     lanetailrarenarrow
+	VMOVUPS 48(SP), Y0
+	VPAND   Y14, Y0, Y2
+	VPMINUD Y15, Y2, Y2
+	VPAND   Y12, Y2, Y3
+	VPMAXUD Y13, Y3, Y3
+	VPADDD  Y11, Y3, Y4
+	VADDPS  Y4, Y2, Y2
+	VPSUBD  Y4, Y2, Y2
+	VPSRLD  $0x16, Y3, Y3
+	VPADDD  Y3, Y2, Y2
+	VPSUBD  Y10, Y2, Y2
+	VCMPPS  $0x07, Y0, Y0, Y3
+	VANDPS  Y2, Y3, Y2
+	VANDPS  Y0, Y3, Y3
+	VPSRLD  $0x1c, Y3, Y3
+	VPAND   Y9, Y3, Y3
+	VPOR    Y3, Y2, Y2
+	CMPQ    DX, $+17
+	JLT     lanetailrarenarrow
+	VMOVUPS 80(SP), Y0
+	VPAND   Y14, Y0, Y3
+	VPMINUD Y15, Y3, Y3
+	VPAND   Y12, Y3, Y4
+	VPMAXUD Y13, Y4, Y4
+	VPADDD  Y11, Y4, Y5
+	VADDPS  Y5, Y3, Y3
+	VPSUBD  Y5, Y3, Y3
+	VPSRLD  $0x16, Y4, Y4
+	VPADDD  Y4, Y3, Y3
+	VPSUBD  Y10, Y3, Y3
+	VCMPPS  $0x07, Y0, Y0, Y4
+	VANDPS  Y3, Y4, Y3
+	VANDPS  Y0, Y4, Y4
+	VPSRLD  $0x1c, Y4, Y4
+	VPAND   Y9, Y4, Y4
+	VPOR    Y4, Y3, Y3
+	CMPQ    DX, $+25
+	JLT     lanetailrarenarrow
+	VMOVUPS 112(SP), Y0
+	VPAND   Y14, Y0, Y4
+	VPMINUD Y15, Y4, Y4
+	VPAND   Y12, Y4, Y5
+	VPMAXUD Y13, Y5, Y5
+	VPADDD  Y11, Y5, Y6
+	VADDPS  Y6, Y4, Y4
+	VPSUBD  Y6, Y4, Y4
+	VPSRLD  $0x16, Y5, Y5
+	VPADDD  Y5, Y4, Y4
+	VPSUBD  Y10, Y4, Y4
+	VCMPPS  $0x07, Y0, Y0, Y5
+	VANDPS  Y4, Y5, Y4
+	VANDPS  Y0, Y5, Y5
+	VPSRLD  $0x1c, Y5, Y5
+	VPAND   Y9, Y5, Y5
+	VPOR    Y5, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW  Y2, Y1, Y1
+	VPACKSSDW  Y4, Y3, Y3
+	VPACKUSWB  Y3, Y1, Y1
+	VPERMD     Y1, Y8, Y1
+	VPMADDUBSW Y7, Y1, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SP)
+	JMP        lanetailback
+
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+8(SB)/4, $0x43800000
@@ -2508,12 +2840,12 @@ DATA constantsAVX2<>+44(SB)/4, $0x40400000
 DATA constantsAVX2<>+48(SB)/4, $0x40800000
 DATA constantsAVX2<>+52(SB)/4, $0x40c00000
 DATA constantsAVX2<>+56(SB)/4, $0x80000000
-DATA constantsAVX2<>+60(SB)/4, $0x000003c8
-DATA constantsAVX2<>+64(SB)/4, $0x00000080
-DATA constantsAVX2<>+68(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+72(SB)/4, $0x7f800000
-DATA constantsAVX2<>+76(SB)/4, $0x3c800000
-DATA constantsAVX2<>+80(SB)/4, $0x0a000000
+DATA constantsAVX2<>+60(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+64(SB)/4, $0x3c800000
+DATA constantsAVX2<>+68(SB)/4, $0x7f800000
+DATA constantsAVX2<>+72(SB)/4, $0x0a000000
+DATA constantsAVX2<>+76(SB)/4, $0x000003c8
+DATA constantsAVX2<>+80(SB)/4, $0x00000080
 DATA constantsAVX2<>+84(SB)/4, $0x00000000
 DATA constantsAVX2<>+88(SB)/4, $0x00000004
 DATA constantsAVX2<>+92(SB)/4, $0x00000001
@@ -2522,10 +2854,10 @@ DATA constantsAVX2<>+100(SB)/4, $0x00000002
 DATA constantsAVX2<>+104(SB)/4, $0x00000006
 DATA constantsAVX2<>+108(SB)/4, $0x00000003
 DATA constantsAVX2<>+112(SB)/4, $0x00000007
-DATA constantsAVX2<>+116(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+120(SB)/4, $0x000001c4
-DATA constantsAVX2<>+124(SB)/4, $0x38800000
-DATA constantsAVX2<>+128(SB)/4, $0x0a800000
+DATA constantsAVX2<>+116(SB)/4, $0x0000007f
+DATA constantsAVX2<>+120(SB)/4, $0x38800000
+DATA constantsAVX2<>+124(SB)/4, $0x0a800000
+DATA constantsAVX2<>+128(SB)/4, $0x000001c4
 DATA constantsAVX2<>+132(SB)/4, $0x3f800000
 DATA constantsAVX2<>+136(SB)/4, $0x0b000000
 DATA constantsAVX2<>+140(SB)/4, $0x000000fe

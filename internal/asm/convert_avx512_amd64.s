@@ -45,25 +45,25 @@ lanetail:
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVDQU16 Y0, K7, (DI)
 	CMPQ      DX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(SI), K6, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVDQU16 Y0, K6, 32(DI)
 	CMPQ      DX, $+33
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(SI), K6, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVDQU16 Y0, K6, 64(DI)
 	CMPQ      DX, $+49
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(SI), K6, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVDQU16 Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -105,25 +105,25 @@ lanetail:
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        DX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        DX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -194,19 +194,19 @@ lanetail:
 	KMOVQ     AX, K7
 	VMOVUPS.Z (SI), K7, Z0
 	CMPQ      DX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(SI), K6, Z1
 	CMPQ      DX, $+33
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(SI), K6, Z2
 	CMPQ      DX, $+49
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(SI), K6, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z30, Z0, K1
 	VPADDD    Z31, Z0, Z4
 	VPADDD    Z29, Z4, K1, Z4
@@ -285,28 +285,28 @@ lanetail:
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        DX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        DX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -376,14 +376,14 @@ lanetail:
 	VMULPS        Z31, Z1, Z1
 	VMOVUPS       Z1, K7, (DI)
 	CMPQ          DX, $+17
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	KSHIFTRQ      $0x10, K7, K6
 	VMOVUPS       Z0, K6, 64(DI)
 	CMPQ          DX, $+33
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -395,14 +395,14 @@ lanetail:
 	VMULPS        Z31, Z1, Z1
 	VMOVUPS       Z1, K6, 128(DI)
 	CMPQ          DX, $+49
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	KSHIFTRQ      $0x30, K7, K6
 	VMOVUPS       Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -453,28 +453,28 @@ lanetail:
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        DX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        DX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -536,7 +536,7 @@ lanetail:
 	VPERMPS     Z31, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
 	CMPQ        DX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -550,7 +550,7 @@ lanetail:
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
 	CMPQ        DX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -564,7 +564,7 @@ lanetail:
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
 	CMPQ        DX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -578,7 +578,7 @@ lanetail:
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -587,115 +587,93 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3c800000, Z27 0x7f800000, Z26 0xa000000, Z25 0x3c8, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
-	// vector registers in use at once: 22
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80, Z24 table
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z0
-	VPXORD       Z0, Z31, Z30
+	VBROADCASTSS constantsAVX512<>+160(SB), Z30
 	VBROADCASTSS constantsAVX512<>+164(SB), Z29
 	VBROADCASTSS constantsAVX512<>+168(SB), Z28
 	VBROADCASTSS constantsAVX512<>+172(SB), Z27
 	VBROADCASTSS constantsAVX512<>+176(SB), Z26
 	VBROADCASTSS constantsAVX512<>+180(SB), Z25
-	VPXORD       Z24, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+184(SB), Z23
-	VBROADCASTSS constantsAVX512<>+188(SB), Z22
-	VMOVUPS      constantsAVX512<>+192(SB), Z21
+	VMOVUPS      constantsAVX512<>+184(SB), Z24
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
 
 laneloop:
 	VMOVUPS    (SI), Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VMOVUPS    64(SI), Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x14, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VMOVUPS    192(SI), Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x14, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
 
-ordered1:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+256, SI
-	SUBQ    $+64, DX
-	CMPQ    DX, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ      DX, DX
@@ -704,217 +682,325 @@ lanetail:
 	BZHIQ      DX, AX, AX
 	KMOVQ      AX, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	CMPQ       DX, $+17
-	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
+	VMOVUPS.Z  64(SI), K6, Z1
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z2
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
 	CMPQ       DX, $+33
-	JLT        lanenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z5
-	VMINPS     Z5, Z31, Z5
-	VPANDD     Z29, Z5, Z6
-	VPANDD     Z27, Z6, Z7
-	VPMAXUD    Z28, Z7, Z7
-	VPADDD     Z26, Z7, Z8
-	VADDPS     Z8, Z6, Z6
-	VPSUBD     Z8, Z6, Z6
-	VPSRLD     $0x14, Z7, Z7
-	VPADDD     Z7, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VPMAXSD    Z24, Z6, Z6
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z2, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z1
 	CMPQ       DX, $+49
-	JLT        lanenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z7
-	VMINPS     Z7, Z31, Z7
-	VPANDD     Z29, Z7, Z8
-	VPANDD     Z27, Z8, Z9
-	VPMAXUD    Z28, Z9, Z9
-	VPADDD     Z26, Z9, Z10
-	VADDPS     Z10, Z8, Z8
-	VPSUBD     Z10, Z8, Z8
-	VPSRLD     $0x14, Z9, Z9
-	VPADDD     Z9, Z8, Z8
-	VPSUBD     Z25, Z8, Z8
-	VPMAXSD    Z24, Z8, Z8
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z8
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z3, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z2
 
-lanenarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z24, Z4
+	VMOVDQU8  Z4, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z2, K7, (DI)
-
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VMOVUPS      64(SI), Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VMOVUPS      128(SI), Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VMOVUPS      192(SI), Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS.Z    (SI), K7, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	CMPQ         DX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	CMPQ         DX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	CMPQ         DX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z25, Z6, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z24, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
 // func EncodeFpE5M2AVX512(y *uint8, x *float32, most float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x38800000, Z27 0x7f800000, Z26 0xa800000, Z25 0x1c4, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
-	// vector registers in use at once: 22
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80, Z24 table
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+164(SB), Z29
-	VBROADCASTSS constantsAVX512<>+256(SB), Z28
-	VBROADCASTSS constantsAVX512<>+172(SB), Z27
+	VBROADCASTSS constantsAVX512<>+160(SB), Z30
+	VBROADCASTSS constantsAVX512<>+252(SB), Z29
+	VBROADCASTSS constantsAVX512<>+168(SB), Z28
+	VBROADCASTSS constantsAVX512<>+256(SB), Z27
 	VBROADCASTSS constantsAVX512<>+260(SB), Z26
-	VBROADCASTSS constantsAVX512<>+264(SB), Z25
-	VPXORD       Z24, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+184(SB), Z23
-	VBROADCASTSS constantsAVX512<>+188(SB), Z22
-	VMOVUPS      constantsAVX512<>+192(SB), Z21
+	VBROADCASTSS constantsAVX512<>+180(SB), Z25
+	VMOVUPS      constantsAVX512<>+184(SB), Z24
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
 
 laneloop:
 	VMOVUPS    (SI), Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VMOVUPS    64(SI), Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x15, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VMOVUPS    192(SI), Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x15, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
 
-ordered1:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+256, SI
-	SUBQ    $+64, DX
-	CMPQ    DX, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ      DX, DX
@@ -923,196 +1009,328 @@ lanetail:
 	BZHIQ      DX, AX, AX
 	KMOVQ      AX, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	CMPQ       DX, $+17
-	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
+	VMOVUPS.Z  64(SI), K6, Z1
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z2
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
 	CMPQ       DX, $+33
-	JLT        lanenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z5
-	VMINPS     Z5, Z31, Z5
-	VPANDD     Z29, Z5, Z6
-	VPANDD     Z27, Z6, Z7
-	VPMAXUD    Z28, Z7, Z7
-	VPADDD     Z26, Z7, Z8
-	VADDPS     Z8, Z6, Z6
-	VPSUBD     Z8, Z6, Z6
-	VPSRLD     $0x15, Z7, Z7
-	VPADDD     Z7, Z6, Z6
-	VPSUBD     Z25, Z6, Z6
-	VPMAXSD    Z24, Z6, Z6
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z6
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z2, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z1
 	CMPQ       DX, $+49
-	JLT        lanenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z7
-	VMINPS     Z7, Z31, Z7
-	VPANDD     Z29, Z7, Z8
-	VPANDD     Z27, Z8, Z9
-	VPMAXUD    Z28, Z9, Z9
-	VPADDD     Z26, Z9, Z10
-	VADDPS     Z10, Z8, Z8
-	VPSUBD     Z10, Z8, Z8
-	VPSRLD     $0x15, Z9, Z9
-	VPADDD     Z9, Z8, Z8
-	VPSUBD     Z25, Z8, Z8
-	VPMAXSD    Z24, Z8, Z8
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z8
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z3, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z2
 
-lanenarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z24, Z4
+	VMOVDQU8  Z4, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z2, K7, (DI)
-
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VMOVUPS      64(SI), Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VMOVUPS      128(SI), Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VMOVUPS      192(SI), Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS.Z    (SI), K7, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	CMPQ         DX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	CMPQ         DX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	CMPQ         DX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z25, Z6, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z24, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
 // func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0x7f800000, Z26 0xb000000, Z25 0xfe, Z24 0x8, Z23 table, Z22 0x10011001
-	// vector registers in use at once: 17
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+164(SB), Z29
-	VBROADCASTSS constantsAVX512<>+268(SB), Z28
-	VBROADCASTSS constantsAVX512<>+172(SB), Z27
+	VBROADCASTSS constantsAVX512<>+160(SB), Z30
+	VBROADCASTSS constantsAVX512<>+264(SB), Z29
+	VBROADCASTSS constantsAVX512<>+168(SB), Z28
+	VBROADCASTSS constantsAVX512<>+268(SB), Z27
 	VBROADCASTSS constantsAVX512<>+272(SB), Z26
 	VBROADCASTSS constantsAVX512<>+276(SB), Z25
-	VBROADCASTSS constantsAVX512<>+280(SB), Z24
-	VMOVUPS      constantsAVX512<>+192(SB), Z23
-	VBROADCASTSS constantsAVX512<>+284(SB), Z22
+	VMOVUPS      constantsAVX512<>+184(SB), Z24
+	VBROADCASTSS constantsAVX512<>+280(SB), Z23
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
 
 laneloop:
 	VMOVUPS    (SI), Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z25, Z1, Z1
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VMAXPS     Z0, Z30, Z2
-	VMINPS     Z2, Z31, Z2
-	VPANDD     Z29, Z2, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VMAXPS     Z0, Z30, Z2
-	VMINPS     Z2, Z31, Z2
-	VPANDD     Z29, Z2, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z3
-	VPANDD     Z27, Z3, Z4
-	VPMAXUD    Z28, Z4, Z4
-	VPADDD     Z26, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z23, Z1
-	VPMADDUBSW Z22, Z1, Z0
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VPMADDUBSW Z23, Z4, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        laneloop
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ      DX, DX
@@ -1121,78 +1339,80 @@ lanetail:
 	BZHIQ      DX, AX, AX
 	KMOVQ      AX, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z25, Z1, Z1
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z1
-	CMPQ       DX, $+17
-	JLT        lanenarrow
 	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z2
-	VMINPS     Z2, Z31, Z2
-	VPANDD     Z29, Z2, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	CMPQ       DX, $+33
-	JLT        lanenarrow
+	VMOVUPS.Z  64(SI), K6, Z1
 	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z3
-	VPANDD     Z27, Z3, Z4
-	VPMAXUD    Z28, Z4, Z4
-	VPADDD     Z26, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z3
-	CMPQ       DX, $+49
-	JLT        lanenarrow
+	VMOVUPS.Z  128(SI), K6, Z2
 	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z4
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	CMPQ       DX, $+33
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z2, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z1
+	CMPQ       DX, $+49
+	JLT        lanetailnarrow
+	VPANDD     Z30, Z3, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z2
 
-lanenarrow:
+lanetailnarrow:
+	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z23, Z1
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z22, Z0, Z0
+	VPACKUSWB  Z1, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVDQU8.Z Z4, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -1201,9 +1421,175 @@ lanenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
+
+lanerare:
+	VMOVUPS    (SI), Z0
+	VPANDD     Z30, Z0, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z1
+	VMOVUPS    64(SI), Z0
+	VPANDD     Z30, Z0, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z3
+	VPMAXUD    Z29, Z3, Z3
+	VPADDD     Z27, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VPANDD     Z30, Z0, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z3
+	VPMAXUD    Z29, Z3, Z3
+	VPADDD     Z27, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VMOVUPS    192(SI), Z0
+	VPANDD     Z30, Z0, Z3
+	VPMINUD    Z31, Z3, Z3
+	VPANDD     Z28, Z3, Z4
+	VPMAXUD    Z29, Z4, Z4
+	VPADDD     Z27, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z26, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z24, Z1
+	VPMADDUBSW Z23, Z1, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VPANDD     Z30, Z0, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z1
+	CMPQ       DX, $+17
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VPANDD     Z30, Z0, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z3
+	VPMAXUD    Z29, Z3, Z3
+	VPADDD     Z27, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	CMPQ       DX, $+33
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VPANDD     Z30, Z0, Z3
+	VPMINUD    Z31, Z3, Z3
+	VPANDD     Z28, Z3, Z4
+	VPMAXUD    Z29, Z4, Z4
+	VPADDD     Z27, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z26, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z3
+	CMPQ       DX, $+49
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z4, K1, Z4
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z24, Z1
+	VMOVDQU8.Z Z1, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x00007fff
 DATA constantsAVX512<>+4(SB)/4, $0x00010000
@@ -1245,36 +1631,35 @@ DATA constantsAVX512<>+144(SB)/4, $0xc0000000
 DATA constantsAVX512<>+148(SB)/4, $0xc0400000
 DATA constantsAVX512<>+152(SB)/4, $0xc0800000
 DATA constantsAVX512<>+156(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+160(SB)/4, $0x80000000
-DATA constantsAVX512<>+164(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+168(SB)/4, $0x3c800000
-DATA constantsAVX512<>+172(SB)/4, $0x7f800000
-DATA constantsAVX512<>+176(SB)/4, $0x0a000000
-DATA constantsAVX512<>+180(SB)/4, $0x000003c8
-DATA constantsAVX512<>+184(SB)/4, $0x00000080
-DATA constantsAVX512<>+188(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+192(SB)/4, $0x00000000
-DATA constantsAVX512<>+196(SB)/4, $0x00000004
-DATA constantsAVX512<>+200(SB)/4, $0x00000008
-DATA constantsAVX512<>+204(SB)/4, $0x0000000c
-DATA constantsAVX512<>+208(SB)/4, $0x00000001
-DATA constantsAVX512<>+212(SB)/4, $0x00000005
-DATA constantsAVX512<>+216(SB)/4, $0x00000009
-DATA constantsAVX512<>+220(SB)/4, $0x0000000d
-DATA constantsAVX512<>+224(SB)/4, $0x00000002
-DATA constantsAVX512<>+228(SB)/4, $0x00000006
-DATA constantsAVX512<>+232(SB)/4, $0x0000000a
-DATA constantsAVX512<>+236(SB)/4, $0x0000000e
-DATA constantsAVX512<>+240(SB)/4, $0x00000003
-DATA constantsAVX512<>+244(SB)/4, $0x00000007
-DATA constantsAVX512<>+248(SB)/4, $0x0000000b
-DATA constantsAVX512<>+252(SB)/4, $0x0000000f
-DATA constantsAVX512<>+256(SB)/4, $0x38800000
-DATA constantsAVX512<>+260(SB)/4, $0x0a800000
-DATA constantsAVX512<>+264(SB)/4, $0x000001c4
-DATA constantsAVX512<>+268(SB)/4, $0x3f800000
-DATA constantsAVX512<>+272(SB)/4, $0x0b000000
-DATA constantsAVX512<>+276(SB)/4, $0x000000fe
-DATA constantsAVX512<>+280(SB)/4, $0x00000008
-DATA constantsAVX512<>+284(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $288
+DATA constantsAVX512<>+160(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+164(SB)/4, $0x3c800000
+DATA constantsAVX512<>+168(SB)/4, $0x7f800000
+DATA constantsAVX512<>+172(SB)/4, $0x0a000000
+DATA constantsAVX512<>+176(SB)/4, $0x000003c8
+DATA constantsAVX512<>+180(SB)/4, $0x00000080
+DATA constantsAVX512<>+184(SB)/4, $0x00000000
+DATA constantsAVX512<>+188(SB)/4, $0x00000004
+DATA constantsAVX512<>+192(SB)/4, $0x00000008
+DATA constantsAVX512<>+196(SB)/4, $0x0000000c
+DATA constantsAVX512<>+200(SB)/4, $0x00000001
+DATA constantsAVX512<>+204(SB)/4, $0x00000005
+DATA constantsAVX512<>+208(SB)/4, $0x00000009
+DATA constantsAVX512<>+212(SB)/4, $0x0000000d
+DATA constantsAVX512<>+216(SB)/4, $0x00000002
+DATA constantsAVX512<>+220(SB)/4, $0x00000006
+DATA constantsAVX512<>+224(SB)/4, $0x0000000a
+DATA constantsAVX512<>+228(SB)/4, $0x0000000e
+DATA constantsAVX512<>+232(SB)/4, $0x00000003
+DATA constantsAVX512<>+236(SB)/4, $0x00000007
+DATA constantsAVX512<>+240(SB)/4, $0x0000000b
+DATA constantsAVX512<>+244(SB)/4, $0x0000000f
+DATA constantsAVX512<>+248(SB)/4, $0x0000007f
+DATA constantsAVX512<>+252(SB)/4, $0x38800000
+DATA constantsAVX512<>+256(SB)/4, $0x0a800000
+DATA constantsAVX512<>+260(SB)/4, $0x000001c4
+DATA constantsAVX512<>+264(SB)/4, $0x3f800000
+DATA constantsAVX512<>+268(SB)/4, $0x0b000000
+DATA constantsAVX512<>+272(SB)/4, $0x000000fe
+DATA constantsAVX512<>+276(SB)/4, $0x00000008
+DATA constantsAVX512<>+280(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $284

@@ -64,21 +64,21 @@ piece4:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -156,21 +156,21 @@ piece4:
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 16(RSP)
 	CMP $5, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 32(RSP)
 	CMP $9, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 96(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 48(RSP)
 	CMP $13, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 104(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -278,15 +278,15 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	CMP $5, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 64(RSP), F1
 	CMP $9, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 80(RSP), F2
 	CMP $13, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 96(RSP), F3
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V30.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V4.S4
@@ -397,24 +397,24 @@ piece4:
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 88(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 96(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 104(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -525,12 +525,12 @@ piece4:
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	FMOVQ F1, 16(RSP)
 	CMP $5, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -543,11 +543,11 @@ piece4:
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -636,27 +636,27 @@ piece4:
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 16(RSP)
 	CMP $5, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 32(RSP)
 	CMP $9, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 48(RSP)
 	CMP $13, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -768,7 +768,7 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 16(RSP)
 	CMP $5, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d40a7e0 // ldr h0, [sp, #82]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -779,7 +779,7 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 32(RSP)
 	CMP $9, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d40abe0 // ldr h0, [sp, #84]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -790,7 +790,7 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 48(RSP)
 	CMP $13, R2
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d40afe0 // ldr h0, [sp, #86]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -800,7 +800,7 @@ piece4:
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ F1, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -828,605 +828,867 @@ laneend:
 
 TEXT ·EncodeFpE4M3NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3c800000, V26 0x7f800000, V25 0xa000000, V24 0x3c8, V23 0x0, V22 0x80, V21 0x7f7f7f7f
-	// vector registers in use at once: 21
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	FMOVS most+16(FP), F30
-	VDUP V30.S[0], V30.S4
-	MOVD $2147483648, R16
-	VDUP R16, V0.S4
-	VEOR V0.B16, V30.B16, V29.B16
-	MOVD $2147483647, R16
-	VDUP R16, V28.S4
-	MOVD $1015021568, R16
-	VDUP R16, V27.S4
-	MOVD $2139095040, R16
-	VDUP R16, V26.S4
-	MOVD $167772160, R16
-	VDUP R16, V25.S4
-	MOVD $968, R16
-	VDUP R16, V24.S4
-	VMOVI $0, V23.B16
-	MOVD $128, R16
-	VDUP R16, V22.S4
-	MOVD $2139062143, R16
-	VDUP R16, V21.S4
-	MOVD n+24(FP), R2
-	CMP $16, R2
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 16(R1), F0
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $20, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 32(R1), F0
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 48(R1), F0
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
-	BGE laneloop
-lanetail:
-	CBZ R2, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R2
-	BLT lanenarrow
-	FMOVQ 48(RSP), F0
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $20, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R2
-	BLT lanenarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VSUB V8.S4, V6.S4, V6.S4
-	VUSHR $20, V7.S4, V7.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R2
-	BLT lanenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V25.S4, V9.S4, V10.S4
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	VSUB V10.S4, V8.S4, V8.S4
-	VUSHR $20, V9.S4, V9.S4
-	VADD V9.S4, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-lanenarrow:
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-laneend:
-	RET
-
-// func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int)
-
-TEXT ·EncodeFpE5M2NEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x38800000, V26 0x7f800000, V25 0xa800000, V24 0x1c4, V23 0x0, V22 0x80, V21 0x7f7f7f7f
-	// vector registers in use at once: 21
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	FMOVS most+16(FP), F30
-	VDUP V30.S[0], V30.S4
-	MOVD $2147483648, R16
-	VDUP R16, V0.S4
-	VEOR V0.B16, V30.B16, V29.B16
-	MOVD $2147483647, R16
-	VDUP R16, V28.S4
-	MOVD $947912704, R16
-	VDUP R16, V27.S4
-	MOVD $2139095040, R16
-	VDUP R16, V26.S4
-	MOVD $176160768, R16
-	VDUP R16, V25.S4
-	MOVD $452, R16
-	VDUP R16, V24.S4
-	VMOVI $0, V23.B16
-	MOVD $128, R16
-	VDUP R16, V22.S4
-	MOVD $2139062143, R16
-	VDUP R16, V21.S4
-	MOVD n+24(FP), R2
-	CMP $16, R2
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 16(R1), F0
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $21, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVQ 32(R1), F0
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVQ 48(R1), F0
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
-	BGE laneloop
-lanetail:
-	CBZ R2, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R2
-	BLT lanenarrow
-	FMOVQ 48(RSP), F0
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $21, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R2
-	BLT lanenarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VSUB V8.S4, V6.S4, V6.S4
-	VUSHR $21, V7.S4, V7.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R2
-	BLT lanenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V25.S4, V9.S4, V10.S4
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	VSUB V10.S4, V8.S4, V8.S4
-	VUSHR $21, V9.S4, V9.S4
-	VADD V9.S4, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-lanenarrow:
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-laneend:
-	RET
-
-// func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int)
-
-TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0x7f800000, V25 0xb000000, V24 0xfe, V23 0x8
+	// per call: V30 most, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x80
 	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	FMOVS most+16(FP), F30
 	VDUP V30.S[0], V30.S4
-	MOVD $2147483648, R16
-	VDUP R16, V0.S4
-	VEOR V0.B16, V30.B16, V29.B16
 	MOVD $2147483647, R16
+	VDUP R16, V29.S4
+	MOVD $1015021568, R16
 	VDUP R16, V28.S4
-	MOVD $1065353216, R16
-	VDUP R16, V27.S4
 	MOVD $2139095040, R16
+	VDUP R16, V27.S4
+	MOVD $167772160, R16
 	VDUP R16, V26.S4
-	MOVD $184549376, R16
+	MOVD $968, R16
 	VDUP R16, V25.S4
-	MOVD $254, R16
+	MOVD $128, R16
 	VDUP R16, V24.S4
-	MOVD $8, R16
-	VDUP R16, V23.S4
 	MOVD n+24(FP), R2
 	CMP $16, R2
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VSUB V3.S4, V1.S4, V1.S4
-	VUSHR $22, V2.S4, V2.S4
+	FMOVQ 16(R1), F1
+	FMOVQ 32(R1), F2
+	FMOVQ 48(R1), F3
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	VAND V29.B16, V1.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	VAND V29.B16, V2.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V1.B16
+	VUMAX V28.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $20, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
 	VADD V2.S4, V1.S4, V1.S4
-	VSUB V24.S4, V1.S4, V1.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R1), F0
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R2, R2
+	CMP $16, R2
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R2, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R2, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R2, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R2, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	FMOVQ 48(RSP), F1
+	FMOVQ 64(RSP), F2
+	FMOVQ 80(RSP), F3
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $5, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V1.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	CMP $9, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V2.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	CMP $13, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V3.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+lanetailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ 48(R1), F0
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V5.S4, V3.S4, V3.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V3.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	FMOVQ F4, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R2, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R2, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R2, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R2, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+laneend:
+	RET
+lanerare:
+	FMOVQ (R1), F0
+	VAND V29.B16, V0.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VSUB V3.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V0.B16
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	FMOVQ 16(R1), F1
+	VAND V29.B16, V1.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R1), F1
+	VAND V29.B16, V1.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	FMOVQ 48(R1), F2
+	VAND V29.B16, V2.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	VAND V29.B16, V0.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VSUB V3.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V0.B16
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	CMP $5, R2
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F1
+	VAND V29.B16, V1.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	CMP $9, R2
+	BLT lanetailrarenarrow
+	FMOVQ 64(RSP), F2
+	VAND V29.B16, V2.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	CMP $13, R2
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F4
+	VAND V29.B16, V4.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VUSHR $24, V4.S4, V6.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V4.B16, V4.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
+
+// func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int)
+
+TEXT ·EncodeFpE5M2NEON(SB), NOSPLIT, $88-32
+	// pointers: R0 y, R1 x, R2 elements left
+	// per call: V30 most, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x80
+	// vector registers in use at once: 15
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	FMOVS most+16(FP), F30
+	VDUP V30.S[0], V30.S4
+	MOVD $2147483647, R16
+	VDUP R16, V29.S4
+	MOVD $947912704, R16
+	VDUP R16, V28.S4
+	MOVD $2139095040, R16
+	VDUP R16, V27.S4
+	MOVD $176160768, R16
+	VDUP R16, V26.S4
+	MOVD $452, R16
+	VDUP R16, V25.S4
+	MOVD $128, R16
+	VDUP R16, V24.S4
+	MOVD n+24(FP), R2
+	CMP $16, R2
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
+	FMOVQ 32(R1), F2
+	FMOVQ 48(R1), F3
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	VAND V29.B16, V1.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	VAND V29.B16, V2.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V1.B16
+	VUMAX V28.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $21, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R2, R2
+	CMP $16, R2
+	BGE laneloop
+lanetail:
+	CBZ R2, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R2, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R2, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R2, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R2, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	FMOVQ 48(RSP), F1
+	FMOVQ 64(RSP), F2
+	FMOVQ 80(RSP), F3
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $5, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V1.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	CMP $9, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V2.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	CMP $13, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V3.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+lanetailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	FMOVQ F4, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R2, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R2, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R2, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R2, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+laneend:
+	RET
+lanerare:
+	FMOVQ (R1), F0
+	VAND V29.B16, V0.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VSUB V3.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V0.B16
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	FMOVQ 16(R1), F1
+	VAND V29.B16, V1.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R1), F1
+	VAND V29.B16, V1.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	FMOVQ 48(R1), F2
+	VAND V29.B16, V2.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	VAND V29.B16, V0.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VSUB V3.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V2.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V0.B16
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	CMP $5, R2
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F1
+	VAND V29.B16, V1.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V4.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	CMP $9, R2
+	BLT lanetailrarenarrow
+	FMOVQ 64(RSP), F2
+	VAND V29.B16, V2.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	CMP $13, R2
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F4
+	VAND V29.B16, V4.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VUSHR $24, V4.S4, V6.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V4.B16, V4.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
+
+// func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int)
+
+TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
+	// pointers: R0 y, R1 x, R2 elements left
+	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
+	// vector registers in use at once: 14
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	FMOVS most+16(FP), F30
+	VDUP V30.S[0], V30.S4
+	MOVD $2147483647, R16
+	VDUP R16, V29.S4
+	MOVD $1065353216, R16
+	VDUP R16, V28.S4
+	MOVD $2139095040, R16
+	VDUP R16, V27.S4
+	MOVD $184549376, R16
+	VDUP R16, V26.S4
+	MOVD $254, R16
+	VDUP R16, V25.S4
+	MOVD $8, R16
+	VDUP R16, V24.S4
+	MOVD n+24(FP), R2
+	CMP $16, R2
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
+	FMOVQ 32(R1), F2
+	FMOVQ 48(R1), F3
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	VAND V29.B16, V1.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	VAND V29.B16, V2.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V1.B16
+	VUMAX V28.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $22, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V29.B16, V3.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
 	FMOVD F0, (R0)
+laneback:
 	ADD $8, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R2, R2
@@ -1460,82 +1722,85 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VSUB V3.S4, V1.S4, V1.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V24.S4, V1.S4, V1.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R2
-	BLT lanenarrow
-	FMOVQ 48(RSP), F0
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $9, R2
-	BLT lanenarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V5.S4, V3.S4, V3.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V3.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $13, R2
-	BLT lanenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
+	FMOVQ 48(RSP), F1
+	FMOVQ 64(RSP), F2
+	FMOVQ 80(RSP), F3
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	VSUB V6.S4, V4.S4, V4.S4
 	VUSHR $22, V5.S4, V5.S4
 	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
 	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-lanenarrow:
+	CMP $5, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V1.B16, V0.B16
+	VUMIN V30.S4, V0.S4, V0.S4
+	VAND V27.B16, V0.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V25.S4, V0.S4, V0.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	CMP $9, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V2.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	CMP $13, R2
+	BLT lanetailnarrow
+	VAND V29.B16, V3.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+lanetailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
 	FMOVD F0, 16(RSP)
+lanetailback:
 	TBZ $0, R2, even5
 	ADD $16, RSP, R17
 	ADD R2>>1, R17, R17
@@ -1563,3 +1828,170 @@ piece8:
 piece9:
 laneend:
 	RET
+lanerare:
+	FMOVQ (R1), F0
+	VAND V29.B16, V0.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VSUB V3.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V1.B16, V2.B16, V1.B16
+	VAND V0.B16, V2.B16, V2.B16
+	VUSHR $28, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	FMOVQ 16(R1), F0
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V2.B16, V3.B16, V2.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVQ 32(R1), F0
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V2.B16, V3.B16, V2.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	FMOVQ 48(R1), F0
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V3.B16, V4.B16, V3.B16
+	VAND V0.B16, V4.B16, V4.B16
+	VUSHR $28, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	VAND V29.B16, V0.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V2.B16
+	VUMAX V28.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VSUB V3.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V1.B16, V2.B16, V1.B16
+	VAND V0.B16, V2.B16, V2.B16
+	VUSHR $28, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	CMP $5, R2
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F0
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V2.B16, V3.B16, V2.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	CMP $9, R2
+	BLT lanetailrarenarrow
+	FMOVQ 64(RSP), F0
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V3.B16, V4.B16, V3.B16
+	VAND V0.B16, V4.B16, V4.B16
+	VUSHR $28, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	CMP $13, R2
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V4.B16, V5.B16, V4.B16
+	VAND V0.B16, V5.B16, V5.B16
+	VUSHR $28, V5.S4, V5.S4
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V4.B16, V4.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B lanetailback

@@ -4,9 +4,616 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8BF16AVX2(y *uint16, q *int8, scale *float32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeInt8BF16AVX2(SB), $352-48
+TEXT ·DequantizeInt8BF16AVX2(SB), NOSPLIT, $224-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y12 Select
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVSXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVSXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPMOVSXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPMOVSXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPMOVSXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VFMADD213PS Y14, Y12, Y2
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPMOVSXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VFMADD213PS Y14, Y12, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y12, Y0
+	VPMOVSXBD    8(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y12, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y11, Y0
+	VPMOVSXBD    24(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y11, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     (DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVSXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMOVUPS     32(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     64(DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVSXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMOVUPS     96(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVSXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(SP), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VFMADD213PS Y14, Y2, Y0
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPMOVSXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMOVUPS     128(SP), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VFMADD213PS Y14, Y3, Y1
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPMOVSXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VMOVUPS     160(SP), Y3
+	VCMPPS      $0x07, Y3, Y3, Y4
+	VBLENDVPS   Y4, Y3, Y15, Y4
+	VFMADD213PS Y14, Y4, Y2
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPMOVSXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VMOVUPS     192(SP), Y4
+	VCMPPS      $0x07, Y4, Y4, Y5
+	VBLENDVPS   Y5, Y4, Y15, Y5
+	VFMADD213PS Y14, Y5, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointInt8BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
@@ -139,25 +746,25 @@ piece5:
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y14, Y12, Y0
 	CMPQ        R8, $+9
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y14, Y12, Y1
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y11, Y2, Y2
 	VFMADD213PS Y14, Y12, Y2
 	CMPQ        R8, $+25
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y11, Y3, Y3
 	VFMADD213PS Y14, Y12, Y3
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -327,20 +934,20 @@ lanes:
 
 laneloop:
 	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
 	VCMPPS      $0x07, Y1, Y1, Y2
 	VBLENDVPS   Y2, Y1, Y15, Y2
 	VMOVUPS     (BX), Y1
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
 	VPMOVSXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     32(DX), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
 	VBLENDVPS   Y3, Y2, Y15, Y3
 	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y1, Y1
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
@@ -358,20 +965,20 @@ laneloop:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (DI)
 	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
 	VCMPPS      $0x07, Y1, Y1, Y2
 	VBLENDVPS   Y2, Y1, Y15, Y2
 	VMOVUPS     64(BX), Y1
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
 	VPMOVSXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     96(DX), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
 	VBLENDVPS   Y3, Y2, Y15, Y3
 	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y1, Y1
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
@@ -615,49 +1222,49 @@ piece24:
 
 piece25:
 	VPMOVSXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
 	VCMPPS      $0x07, Y1, Y1, Y2
 	VBLENDVPS   Y2, Y1, Y15, Y2
 	VMOVUPS     224(SP), Y1
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
 	CMPQ        R8, $+9
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     128(SP), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
 	VBLENDVPS   Y3, Y2, Y15, Y3
 	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y1, Y1
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
 	VMOVUPS     160(SP), Y3
 	VCMPPS      $0x07, Y3, Y3, Y4
 	VBLENDVPS   Y4, Y3, Y15, Y4
 	VMOVUPS     288(SP), Y3
-	VCVTDQ2PS   Y2, Y2
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y3, Y2, Y2
 	VFMADD213PS Y14, Y4, Y2
 	CMPQ        R8, $+25
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
 	VMOVUPS     192(SP), Y4
 	VCMPPS      $0x07, Y4, Y4, Y5
 	VBLENDVPS   Y5, Y4, Y15, Y5
 	VMOVUPS     320(SP), Y4
-	VCVTDQ2PS   Y3, Y3
 	VCVTDQ2PS   Y4, Y4
 	VSUBPS      Y4, Y3, Y3
 	VFMADD213PS Y14, Y5, Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -883,28 +1490,28 @@ piece5:
 	VMULPS    Y12, Y0, Y0
 	VADDPS    Y11, Y0, Y0
 	CMPQ      R8, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y12, Y1, Y1
 	VADDPS    Y11, Y1, Y1
 	CMPQ      R8, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 80(SP), Y2
 	VCVTDQ2PS Y2, Y2
 	VSUBPS    Y14, Y2, Y2
 	VMULPS    Y12, Y2, Y2
 	VADDPS    Y11, Y2, Y2
 	CMPQ      R8, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 88(SP), Y3
 	VCVTDQ2PS Y3, Y3
 	VSUBPS    Y14, Y3, Y3
 	VMULPS    Y12, Y3, Y3
 	VADDPS    Y11, Y3, Y3
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -1080,24 +1687,24 @@ lanes:
 
 laneloop:
 	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMOVUPS   (BX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y3
 	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
 	VPMOVSXBD 8(SI), Y1
+	VCVTDQ2PS Y1, Y1
 	VMOVUPS   32(DX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMOVUPS   32(BX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y4
 	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
@@ -1115,24 +1722,24 @@ laneloop:
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, (DI)
 	VPMOVSXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMOVUPS   64(BX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y3
 	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
 	VPMOVSXBD 24(SI), Y1
+	VCVTDQ2PS Y1, Y1
 	VMOVUPS   96(DX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMOVUPS   96(BX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y4
 	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
@@ -1376,57 +1983,57 @@ piece24:
 
 piece25:
 	VPMOVSXBD 64(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMOVUPS   224(SP), Y1
 	VCMPPS    $0x07, Y1, Y1, Y3
 	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
 	CMPQ      R8, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 72(SP), Y1
+	VCVTDQ2PS Y1, Y1
 	VMOVUPS   128(SP), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMOVUPS   256(SP), Y2
 	VCMPPS    $0x07, Y2, Y2, Y4
 	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 80(SP), Y2
+	VCVTDQ2PS Y2, Y2
 	VMOVUPS   160(SP), Y3
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y3, Y15, Y4
 	VMOVUPS   288(SP), Y3
 	VCMPPS    $0x07, Y3, Y3, Y5
 	VBLENDVPS Y5, Y3, Y15, Y5
-	VCVTDQ2PS Y2, Y2
 	VSUBPS    Y14, Y2, Y2
 	VMULPS    Y4, Y2, Y2
 	VADDPS    Y5, Y2, Y2
 	CMPQ      R8, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 88(SP), Y3
+	VCVTDQ2PS Y3, Y3
 	VMOVUPS   192(SP), Y4
 	VCMPPS    $0x07, Y4, Y4, Y5
 	VBLENDVPS Y5, Y4, Y15, Y5
 	VMOVUPS   320(SP), Y4
 	VCMPPS    $0x07, Y4, Y4, Y6
 	VBLENDVPS Y6, Y4, Y15, Y6
-	VCVTDQ2PS Y3, Y3
 	VSUBPS    Y14, Y3, Y3
 	VMULPS    Y5, Y3, Y3
 	VADDPS    Y6, Y3, Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -1510,9 +2117,616 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeUint8BF16AVX2(SB), $352-48
+TEXT ·DequantizeUint8BF16AVX2(SB), NOSPLIT, $224-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y12 Select
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVZXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	VPMOVZXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPMOVZXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPMOVZXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPMOVZXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VFMADD213PS Y14, Y12, Y2
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPMOVZXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VFMADD213PS Y14, Y12, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y12, Y0
+	VPMOVZXBD    8(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y12, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y11, Y0
+	VPMOVZXBD    24(SI), Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y11, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     (DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVZXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMOVUPS     32(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     64(DX), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VFMADD213PS Y14, Y2, Y0
+	VPMOVZXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMOVUPS     96(DX), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VFMADD213PS Y14, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(SP), Y1
+	VCMPPS      $0x07, Y1, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VFMADD213PS Y14, Y2, Y0
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPMOVZXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMOVUPS     128(SP), Y2
+	VCMPPS      $0x07, Y2, Y2, Y3
+	VBLENDVPS   Y3, Y2, Y15, Y3
+	VFMADD213PS Y14, Y3, Y1
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPMOVZXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VMOVUPS     160(SP), Y3
+	VCMPPS      $0x07, Y3, Y3, Y4
+	VBLENDVPS   Y4, Y3, Y15, Y4
+	VFMADD213PS Y14, Y4, Y2
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPMOVZXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VMOVUPS     192(SP), Y4
+	VCMPPS      $0x07, Y4, Y4, Y5
+	VBLENDVPS   Y5, Y4, Y15, Y5
+	VFMADD213PS Y14, Y5, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointUint8BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
@@ -1645,25 +2859,25 @@ piece5:
 	VSUBPS      Y11, Y0, Y0
 	VFMADD213PS Y14, Y12, Y0
 	CMPQ        R8, $+9
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y11, Y1, Y1
 	VFMADD213PS Y14, Y12, Y1
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y11, Y2, Y2
 	VFMADD213PS Y14, Y12, Y2
 	CMPQ        R8, $+25
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y11, Y3, Y3
 	VFMADD213PS Y14, Y12, Y3
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -1833,20 +3047,20 @@ lanes:
 
 laneloop:
 	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
 	VCMPPS      $0x07, Y1, Y1, Y2
 	VBLENDVPS   Y2, Y1, Y15, Y2
 	VMOVUPS     (BX), Y1
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
 	VPMOVZXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     32(DX), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
 	VBLENDVPS   Y3, Y2, Y15, Y3
 	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y1, Y1
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
@@ -1864,20 +3078,20 @@ laneloop:
 	VPERMQ      $0xd8, Y2, Y2
 	VMOVUPS     Y2, (DI)
 	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
 	VCMPPS      $0x07, Y1, Y1, Y2
 	VBLENDVPS   Y2, Y1, Y15, Y2
 	VMOVUPS     64(BX), Y1
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
 	VPMOVZXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     96(DX), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
 	VBLENDVPS   Y3, Y2, Y15, Y3
 	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y1, Y1
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
@@ -2121,49 +3335,49 @@ piece24:
 
 piece25:
 	VPMOVZXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
 	VCMPPS      $0x07, Y1, Y1, Y2
 	VBLENDVPS   Y2, Y1, Y15, Y2
 	VMOVUPS     224(SP), Y1
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y1, Y0, Y0
 	VFMADD213PS Y14, Y2, Y0
 	CMPQ        R8, $+9
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   72(SP), Y1
+	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     128(SP), Y2
 	VCMPPS      $0x07, Y2, Y2, Y3
 	VBLENDVPS   Y3, Y2, Y15, Y3
 	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y1, Y1
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y1, Y1
 	VFMADD213PS Y14, Y3, Y1
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   80(SP), Y2
+	VCVTDQ2PS   Y2, Y2
 	VMOVUPS     160(SP), Y3
 	VCMPPS      $0x07, Y3, Y3, Y4
 	VBLENDVPS   Y4, Y3, Y15, Y4
 	VMOVUPS     288(SP), Y3
-	VCVTDQ2PS   Y2, Y2
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y3, Y2, Y2
 	VFMADD213PS Y14, Y4, Y2
 	CMPQ        R8, $+25
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   88(SP), Y3
+	VCVTDQ2PS   Y3, Y3
 	VMOVUPS     192(SP), Y4
 	VCMPPS      $0x07, Y4, Y4, Y5
 	VBLENDVPS   Y5, Y4, Y15, Y5
 	VMOVUPS     320(SP), Y4
-	VCVTDQ2PS   Y3, Y3
 	VCVTDQ2PS   Y4, Y4
 	VSUBPS      Y4, Y3, Y3
 	VFMADD213PS Y14, Y5, Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -2389,28 +3603,28 @@ piece5:
 	VMULPS    Y12, Y0, Y0
 	VADDPS    Y11, Y0, Y0
 	CMPQ      R8, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y12, Y1, Y1
 	VADDPS    Y11, Y1, Y1
 	CMPQ      R8, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 80(SP), Y2
 	VCVTDQ2PS Y2, Y2
 	VSUBPS    Y14, Y2, Y2
 	VMULPS    Y12, Y2, Y2
 	VADDPS    Y11, Y2, Y2
 	CMPQ      R8, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 88(SP), Y3
 	VCVTDQ2PS Y3, Y3
 	VSUBPS    Y14, Y3, Y3
 	VMULPS    Y12, Y3, Y3
 	VADDPS    Y11, Y3, Y3
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -2586,24 +3800,24 @@ lanes:
 
 laneloop:
 	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMOVUPS   (BX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y3
 	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
 	VPMOVZXBD 8(SI), Y1
+	VCVTDQ2PS Y1, Y1
 	VMOVUPS   32(DX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMOVUPS   32(BX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y4
 	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
@@ -2621,24 +3835,24 @@ laneloop:
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, (DI)
 	VPMOVZXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMOVUPS   64(BX), Y1
 	VCMPPS    $0x07, Y1, Y1, Y3
 	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
 	VPMOVZXBD 24(SI), Y1
+	VCVTDQ2PS Y1, Y1
 	VMOVUPS   96(DX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMOVUPS   96(BX), Y2
 	VCMPPS    $0x07, Y2, Y2, Y4
 	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
@@ -2882,57 +4096,57 @@ piece24:
 
 piece25:
 	VPMOVZXBD 64(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMOVUPS   224(SP), Y1
 	VCMPPS    $0x07, Y1, Y1, Y3
 	VBLENDVPS Y3, Y1, Y15, Y3
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y14, Y0, Y0
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y3, Y0, Y0
 	CMPQ      R8, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 72(SP), Y1
+	VCVTDQ2PS Y1, Y1
 	VMOVUPS   128(SP), Y2
 	VCMPPS    $0x07, Y2, Y2, Y3
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMOVUPS   256(SP), Y2
 	VCMPPS    $0x07, Y2, Y2, Y4
 	VBLENDVPS Y4, Y2, Y15, Y4
-	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y14, Y1, Y1
 	VMULPS    Y3, Y1, Y1
 	VADDPS    Y4, Y1, Y1
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 80(SP), Y2
+	VCVTDQ2PS Y2, Y2
 	VMOVUPS   160(SP), Y3
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y3, Y15, Y4
 	VMOVUPS   288(SP), Y3
 	VCMPPS    $0x07, Y3, Y3, Y5
 	VBLENDVPS Y5, Y3, Y15, Y5
-	VCVTDQ2PS Y2, Y2
 	VSUBPS    Y14, Y2, Y2
 	VMULPS    Y4, Y2, Y2
 	VADDPS    Y5, Y2, Y2
 	CMPQ      R8, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 88(SP), Y3
+	VCVTDQ2PS Y3, Y3
 	VMOVUPS   192(SP), Y4
 	VCMPPS    $0x07, Y4, Y4, Y5
 	VBLENDVPS Y5, Y4, Y15, Y5
 	VMOVUPS   320(SP), Y4
 	VCMPPS    $0x07, Y4, Y4, Y6
 	VBLENDVPS Y6, Y4, Y15, Y6
-	VCVTDQ2PS Y3, Y3
 	VSUBPS    Y14, Y3, Y3
 	VMULPS    Y5, Y3, Y3
 	VADDPS    Y6, Y3, Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4

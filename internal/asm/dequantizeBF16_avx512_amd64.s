@@ -4,9 +4,396 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
+	// per group: Z0 scale, K1 Ordered, Z25 Select
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VPXORD       Z30, Z30, Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	VBROADCASTSS constantsAVX512<>+12(SB), Z27
+	VMOVUPS      constantsAVX512<>+16(SB), Z26
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVSXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVSXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
+	VFMADD213PS Z30, Z25, Z2
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVSXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
+	VFMADD213PS Z30, Z25, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z28, Z0, K1
+	VPADDD    Z29, Z0, Z0
+	VPADDD    Z27, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z28, Z1, K1
+	VPADDD    Z29, Z1, Z1
+	VPADDD    Z27, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z26, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z28, Z2, K1
+	VPADDD    Z29, Z2, Z2
+	VPADDD    Z27, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z28, Z3, K1
+	VPADDD    Z29, Z3, Z3
+	VPADDD    Z27, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z26, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z25, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z24, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     (DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMOVUPS     64(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMOVUPS     192(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVSXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVSXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z31, K1, Z3
+	VFMADD213PS Z30, Z3, Z2
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVSXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z31, K1, Z4
+	VFMADD213PS Z30, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z28, Z0, K1
+	VPADDD    Z29, Z0, Z0
+	VPADDD    Z27, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z28, Z1, K1
+	VPADDD    Z29, Z1, Z1
+	VPADDD    Z27, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z26, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z28, Z2, K1
+	VPADDD    Z29, Z2, Z2
+	VPADDD    Z27, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z28, Z3, K1
+	VPADDD    Z29, Z3, Z3
+	VPADDD    Z27, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z26, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select, Z0 zeroPoint, Z24 ToFloat
@@ -96,28 +483,28 @@ grouptail:
 	VSUBPS      Z24, Z0, Z0
 	VFMADD213PS Z30, Z25, Z0
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z24, Z1, Z1
 	VFMADD213PS Z30, Z25, Z1
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z24, Z2, Z2
 	VFMADD213PS Z30, Z25, Z2
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z24, Z3, Z3
 	VFMADD213PS Z30, Z25, Z3
 
-groupnarrow:
+grouptailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0
@@ -304,20 +691,20 @@ lanes:
 
 laneloop:
 	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS     (BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z30, Z1, Z0
 	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     64(DX), Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS     64(BX), Z3
-	VCVTDQ2PS   Z1, Z1
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z30, Z2, Z1
@@ -333,20 +720,20 @@ laneloop:
 	VPERMQ      Z0, Z26, Z0
 	VMOVUPS     Z0, (DI)
 	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS     128(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z30, Z1, Z0
 	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     192(DX), Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS     192(BX), Z3
-	VCVTDQ2PS   Z1, Z1
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z30, Z2, Z1
@@ -376,52 +763,52 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z30, Z1, Z0
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K6, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS.Z   64(BX), K6, Z3
-	VCVTDQ2PS   Z1, Z1
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z30, Z2, Z1
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K6, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z31, K1, Z3
 	VMOVUPS.Z   128(BX), K6, Z4
-	VCVTDQ2PS   Z2, Z2
 	VCVTDQ2PS   Z4, Z4
 	VSUBPS      Z4, Z2, Z2
 	VFMADD213PS Z30, Z3, Z2
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K6, Z4
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z4, Z31, K1, Z4
 	VMOVUPS.Z   192(BX), K6, Z5
-	VCVTDQ2PS   Z3, Z3
 	VCVTDQ2PS   Z5, Z5
 	VSUBPS      Z5, Z3, Z3
 	VFMADD213PS Z30, Z4, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0
@@ -549,7 +936,7 @@ grouptail:
 	VMULPS      Z25, Z0, Z0
 	VADDPS      Z24, Z0, Z0
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z1
 	VCVTDQ2PS   Z1, Z1
@@ -557,7 +944,7 @@ grouptail:
 	VMULPS      Z25, Z1, Z1
 	VADDPS      Z24, Z1, Z1
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z2
 	VCVTDQ2PS   Z2, Z2
@@ -565,7 +952,7 @@ grouptail:
 	VMULPS      Z25, Z2, Z2
 	VADDPS      Z24, Z2, Z2
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z3
 	VCVTDQ2PS   Z3, Z3
@@ -573,7 +960,7 @@ grouptail:
 	VMULPS      Z25, Z3, Z3
 	VADDPS      Z24, Z3, Z3
 
-groupnarrow:
+grouptailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0
@@ -774,24 +1161,24 @@ lanes:
 
 laneloop:
 	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   (DX), Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z31, K1, Z1
 	VMOVUPS   (BX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z30, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VPMOVSXBD 16(SI), Z1
+	VCVTDQ2PS Z1, Z1
 	VMOVUPS   64(DX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
 	VMOVUPS   64(BX), Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z31, K1, Z3
-	VCVTDQ2PS Z1, Z1
 	VSUBPS    Z30, Z1, Z1
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z3, Z1, Z1
@@ -807,24 +1194,24 @@ laneloop:
 	VPERMQ    Z0, Z26, Z0
 	VMOVUPS   Z0, (DI)
 	VPMOVSXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   128(DX), Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z31, K1, Z1
 	VMOVUPS   128(BX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z30, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VPMOVSXBD 48(SI), Z1
+	VCVTDQ2PS Z1, Z1
 	VMOVUPS   192(DX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
 	VMOVUPS   192(BX), Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z31, K1, Z3
-	VCVTDQ2PS Z1, Z1
 	VSUBPS    Z30, Z1, Z1
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z3, Z1, Z1
@@ -854,60 +1241,60 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z30, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K6, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS.Z   64(BX), K6, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z31, K1, Z3
-	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z30, Z1, Z1
 	VMULPS      Z2, Z1, Z1
 	VADDPS      Z3, Z1, Z1
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K6, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z31, K1, Z3
 	VMOVUPS.Z   128(BX), K6, Z4
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z4, Z31, K1, Z4
-	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z30, Z2, Z2
 	VMULPS      Z3, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K6, Z4
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z4, Z31, K1, Z4
 	VMOVUPS.Z   192(BX), K6, Z5
 	VCMPPS      $0x07, Z5, Z5, K1
 	VBLENDMPS   Z5, Z31, K1, Z5
-	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z30, Z3, Z3
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z5, Z3, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0
@@ -936,9 +1323,396 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
+	// per group: Z0 scale, K1 Ordered, Z25 Select
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VPXORD       Z30, Z30, Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	VBROADCASTSS constantsAVX512<>+12(SB), Z27
+	VMOVUPS      constantsAVX512<>+16(SB), Z26
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
+	VFMADD213PS Z30, Z25, Z2
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
+	VFMADD213PS Z30, Z25, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z28, Z0, K1
+	VPADDD    Z29, Z0, Z0
+	VPADDD    Z27, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z28, Z1, K1
+	VPADDD    Z29, Z1, Z1
+	VPADDD    Z27, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z26, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z28, Z2, K1
+	VPADDD    Z29, Z2, Z2
+	VPADDD    Z27, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z28, Z3, K1
+	VPADDD    Z29, Z3, Z3
+	VPADDD    Z27, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z26, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z25, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z24, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     (DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMOVUPS     64(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMOVUPS     192(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z31, K1, Z3
+	VFMADD213PS Z30, Z3, Z2
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z31, K1, Z4
+	VFMADD213PS Z30, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z28, Z0, K1
+	VPADDD    Z29, Z0, Z0
+	VPADDD    Z27, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z28, Z1, K1
+	VPADDD    Z29, Z1, Z1
+	VPADDD    Z27, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z26, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z28, Z2, K1
+	VPADDD    Z29, Z2, Z2
+	VPADDD    Z27, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z28, Z3, K1
+	VPADDD    Z29, Z3, Z3
+	VPADDD    Z27, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z26, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select, Z0 zeroPoint, Z24 ToFloat
@@ -1028,28 +1802,28 @@ grouptail:
 	VSUBPS      Z24, Z0, Z0
 	VFMADD213PS Z30, Z25, Z0
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z24, Z1, Z1
 	VFMADD213PS Z30, Z25, Z1
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z24, Z2, Z2
 	VFMADD213PS Z30, Z25, Z2
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z24, Z3, Z3
 	VFMADD213PS Z30, Z25, Z3
 
-groupnarrow:
+grouptailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0
@@ -1236,20 +2010,20 @@ lanes:
 
 laneloop:
 	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS     (BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z30, Z1, Z0
 	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     64(DX), Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS     64(BX), Z3
-	VCVTDQ2PS   Z1, Z1
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z30, Z2, Z1
@@ -1265,20 +2039,20 @@ laneloop:
 	VPERMQ      Z0, Z26, Z0
 	VMOVUPS     Z0, (DI)
 	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS     128(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z30, Z1, Z0
 	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     192(DX), Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS     192(BX), Z3
-	VCVTDQ2PS   Z1, Z1
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z30, Z2, Z1
@@ -1308,52 +2082,52 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z30, Z1, Z0
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K6, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS.Z   64(BX), K6, Z3
-	VCVTDQ2PS   Z1, Z1
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z30, Z2, Z1
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K6, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z31, K1, Z3
 	VMOVUPS.Z   128(BX), K6, Z4
-	VCVTDQ2PS   Z2, Z2
 	VCVTDQ2PS   Z4, Z4
 	VSUBPS      Z4, Z2, Z2
 	VFMADD213PS Z30, Z3, Z2
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K6, Z4
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z4, Z31, K1, Z4
 	VMOVUPS.Z   192(BX), K6, Z5
-	VCVTDQ2PS   Z3, Z3
 	VCVTDQ2PS   Z5, Z5
 	VSUBPS      Z5, Z3, Z3
 	VFMADD213PS Z30, Z4, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0
@@ -1481,7 +2255,7 @@ grouptail:
 	VMULPS      Z25, Z0, Z0
 	VADDPS      Z24, Z0, Z0
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z1
 	VCVTDQ2PS   Z1, Z1
@@ -1489,7 +2263,7 @@ grouptail:
 	VMULPS      Z25, Z1, Z1
 	VADDPS      Z24, Z1, Z1
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z2
 	VCVTDQ2PS   Z2, Z2
@@ -1497,7 +2271,7 @@ grouptail:
 	VMULPS      Z25, Z2, Z2
 	VADDPS      Z24, Z2, Z2
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z3
 	VCVTDQ2PS   Z3, Z3
@@ -1505,7 +2279,7 @@ grouptail:
 	VMULPS      Z25, Z3, Z3
 	VADDPS      Z24, Z3, Z3
 
-groupnarrow:
+grouptailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0
@@ -1706,24 +2480,24 @@ lanes:
 
 laneloop:
 	VPMOVZXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   (DX), Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z31, K1, Z1
 	VMOVUPS   (BX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z30, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VPMOVZXBD 16(SI), Z1
+	VCVTDQ2PS Z1, Z1
 	VMOVUPS   64(DX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
 	VMOVUPS   64(BX), Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z31, K1, Z3
-	VCVTDQ2PS Z1, Z1
 	VSUBPS    Z30, Z1, Z1
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z3, Z1, Z1
@@ -1739,24 +2513,24 @@ laneloop:
 	VPERMQ    Z0, Z26, Z0
 	VMOVUPS   Z0, (DI)
 	VPMOVZXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   128(DX), Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z31, K1, Z1
 	VMOVUPS   128(BX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z30, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VPMOVZXBD 48(SI), Z1
+	VCVTDQ2PS Z1, Z1
 	VMOVUPS   192(DX), Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z2, Z31, K1, Z2
 	VMOVUPS   192(BX), Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z31, K1, Z3
-	VCVTDQ2PS Z1, Z1
 	VSUBPS    Z30, Z1, Z1
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z3, Z1, Z1
@@ -1786,60 +2560,60 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z30, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z1
+	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K6, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMOVUPS.Z   64(BX), K6, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z31, K1, Z3
-	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z30, Z1, Z1
 	VMULPS      Z2, Z1, Z1
 	VADDPS      Z3, Z1, Z1
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z2
+	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K6, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z31, K1, Z3
 	VMOVUPS.Z   128(BX), K6, Z4
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z4, Z31, K1, Z4
-	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z30, Z2, Z2
 	VMULPS      Z3, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z3
+	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K6, Z4
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z4, Z31, K1, Z4
 	VMOVUPS.Z   192(BX), K6, Z5
 	VCMPPS      $0x07, Z5, Z5, K1
 	VBLENDMPS   Z5, Z31, K1, Z5
-	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z30, Z3, Z3
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z5, Z3, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z28, Z0, K1
 	VPADDD    Z29, Z0, Z0
 	VPADDD    Z27, Z0, K1, Z0

@@ -4,9 +4,384 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, groups int, length int)
 
-TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-40
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
+	// per group: V0 scale, V1 Ordered, V26 Select
+	// vector registers in use at once: 10
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD $2143289344, R16
+	VDUP R16, V30.S4
+	VMOVI $0, V29.B16
+	MOVD $1, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
+	VDUP R16, V27.S4
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V26.B16
+	VBSL V30.B16, V0.B16, V26.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVS 4(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVS 8(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVS 12(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVS 48(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V0.S4, V1.S4
+	CMP $5, R3
+	BLT grouptailnarrow
+	FMOVS 52(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
+	CMP $9, R3
+	BLT grouptailnarrow
+	FMOVS 56(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V26.S4, V0.S4, V3.S4
+	CMP $13, R3
+	BLT grouptailnarrow
+	FMOVS 60(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V26.S4, V0.S4, V4.S4
+grouptailnarrow:
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R3<<1, R0, R0
+	ADD R3, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R2), F1
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
+	FMOVS 4(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVS 8(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 32(R2), F1
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
+	FMOVS 12(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVS 48(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
+	CMP $5, R3
+	BLT lanetailnarrow
+	FMOVS 52(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	FMOVS 56(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 96(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	VMOV V29.B16, V3.B16
+	VFMLA V4.S4, V0.S4, V3.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	FMOVS 60(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	VMOV V29.B16, V4.B16
+	VFMLA V5.S4, V0.S4, V4.S4
+lanetailnarrow:
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+
+TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
@@ -120,7 +495,7 @@ piece4:
 	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -129,7 +504,7 @@ piece4:
 	VMOV V29.B16, V2.B16
 	VFMLA V26.S4, V0.S4, V2.S4
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -138,7 +513,7 @@ piece4:
 	VMOV V29.B16, V3.B16
 	VFMLA V26.S4, V0.S4, V3.S4
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -146,7 +521,7 @@ piece4:
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	VMOV V29.B16, V4.B16
 	VFMLA V26.S4, V0.S4, V4.S4
-groupnarrow:
+grouptailnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -201,11 +576,11 @@ laneloop:
 	FMOVS (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ (R3), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
@@ -213,11 +588,11 @@ laneloop:
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
@@ -235,11 +610,11 @@ laneloop:
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 32(R3), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
@@ -247,11 +622,11 @@ laneloop:
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
@@ -348,58 +723,58 @@ piece20:
 	FMOVS 48(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 128(RSP), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
 	VFMLA V2.S4, V0.S4, V1.S4
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
 	VFMLA V3.S4, V0.S4, V2.S4
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
 	FMOVQ 160(RSP), F3
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	VMOV V29.B16, V3.B16
 	VFMLA V4.S4, V0.S4, V3.S4
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	VMOV V29.B16, V4.B16
 	VFMLA V5.S4, V0.S4, V4.S4
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -561,7 +936,7 @@ piece4:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F1
 	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
 	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
@@ -570,7 +945,7 @@ piece4:
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F2
 	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
 	WORD $0x0f10a442 // sshll v2.4s, v2.4h, #0
@@ -579,7 +954,7 @@ piece4:
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F3
 	WORD $0x0f08a463 // sshll v3.8h, v3.8b, #0
 	WORD $0x0f10a463 // sshll v3.4s, v3.4h, #0
@@ -587,7 +962,7 @@ piece4:
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-groupnarrow:
+grouptailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V28.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
@@ -642,26 +1017,26 @@ laneloop:
 	FMOVS (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ (R3), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	FMOVS 4(R1), F1
 	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
 	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -678,26 +1053,26 @@ laneloop:
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 32(R3), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	FMOVS 12(R1), F1
 	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
 	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -793,62 +1168,62 @@ piece20:
 	FMOVS 48(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 128(RSP), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F1
 	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
 	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F2
 	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
 	WORD $0x0f10a442 // sshll v2.4s, v2.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
 	FMOVQ 160(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F3
 	WORD $0x0f08a463 // sshll v3.8h, v3.8b, #0
 	WORD $0x0f10a463 // sshll v3.4s, v3.4h, #0
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V28.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
@@ -890,9 +1265,384 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
 
-TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-40
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
+	// per group: V0 scale, V1 Ordered, V26 Select
+	// vector registers in use at once: 10
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD $2143289344, R16
+	VDUP R16, V30.S4
+	VMOVI $0, V29.B16
+	MOVD $1, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
+	VDUP R16, V27.S4
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V26.B16
+	VBSL V30.B16, V0.B16, V26.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVS 4(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVS 8(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVS 12(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVS 48(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V1.B16
+	VFMLA V26.S4, V0.S4, V1.S4
+	CMP $5, R3
+	BLT grouptailnarrow
+	FMOVS 52(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V2.B16
+	VFMLA V26.S4, V0.S4, V2.S4
+	CMP $9, R3
+	BLT grouptailnarrow
+	FMOVS 56(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V3.B16
+	VFMLA V26.S4, V0.S4, V3.S4
+	CMP $13, R3
+	BLT grouptailnarrow
+	FMOVS 60(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V29.B16, V4.B16
+	VFMLA V26.S4, V0.S4, V4.S4
+grouptailnarrow:
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R3<<1, R0, R0
+	ADD R3, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R2), F1
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
+	FMOVS 4(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	FMOVS 8(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 32(R2), F1
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
+	FMOVS 12(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVS 48(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V2.B16
+	VMOV V29.B16, V1.B16
+	VFMLA V2.S4, V0.S4, V1.S4
+	CMP $5, R3
+	BLT lanetailnarrow
+	FMOVS 52(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	VMOV V29.B16, V2.B16
+	VFMLA V3.S4, V0.S4, V2.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	FMOVS 56(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 96(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	VMOV V29.B16, V3.B16
+	VFMLA V4.S4, V0.S4, V3.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	FMOVS 60(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	VMOV V29.B16, V4.B16
+	VFMLA V5.S4, V0.S4, V4.S4
+lanetailnarrow:
+	VUSHR $16, V1.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V1.S4, V1.S4
+	VADD V27.S4, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V27.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V3.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V0.S4
+	VAND V28.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V27.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+
+TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
@@ -1006,7 +1756,7 @@ piece4:
 	VMOV V29.B16, V1.B16
 	VFMLA V26.S4, V0.S4, V1.S4
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1015,7 +1765,7 @@ piece4:
 	VMOV V29.B16, V2.B16
 	VFMLA V26.S4, V0.S4, V2.S4
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1024,7 +1774,7 @@ piece4:
 	VMOV V29.B16, V3.B16
 	VFMLA V26.S4, V0.S4, V3.S4
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1032,7 +1782,7 @@ piece4:
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	VMOV V29.B16, V4.B16
 	VFMLA V26.S4, V0.S4, V4.S4
-groupnarrow:
+grouptailnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -1087,11 +1837,11 @@ laneloop:
 	FMOVS (R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ (R3), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
@@ -1099,11 +1849,11 @@ laneloop:
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
@@ -1121,11 +1871,11 @@ laneloop:
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 32(R3), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
@@ -1133,11 +1883,11 @@ laneloop:
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
@@ -1234,58 +1984,58 @@ piece20:
 	FMOVS 48(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 128(RSP), F1
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VMOV V29.B16, V1.B16
 	VFMLA V2.S4, V0.S4, V1.S4
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V29.B16, V2.B16
 	VFMLA V3.S4, V0.S4, V2.S4
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
 	FMOVQ 160(RSP), F3
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	VMOV V29.B16, V3.B16
 	VFMLA V4.S4, V0.S4, V3.S4
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	VMOV V29.B16, V4.B16
 	VFMLA V5.S4, V0.S4, V4.S4
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V28.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -1447,7 +2197,7 @@ piece4:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VUXTL V1.H4, V1.S4
@@ -1456,7 +2206,7 @@ piece4:
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F2
 	VUXTL V2.B8, V2.H8
 	VUXTL V2.H4, V2.S4
@@ -1465,7 +2215,7 @@ piece4:
 	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F3
 	VUXTL V3.B8, V3.H8
 	VUXTL V3.H4, V3.S4
@@ -1473,7 +2223,7 @@ piece4:
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-groupnarrow:
+grouptailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V28.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
@@ -1528,26 +2278,26 @@ laneloop:
 	FMOVS (R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ (R3), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	FMOVS 4(R1), F1
 	VUXTL V1.B8, V1.H8
 	VUXTL V1.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -1564,26 +2314,26 @@ laneloop:
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 32(R3), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	FMOVS 12(R1), F1
 	VUXTL V1.B8, V1.H8
 	VUXTL V1.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -1679,62 +2429,62 @@ piece20:
 	FMOVS 48(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V2.B16
 	FMOVQ 128(RSP), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VUXTL V1.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 144(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F2
 	VUXTL V2.B8, V2.H8
 	VUXTL V2.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
 	FMOVQ 160(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F3
 	VUXTL V3.B8, V3.H8
 	VUXTL V3.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V28.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4

@@ -2,9 +2,504 @@
 
 //go:build !purego
 
-// func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+#include "textflag.h"
+
+// func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, groups int, length int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·DequantizeInt8F16AVX2(SB), $352-48
+TEXT ·DequantizeInt8F16AVX2(SB), NOSPLIT, $224-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x0
+	// per group: Y14 scale
+	// vector registers in use at once: 4
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+16
+	JEQ    short2
+
+groups:
+	VBROADCASTSS (DX), Y14
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPMOVSXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SP)
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPMOVSXBD   72(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(SP)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPMOVSXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(SP)
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPMOVSXBD   88(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     32(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     64(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVSXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SP)
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPMOVSXBD   72(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     128(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(SP)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPMOVSXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     160(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(SP)
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPMOVSXBD   88(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     192(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -117,7 +612,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
 	CMPQ        R8, $+9
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   72(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -125,7 +620,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   80(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -133,7 +628,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
 	CMPQ        R8, $+25
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   88(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -141,7 +636,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -263,36 +758,36 @@ lanes:
 
 laneloop:
 	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (DI)
 	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(DI)
 	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
 	VMOVUPS     64(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(DI)
 	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(DX), Y1
 	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
@@ -525,49 +1020,49 @@ piece24:
 
 piece25:
 	VPMOVSXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
 	VMOVUPS     224(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
 	CMPQ        R8, $+9
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   72(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     128(SP), Y1
 	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
 	CMPQ        R8, $+25
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   88(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX
@@ -745,7 +1240,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      R8, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 72(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -754,7 +1249,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      R8, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 80(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -763,7 +1258,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      R8, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 88(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -772,7 +1267,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -896,36 +1391,36 @@ lanes:
 
 laneloop:
 	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (DI)
 	VPMOVSXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   32(DX), Y1
 	VMOVUPS   32(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(DI)
 	VPMOVSXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
 	VMOVUPS   64(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(DI)
 	VPMOVSXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(DX), Y1
 	VMOVUPS   96(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
@@ -1158,49 +1653,49 @@ piece24:
 
 piece25:
 	VPMOVSXBD 64(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      R8, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 72(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   128(SP), Y1
 	VMOVUPS   256(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 80(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      R8, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 88(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX
@@ -1258,9 +1753,502 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·DequantizeUint8F16AVX2(SB), $352-48
+TEXT ·DequantizeUint8F16AVX2(SB), NOSPLIT, $224-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x0
+	// per group: Y14 scale
+	// vector registers in use at once: 4
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+16
+	JEQ    short2
+
+groups:
+	VBROADCASTSS (DX), Y14
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPMOVZXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SP)
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPMOVZXBD   72(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(SP)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPMOVZXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(SP)
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPMOVZXBD   88(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     32(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     64(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SP)
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPMOVZXBD   72(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     128(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(SP)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPMOVZXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     160(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(SP)
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPMOVZXBD   88(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     192(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -1373,7 +2361,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
 	CMPQ        R8, $+9
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   72(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1381,7 +2369,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   80(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1389,7 +2377,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
 	CMPQ        R8, $+25
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   88(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1397,7 +2385,7 @@ piece5:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -1519,36 +2507,36 @@ lanes:
 
 laneloop:
 	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (DI)
 	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(DI)
 	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
 	VMOVUPS     64(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(DI)
 	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(DX), Y1
 	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
@@ -1781,49 +2769,49 @@ piece24:
 
 piece25:
 	VPMOVZXBD   64(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
 	VMOVUPS     224(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
 	CMPQ        R8, $+9
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   72(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     128(SP), Y1
 	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   80(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
 	CMPQ        R8, $+25
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   88(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX
@@ -2001,7 +2989,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      R8, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 72(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -2010,7 +2998,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      R8, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 80(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -2019,7 +3007,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      R8, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 88(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -2028,7 +3016,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -2152,36 +3140,36 @@ lanes:
 
 laneloop:
 	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (DI)
 	VPMOVZXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   32(DX), Y1
 	VMOVUPS   32(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(DI)
 	VPMOVZXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
 	VMOVUPS   64(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(DI)
 	VPMOVZXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(DX), Y1
 	VMOVUPS   96(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
@@ -2414,49 +3402,49 @@ piece24:
 
 piece25:
 	VPMOVZXBD 64(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(SP), Y1
 	VMOVUPS   224(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      R8, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 72(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   128(SP), Y1
 	VMOVUPS   256(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 80(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      R8, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 88(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX

@@ -4,9 +4,274 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-48
+TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 0x0
+	// per group: Z30 scale
+	// vector registers in use at once: 6
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VPXORD Z31, Z31, Z31
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+32
+	JEQ    short2
+	CMPQ   R9, $+16
+	JEQ    short4
+
+groups:
+	VBROADCASTSS (DX), Z30
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     192(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·DequantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -77,7 +342,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -86,7 +351,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -95,7 +360,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -104,7 +369,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*2), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -228,36 +493,36 @@ lanes:
 
 laneloop:
 	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
 	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     64(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
 	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VMOVUPS     128(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
 	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     192(DX), Z1
 	VMOVUPS     192(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
@@ -278,52 +543,52 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -406,7 +671,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -416,7 +681,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -426,7 +691,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -436,7 +701,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*2), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -562,36 +827,36 @@ lanes:
 
 laneloop:
 	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   (DX), Z1
 	VMOVUPS   (BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, (DI)
 	VPMOVSXBD 16(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   64(DX), Z1
 	VMOVUPS   64(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 32(DI)
 	VPMOVSXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   128(DX), Z1
 	VMOVUPS   128(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 64(DI)
 	VPMOVSXBD 48(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   192(DX), Z1
 	VMOVUPS   192(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
@@ -612,59 +877,324 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-48
+TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 0x0
+	// per group: Z30 scale
+	// vector registers in use at once: 6
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VPXORD Z31, Z31, Z31
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+32
+	JEQ    short2
+	CMPQ   R9, $+16
+	JEQ    short4
+
+groups:
+	VBROADCASTSS (DX), Z30
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     192(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·DequantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -735,7 +1265,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -744,7 +1274,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -753,7 +1283,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -762,7 +1292,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*2), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -886,36 +1416,36 @@ lanes:
 
 laneloop:
 	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
 	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     64(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
 	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VMOVUPS     128(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
 	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     192(DX), Z1
 	VMOVUPS     192(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
@@ -936,52 +1466,52 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -1064,7 +1594,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1074,7 +1604,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1084,7 +1614,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1094,7 +1624,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*2), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -1220,36 +1750,36 @@ lanes:
 
 laneloop:
 	VPMOVZXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   (DX), Z1
 	VMOVUPS   (BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, (DI)
 	VPMOVZXBD 16(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   64(DX), Z1
 	VMOVUPS   64(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 32(DI)
 	VPMOVZXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   128(DX), Z1
 	VMOVUPS   128(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 64(DI)
 	VPMOVZXBD 48(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   192(DX), Z1
 	VMOVUPS   192(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
@@ -1270,52 +1800,52 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET

@@ -4,9 +4,311 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, groups int, length int)
 
-TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-40
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V30 0x0
+	// per group: V29 scale
+	// vector registers in use at once: 4
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	VMOVI $0, V30.B16
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V29.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
+	FMOVS 4(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 8(R0)
+	FMOVS 8(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(R0)
+	FMOVS 12(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVS 48(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT grouptailnarrow
+	FMOVS 52(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R3
+	BLT grouptailnarrow
+	FMOVS 56(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT grouptailnarrow
+	FMOVS 60(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R3<<1, R0, R0
+	ADD R3, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	FMOVS 4(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 16(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 8(R0)
+	FMOVS 8(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 32(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(R0)
+	FMOVS 12(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVS 48(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 64(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R3
+	BLT lanetailnarrow
+	FMOVS 52(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 80(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	CMP $9, R3
+	BLT lanetailnarrow
+	FMOVS 56(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 96(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R3
+	BLT lanetailnarrow
+	FMOVS 60(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+
+TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x0
 	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
@@ -101,7 +403,7 @@ piece4:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -112,7 +414,7 @@ piece4:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -123,7 +425,7 @@ piece4:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -133,7 +435,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -168,9 +470,9 @@ laneloop:
 	FMOVS (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -180,9 +482,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -192,9 +494,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -204,9 +506,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -295,9 +597,9 @@ piece20:
 	FMOVS 48(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -305,13 +607,13 @@ piece20:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 80(RSP), F1
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -319,13 +621,13 @@ piece20:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -333,20 +635,20 @@ piece20:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -466,7 +768,7 @@ piece4:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -477,7 +779,7 @@ piece4:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -488,7 +790,7 @@ piece4:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -498,7 +800,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -533,9 +835,9 @@ laneloop:
 	FMOVS (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -544,9 +846,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -555,9 +857,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -566,9 +868,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -656,54 +958,54 @@ piece20:
 	FMOVS 48(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 80(RSP), F1
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -725,9 +1027,311 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
 
-TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-40
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V30 0x0
+	// per group: V29 scale
+	// vector registers in use at once: 4
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	VMOVI $0, V30.B16
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V29.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
+	FMOVS 4(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 8(R0)
+	FMOVS 8(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(R0)
+	FMOVS 12(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVS 48(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	CMP $5, R3
+	BLT grouptailnarrow
+	FMOVS 52(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R3
+	BLT grouptailnarrow
+	FMOVS 56(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT grouptailnarrow
+	FMOVS 60(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R3<<1, R0, R0
+	ADD R3, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	FMOVS 4(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 16(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 8(R0)
+	FMOVS 8(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 32(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(R0)
+	FMOVS 12(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVS 48(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 64(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R3
+	BLT lanetailnarrow
+	FMOVS 52(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 80(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	CMP $9, R3
+	BLT lanetailnarrow
+	FMOVS 56(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 96(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R3
+	BLT lanetailnarrow
+	FMOVS 60(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+
+TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x0
 	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
@@ -822,7 +1426,7 @@ piece4:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -833,7 +1437,7 @@ piece4:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -844,7 +1448,7 @@ piece4:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -854,7 +1458,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -889,9 +1493,9 @@ laneloop:
 	FMOVS (R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -901,9 +1505,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -913,9 +1517,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -925,9 +1529,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -1016,9 +1620,9 @@ piece20:
 	FMOVS 48(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -1026,13 +1630,13 @@ piece20:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 80(RSP), F1
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -1040,13 +1644,13 @@ piece20:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -1054,20 +1658,20 @@ piece20:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1187,7 +1791,7 @@ piece4:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1198,7 +1802,7 @@ piece4:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1209,7 +1813,7 @@ piece4:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1219,7 +1823,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1254,9 +1858,9 @@ laneloop:
 	FMOVS (R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1265,9 +1869,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1276,9 +1880,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1287,9 +1891,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1377,54 +1981,54 @@ piece20:
 	FMOVS 48(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 80(RSP), F1
 	FMOVQ 144(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

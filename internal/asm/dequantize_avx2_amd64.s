@@ -2,9 +2,510 @@
 
 //go:build !purego
 
-// func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeInt8AVX2(SB), $416-48
+TEXT ·DequantizeInt8AVX2(SB), $288-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x0
+	// per group: Y14 scale
+	// vector registers in use at once: 4
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+16
+	JEQ    short2
+
+groups:
+	VBROADCASTSS (DX), Y14
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPMOVSXBD   128(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, (SP)
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPMOVSXBD   136(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 32(SP)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPMOVSXBD   144(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 64(SP)
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPMOVSXBD   152(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     32(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     64(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece20:
+	VPMOVSXBD   128(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     160(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, (SP)
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPMOVSXBD   136(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     192(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 32(SP)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPMOVSXBD   144(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     224(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 64(SP)
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPMOVSXBD   152(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     256(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·DequantizeZeroPointInt8AVX2(SB), $416-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -112,28 +613,28 @@ piece5:
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, (SP)
 	CMPQ        R8, $+9
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   136(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 32(SP)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   144(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 64(SP)
 	CMPQ        R8, $+25
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVSXBD   152(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -265,33 +766,33 @@ lanes:
 
 laneloop:
 	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (DI)
 	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(DI)
 	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
 	VMOVUPS     64(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(DI)
 	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(DX), Y1
 	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
@@ -523,45 +1024,45 @@ piece24:
 
 piece25:
 	VPMOVSXBD   128(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (SP)
 	CMPQ        R8, $+9
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   136(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(SP)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   144(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     224(SP), Y1
 	VMOVUPS     352(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(SP)
 	CMPQ        R8, $+25
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVSXBD   152(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     256(SP), Y1
 	VMOVUPS     384(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX
@@ -748,7 +1249,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      R8, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 136(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -756,7 +1257,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      R8, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 144(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -764,7 +1265,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      R8, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVSXBD 152(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -772,7 +1273,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -906,33 +1407,33 @@ lanes:
 
 laneloop:
 	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, (DI)
 	VPMOVSXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   32(DX), Y1
 	VMOVUPS   32(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
 	VPMOVSXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
 	VMOVUPS   64(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 64(DI)
 	VPMOVSXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(DX), Y1
 	VMOVUPS   96(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
@@ -1164,45 +1665,45 @@ piece24:
 
 piece25:
 	VPMOVSXBD 128(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      R8, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 136(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 144(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   224(SP), Y1
 	VMOVUPS   352(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      R8, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVSXBD 152(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   256(SP), Y1
 	VMOVUPS   384(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX
@@ -1274,9 +1775,510 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeUint8AVX2(SB), $416-48
+TEXT ·DequantizeUint8AVX2(SB), $288-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x0
+	// per group: Y14 scale
+	// vector registers in use at once: 4
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+16
+	JEQ    short2
+
+groups:
+	VBROADCASTSS (DX), Y14
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPMOVZXBD   128(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, (SP)
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPMOVZXBD   136(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 32(SP)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPMOVZXBD   144(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 64(SP)
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPMOVZXBD   152(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     32(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     64(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     96(DX), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece20:
+	VPMOVZXBD   128(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     160(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, (SP)
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPMOVZXBD   136(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     192(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 32(SP)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPMOVZXBD   144(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     224(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 64(SP)
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPMOVZXBD   152(SP), Y0
+	VCVTDQ2PS   Y0, Y0
+	VMOVUPS     256(SP), Y1
+	VFMADD213PS Y15, Y1, Y0
+	VMOVUPS     Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·DequantizeZeroPointUint8AVX2(SB), $416-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -1384,28 +2386,28 @@ piece5:
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, (SP)
 	CMPQ        R8, $+9
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   136(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 32(SP)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   144(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 64(SP)
 	CMPQ        R8, $+25
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	VPMOVZXBD   152(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -1537,33 +2539,33 @@ lanes:
 
 laneloop:
 	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (DI)
 	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(DI)
 	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
 	VMOVUPS     64(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(DI)
 	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(DX), Y1
 	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
@@ -1795,45 +2797,45 @@ piece24:
 
 piece25:
 	VPMOVZXBD   128(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (SP)
 	CMPQ        R8, $+9
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   136(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     192(SP), Y1
 	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(SP)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   144(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     224(SP), Y1
 	VMOVUPS     352(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(SP)
 	CMPQ        R8, $+25
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	VPMOVZXBD   152(SP), Y0
+	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     256(SP), Y1
 	VMOVUPS     384(SP), Y2
-	VCVTDQ2PS   Y0, Y0
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX
@@ -2020,7 +3022,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      R8, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 136(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -2028,7 +3030,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      R8, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 144(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -2036,7 +3038,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      R8, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBD 152(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
@@ -2044,7 +3046,7 @@ piece5:
 	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece6
 	MOVQ  R8, AX
@@ -2178,33 +3180,33 @@ lanes:
 
 laneloop:
 	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
 	VMOVUPS   (BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, (DI)
 	VPMOVZXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   32(DX), Y1
 	VMOVUPS   32(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
 	VPMOVZXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
 	VMOVUPS   64(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 64(DI)
 	VPMOVZXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(DX), Y1
 	VMOVUPS   96(BX), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
@@ -2436,45 +3438,45 @@ piece24:
 
 piece25:
 	VPMOVZXBD 128(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   288(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      R8, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 136(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   320(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 144(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   224(SP), Y1
 	VMOVUPS   352(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      R8, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBD 152(SP), Y0
+	VCVTDQ2PS Y0, Y0
 	VMOVUPS   256(SP), Y1
 	VMOVUPS   384(SP), Y2
-	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece26
 	MOVQ  R8, AX

@@ -4,12 +4,19 @@
 
 package asm
 
-// DequantizeInt8AVX512 sets y = (q - zeroPoint)*scale.
+// DequantizeInt8AVX512 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, groups int, length int)
+
+// DequantizeZeroPointInt8AVX512 sets y = (q - zeroPoint)*scale.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
 
 // DequantizeMinvalInt8AVX512 sets y = (q - least)*scale + minval.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -18,12 +25,19 @@ func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32,
 //go:noescape
 func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
 
-// DequantizeUint8AVX512 sets y = (q - zeroPoint)*scale.
+// DequantizeUint8AVX512 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int)
+
+// DequantizeZeroPointUint8AVX512 sets y = (q - zeroPoint)*scale.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
 
 // DequantizeMinvalUint8AVX512 sets y = (q - least)*scale + minval.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;

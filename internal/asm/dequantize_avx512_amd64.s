@@ -4,9 +4,250 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-48
+TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 0x0
+	// per group: Z30 scale
+	// vector registers in use at once: 6
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VPXORD Z31, Z31, Z31
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+32
+	JEQ    short2
+	CMPQ   R9, $+16
+	JEQ    short4
+
+groups:
+	VBROADCASTSS (DX), Z30
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K6, 192(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     192(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K6, 192(DI)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -72,7 +313,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -80,7 +321,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -88,7 +329,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -96,7 +337,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*4), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -212,33 +453,33 @@ lanes:
 
 laneloop:
 	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, (DI)
 	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     64(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, 64(DI)
 	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VMOVUPS     128(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, 128(DI)
 	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     192(DX), Z1
 	VMOVUPS     192(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
@@ -258,48 +499,48 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -377,7 +618,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -386,7 +627,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -395,7 +636,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -404,7 +645,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*4), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -522,33 +763,33 @@ lanes:
 
 laneloop:
 	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   (DX), Z1
 	VMOVUPS   (BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS   Z0, (DI)
 	VPMOVSXBD 16(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   64(DX), Z1
 	VMOVUPS   64(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS   Z0, 64(DI)
 	VPMOVSXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   128(DX), Z1
 	VMOVUPS   128(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS   Z0, 128(DI)
 	VPMOVSXBD 48(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   192(DX), Z1
 	VMOVUPS   192(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
@@ -568,55 +809,296 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVSXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVSXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVSXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVSXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-48
+TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z31 0x0
+	// per group: Z30 scale
+	// vector registers in use at once: 6
+	MOVQ   y+0(FP), DI
+	MOVQ   q+8(FP), SI
+	MOVQ   scale+16(FP), DX
+	VPXORD Z31, Z31, Z31
+	MOVQ   groups+24(FP), R8
+	MOVQ   length+32(FP), R9
+	CMPQ   R9, $+1
+	JEQ    lanes
+	CMPQ   R9, $+32
+	JEQ    short2
+	CMPQ   R9, $+16
+	JEQ    short4
+
+groups:
+	VBROADCASTSS (DX), Z30
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVUPS     Z0, K6, 192(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+
+short4loop:
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS     192(DX), Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z1
+	VFMADD213PS Z31, Z1, Z0
+	VMOVUPS     Z0, K6, 192(DI)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
+// func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -682,7 +1164,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -690,7 +1172,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -698,7 +1180,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -706,7 +1188,7 @@ grouptail:
 	VFMADD213PS Z31, Z30, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*4), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -822,33 +1304,33 @@ lanes:
 
 laneloop:
 	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, (DI)
 	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     64(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, 64(DI)
 	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VMOVUPS     128(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, 128(DI)
 	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     192(DX), Z1
 	VMOVUPS     192(BX), Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
@@ -868,48 +1350,48 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z31, Z1, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -987,7 +1469,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -996,7 +1478,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1005,7 +1487,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1014,7 +1496,7 @@ grouptail:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(R8*4), DI
 	LEAQ (SI)(R8*1), SI
 
@@ -1132,33 +1614,33 @@ lanes:
 
 laneloop:
 	VPMOVZXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   (DX), Z1
 	VMOVUPS   (BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS   Z0, (DI)
 	VPMOVZXBD 16(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   64(DX), Z1
 	VMOVUPS   64(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS   Z0, 64(DI)
 	VPMOVZXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   128(DX), Z1
 	VMOVUPS   128(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS   Z0, 128(DI)
 	VPMOVZXBD 48(SI), Z0
+	VCVTDQ2PS Z0, Z0
 	VMOVUPS   192(DX), Z1
 	VMOVUPS   192(BX), Z2
-	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z31, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
@@ -1178,48 +1660,48 @@ lanetail:
 	BZHIQ       R8, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBD.Z (SI), K7, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBD.Z 16(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z1
 	VMOVUPS.Z   64(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        R8, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBD.Z 32(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z1
 	VMOVUPS.Z   128(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        R8, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBD.Z 48(SI), K6, Z0
+	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z1
 	VMOVUPS.Z   192(BX), K6, Z2
-	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z31, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET

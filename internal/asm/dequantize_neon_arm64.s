@@ -4,9 +4,299 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeInt8NEON(y *float32, q *int8, scale *float32, groups int, length int)
 
-TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $216-48
+TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $152-40
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V30 0x0
+	// per group: V29 scale
+	// vector registers in use at once: 4
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	VMOVI $0, V30.B16
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V29.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, (R0)
+	FMOVS 4(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 16(R0)
+	FMOVS 8(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 32(R0)
+	FMOVS 12(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R3, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVS 80(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT grouptailnarrow
+	FMOVS 84(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 32(RSP)
+	CMP $9, R3
+	BLT grouptailnarrow
+	FMOVS 88(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT grouptailnarrow
+	FMOVS 92(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 64(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	ADD R3<<2, R0, R0
+	ADD R3, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, (R0)
+	FMOVS 4(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 16(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	FMOVS 8(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 32(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	FMOVS 12(R1), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R3, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R2, R16
+	ADD $96, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVS 80(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 96(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(RSP)
+	CMP $5, R3
+	BLT lanetailnarrow
+	FMOVS 84(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 32(RSP)
+	CMP $9, R3
+	BLT lanetailnarrow
+	FMOVS 88(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 128(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 48(RSP)
+	CMP $13, R3
+	BLT lanetailnarrow
+	FMOVS 92(RSP), F0
+	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 144(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 64(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+
+TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x0
 	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
@@ -96,7 +386,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -106,7 +396,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -116,7 +406,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -125,7 +415,7 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -162,9 +452,9 @@ laneloop:
 	FMOVS (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -173,9 +463,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -184,9 +474,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -195,9 +485,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -285,54 +575,54 @@ piece20:
 	FMOVS 80(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 128(RSP), F1
 	FMOVQ 192(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -449,7 +739,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -459,7 +749,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -469,7 +759,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
@@ -478,7 +768,7 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 64(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -515,9 +805,9 @@ laneloop:
 	FMOVS (R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -525,9 +815,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -535,9 +825,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -545,9 +835,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -634,50 +924,50 @@ piece20:
 	FMOVS 80(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 84(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 128(RSP), F1
 	FMOVQ 192(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 92(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -701,9 +991,299 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, groups int, length int)
 
-TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $216-48
+TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $152-40
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V30 0x0
+	// per group: V29 scale
+	// vector registers in use at once: 4
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	VMOVI $0, V30.B16
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V29.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, (R0)
+	FMOVS 4(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 16(R0)
+	FMOVS 8(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 32(R0)
+	FMOVS 12(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R3, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVS 80(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 16(RSP)
+	CMP $5, R3
+	BLT grouptailnarrow
+	FMOVS 84(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 32(RSP)
+	CMP $9, R3
+	BLT grouptailnarrow
+	FMOVS 88(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT grouptailnarrow
+	FMOVS 92(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V30.B16, V1.B16
+	VFMLA V29.S4, V0.S4, V1.S4
+	FMOVQ F1, 64(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	ADD R3<<2, R0, R0
+	ADD R3, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, (R0)
+	FMOVS 4(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 16(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	FMOVS 8(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 32(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	FMOVS 12(R1), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R3, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R2, R16
+	ADD $96, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVS 80(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 96(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(RSP)
+	CMP $5, R3
+	BLT lanetailnarrow
+	FMOVS 84(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 32(RSP)
+	CMP $9, R3
+	BLT lanetailnarrow
+	FMOVS 88(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 128(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 48(RSP)
+	CMP $13, R3
+	BLT lanetailnarrow
+	FMOVS 92(RSP), F0
+	VUXTL V0.B8, V0.H8
+	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 144(RSP), F1
+	VMOV V30.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 64(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+
+TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x0
 	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
@@ -793,7 +1373,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -803,7 +1383,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -813,7 +1393,7 @@ piece4:
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -822,7 +1402,7 @@ piece4:
 	VMOV V30.B16, V1.B16
 	VFMLA V29.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -859,9 +1439,9 @@ laneloop:
 	FMOVS (R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -870,9 +1450,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -881,9 +1461,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -892,9 +1472,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
@@ -982,54 +1562,54 @@ piece20:
 	FMOVS 80(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 128(RSP), F1
 	FMOVQ 192(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VMOV V30.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1146,7 +1726,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1156,7 +1736,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1166,7 +1746,7 @@ piece4:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
@@ -1175,7 +1755,7 @@ piece4:
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 64(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1212,9 +1792,9 @@ laneloop:
 	FMOVS (R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1222,9 +1802,9 @@ laneloop:
 	FMOVS 4(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1232,9 +1812,9 @@ laneloop:
 	FMOVS 8(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1242,9 +1822,9 @@ laneloop:
 	FMOVS 12(R1), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1331,50 +1911,50 @@ piece20:
 	FMOVS 80(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 96(RSP), F1
 	FMOVQ 160(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 128(RSP), F1
 	FMOVQ 192(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VUXTL V0.H4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

@@ -157,13 +157,13 @@ piece5:
 	VMULPS       Y15, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	CMPQ         BX, $+9
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	CMPQ         BX, $+17
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VPMOVSXBW    80(SP), Y2
 	VPSLLW       $0x07, Y2, Y2
 	VPAND        Y13, Y2, Y2
@@ -175,13 +175,13 @@ piece5:
 	VMULPS       Y15, Y3, Y3
 	VMULPS       Y9, Y3, Y3
 	CMPQ         BX, $+25
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VEXTRACTF128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y15, Y2, Y2
 	VMULPS       Y9, Y2, Y2
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y1, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y1, Y4
@@ -577,7 +577,7 @@ piece20:
 	VBLENDVPS    Y3, Y2, Y14, Y3
 	VMULPS       Y3, Y1, Y1
 	CMPQ         BX, $+9
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -586,7 +586,7 @@ piece20:
 	VBLENDVPS    Y3, Y2, Y14, Y3
 	VMULPS       Y3, Y0, Y0
 	CMPQ         BX, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPMOVSXBW    80(SP), Y2
 	VPSLLW       $0x07, Y2, Y2
 	VPAND        Y13, Y2, Y2
@@ -601,7 +601,7 @@ piece20:
 	VBLENDVPS    Y5, Y4, Y14, Y5
 	VMULPS       Y5, Y3, Y3
 	CMPQ         BX, $+25
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y15, Y2, Y2
@@ -610,7 +610,7 @@ piece20:
 	VBLENDVPS    Y5, Y4, Y14, Y5
 	VMULPS       Y5, Y2, Y2
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y1, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y1, Y4
@@ -825,25 +825,25 @@ piece5:
 	VCVTPH2PS X0, Y0
 	VMULPS    Y13, Y0, Y0
 	CMPQ      BX, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 72(SP), X1
 	VPSLLW    $0x08, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y13, Y1, Y1
 	CMPQ      BX, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 80(SP), X2
 	VPSLLW    $0x08, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y13, Y2, Y2
 	CMPQ      BX, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 88(SP), X3
 	VPSLLW    $0x08, X3, X3
 	VCVTPH2PS X3, Y3
 	VMULPS    Y13, Y3, Y3
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -1209,7 +1209,7 @@ piece20:
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMULPS    Y2, Y0, Y0
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 72(SP), X1
 	VPSLLW    $0x08, X1, X1
 	VCVTPH2PS X1, Y1
@@ -1218,7 +1218,7 @@ piece20:
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMULPS    Y3, Y1, Y1
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 80(SP), X2
 	VPSLLW    $0x08, X2, X2
 	VCVTPH2PS X2, Y2
@@ -1227,7 +1227,7 @@ piece20:
 	VBLENDVPS Y4, Y3, Y15, Y4
 	VMULPS    Y4, Y2, Y2
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 88(SP), X3
 	VPSLLW    $0x08, X3, X3
 	VCVTPH2PS X3, Y3
@@ -1236,7 +1236,7 @@ piece20:
 	VBLENDVPS Y5, Y4, Y15, Y5
 	VMULPS    Y5, Y3, Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -1474,7 +1474,7 @@ piece5:
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y11, Y0, Y0
 	CMPQ      BX, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 68(SP), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
@@ -1484,7 +1484,7 @@ piece5:
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y11, Y1, Y1
 	CMPQ      BX, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 72(SP), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
@@ -1494,7 +1494,7 @@ piece5:
 	VPOR      Y3, Y2, Y2
 	VMULPS    Y11, Y2, Y2
 	CMPQ      BX, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 76(SP), Y3
 	VPSLLQ    $0x1c, Y3, Y4
 	VPOR      Y3, Y4, Y4
@@ -1504,7 +1504,7 @@ piece5:
 	VPOR      Y4, Y3, Y3
 	VMULPS    Y11, Y3, Y3
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
@@ -1909,7 +1909,7 @@ piece20:
 	VBLENDVPS Y2, Y1, Y15, Y2
 	VMULPS    Y2, Y0, Y0
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 68(SP), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
@@ -1922,7 +1922,7 @@ piece20:
 	VBLENDVPS Y3, Y2, Y15, Y3
 	VMULPS    Y3, Y1, Y1
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 72(SP), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
@@ -1935,7 +1935,7 @@ piece20:
 	VBLENDVPS Y4, Y3, Y15, Y4
 	VMULPS    Y4, Y2, Y2
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 76(SP), Y3
 	VPSLLQ    $0x1c, Y3, Y4
 	VPOR      Y3, Y4, Y4
@@ -1948,7 +1948,7 @@ piece20:
 	VBLENDVPS Y5, Y4, Y15, Y5
 	VMULPS    Y5, Y3, Y3
 
-lanenarrow:
+lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4

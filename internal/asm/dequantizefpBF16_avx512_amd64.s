@@ -111,13 +111,13 @@ grouptail:
 	VMULPS        Z31, Z1, Z1
 	VMULPS        Z22, Z1, Z1
 	CMPQ          BX, $+17
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
 	VMULPS        Z22, Z0, Z0
 	CMPQ          BX, $+33
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z2
 	VPSLLW        $0x07, Z2, Z2
@@ -129,13 +129,13 @@ grouptail:
 	VMULPS        Z31, Z3, Z3
 	VMULPS        Z22, Z3, Z3
 	CMPQ          BX, $+49
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	VEXTRACTF64X4 $0x01, Z2, Y2
 	VCVTPH2PS     Y2, Z2
 	VMULPS        Z31, Z2, Z2
 	VMULPS        Z22, Z2, Z2
 
-groupnarrow:
+grouptailnarrow:
 	VPTESTMD  Z25, Z1, K1
 	VPADDD    Z26, Z1, Z1
 	VPADDD    Z24, Z1, K1, Z1
@@ -412,7 +412,7 @@ lanetail:
 	VBLENDMPS     Z2, Z30, K1, Z2
 	VMULPS        Z2, Z1, Z1
 	CMPQ          BX, $+17
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -422,7 +422,7 @@ lanetail:
 	VBLENDMPS     Z2, Z30, K1, Z2
 	VMULPS        Z2, Z0, Z0
 	CMPQ          BX, $+33
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z2
 	VPSLLW        $0x07, Z2, Z2
@@ -437,7 +437,7 @@ lanetail:
 	VBLENDMPS     Z4, Z30, K1, Z4
 	VMULPS        Z4, Z3, Z3
 	CMPQ          BX, $+49
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z2, Y2
 	VCVTPH2PS     Y2, Z2
 	VMULPS        Z31, Z2, Z2
@@ -447,7 +447,7 @@ lanetail:
 	VBLENDMPS     Z4, Z30, K1, Z4
 	VMULPS        Z4, Z2, Z2
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z25, Z1, K1
 	VPADDD    Z26, Z1, Z1
 	VPADDD    Z24, Z1, K1, Z1
@@ -564,28 +564,28 @@ grouptail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z26, Z0, Z0
 	CMPQ        BX, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z26, Z1, Z1
 	CMPQ        BX, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y2
 	VPSLLW      $0x08, Y2, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z26, Z2, Z2
 	CMPQ        BX, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y3
 	VPSLLW      $0x08, Y3, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z26, Z3, Z3
 
-groupnarrow:
+grouptailnarrow:
 	VPTESTMD  Z29, Z0, K1
 	VPADDD    Z30, Z0, Z0
 	VPADDD    Z28, Z0, K1, Z0
@@ -827,7 +827,7 @@ lanetail:
 	VBLENDMPS   Z1, Z31, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y1
 	VPSLLW      $0x08, Y1, Y1
@@ -837,7 +837,7 @@ lanetail:
 	VBLENDMPS   Z2, Z31, K1, Z2
 	VMULPS      Z2, Z1, Z1
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y2
 	VPSLLW      $0x08, Y2, Y2
@@ -847,7 +847,7 @@ lanetail:
 	VBLENDMPS   Z3, Z31, K1, Z3
 	VMULPS      Z3, Z2, Z2
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y3
 	VPSLLW      $0x08, Y3, Y3
@@ -857,7 +857,7 @@ lanetail:
 	VBLENDMPS   Z4, Z31, K1, Z4
 	VMULPS      Z4, Z3, Z3
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z29, Z0, K1
 	VPADDD    Z30, Z0, Z0
 	VPADDD    Z28, Z0, K1, Z0
@@ -985,7 +985,7 @@ grouptail:
 	VPERMPS     Z30, Z1, Z1
 	VMULPS      Z25, Z1, Z1
 	CMPQ        BX, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -998,7 +998,7 @@ grouptail:
 	VPERMPS     Z30, Z2, Z2
 	VMULPS      Z25, Z2, Z2
 	CMPQ        BX, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1011,7 +1011,7 @@ grouptail:
 	VPERMPS     Z30, Z3, Z3
 	VMULPS      Z25, Z3, Z3
 	CMPQ        BX, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1024,7 +1024,7 @@ grouptail:
 	VPERMPS     Z30, Z4, Z4
 	VMULPS      Z25, Z4, Z4
 
-groupnarrow:
+grouptailnarrow:
 	VPTESTMD  Z28, Z1, K1
 	VPADDD    Z29, Z1, Z1
 	VPADDD    Z27, Z1, K1, Z1
@@ -1286,7 +1286,7 @@ lanetail:
 	VBLENDMPS   Z0, Z31, K1, Z0
 	VMULPS      Z0, Z1, Z1
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1303,7 +1303,7 @@ lanetail:
 	VBLENDMPS   Z0, Z31, K1, Z0
 	VMULPS      Z0, Z2, Z2
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1320,7 +1320,7 @@ lanetail:
 	VBLENDMPS   Z0, Z31, K1, Z0
 	VMULPS      Z0, Z3, Z3
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1337,7 +1337,7 @@ lanetail:
 	VBLENDMPS   Z0, Z31, K1, Z0
 	VMULPS      Z0, Z4, Z4
 
-lanenarrow:
+lanetailnarrow:
 	VPTESTMD  Z28, Z1, K1
 	VPADDD    Z29, Z1, Z1
 	VPADDD    Z27, Z1, K1, Z1

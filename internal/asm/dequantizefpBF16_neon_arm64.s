@@ -128,12 +128,12 @@ piece4:
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	CMP $5, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
 	CMP $9, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVD 56(RSP), F2
 	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
 	VSHL $7, V2.H8, V2.H8
@@ -146,11 +146,11 @@ piece4:
 	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
 	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
 	CMP $13, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
 	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
-groupnarrow:
+grouptailnarrow:
 	VUSHR $16, V1.S4, V4.S4
 	VAND V25.B16, V4.B16, V4.B16
 	VADD V4.S4, V1.S4, V1.S4
@@ -329,7 +329,7 @@ piece16:
 	VBSL V29.B16, V2.B16, V3.B16
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 80(RSP), F2
@@ -337,7 +337,7 @@ piece16:
 	VBSL V29.B16, V2.B16, V3.B16
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 56(RSP), F2
 	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
 	VSHL $7, V2.H8, V2.H8
@@ -353,14 +353,14 @@ piece16:
 	VBSL V29.B16, V4.B16, V5.B16
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V29.B16, V4.B16, V5.B16
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V1.S4, V4.S4
 	VAND V25.B16, V4.B16, V4.B16
 	VADD V4.S4, V1.S4, V1.S4
@@ -504,27 +504,27 @@ piece4:
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 	CMP $5, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VSHL $8, V1.H8, V1.H8
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
 	CMP $9, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 56(RSP), F2
 	VUXTL V2.B8, V2.H8
 	VSHL $8, V2.H8, V2.H8
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
 	CMP $13, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 60(RSP), F3
 	VUXTL V3.B8, V3.H8
 	VSHL $8, V3.H8, V3.H8
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-groupnarrow:
+grouptailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
@@ -689,7 +689,7 @@ piece16:
 	VBSL V30.B16, V1.B16, V2.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 52(RSP), F1
 	VUXTL V1.B8, V1.H8
 	VSHL $8, V1.H8, V1.H8
@@ -699,7 +699,7 @@ piece16:
 	VBSL V30.B16, V2.B16, V3.B16
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 56(RSP), F2
 	VUXTL V2.B8, V2.H8
 	VSHL $8, V2.H8, V2.H8
@@ -709,7 +709,7 @@ piece16:
 	VBSL V30.B16, V3.B16, V4.B16
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 60(RSP), F3
 	VUXTL V3.B8, V3.H8
 	VSHL $8, V3.H8, V3.H8
@@ -718,7 +718,7 @@ piece16:
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V0.S4, V4.S4
 	VAND V29.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
@@ -885,7 +885,7 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	CMP $5, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x7d4067e0 // ldr h0, [sp, #50]
 	VAND V28.B16, V0.B16, V2.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -896,7 +896,7 @@ piece4:
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
 	CMP $9, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x7d406be0 // ldr h0, [sp, #52]
 	VAND V28.B16, V0.B16, V3.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -907,7 +907,7 @@ piece4:
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	CMP $13, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x7d406fe0 // ldr h0, [sp, #54]
 	VAND V28.B16, V0.B16, V4.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -917,7 +917,7 @@ piece4:
 	VSHL $8, V4.H8, V4.H8
 	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
 	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-groupnarrow:
+grouptailnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4
@@ -1102,7 +1102,7 @@ piece16:
 	VBSL V30.B16, V0.B16, V2.B16
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d4067e0 // ldr h0, [sp, #50]
 	VAND V28.B16, V0.B16, V2.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -1116,7 +1116,7 @@ piece16:
 	VBSL V30.B16, V0.B16, V3.B16
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d406be0 // ldr h0, [sp, #52]
 	VAND V28.B16, V0.B16, V3.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -1130,7 +1130,7 @@ piece16:
 	VBSL V30.B16, V0.B16, V4.B16
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d406fe0 // ldr h0, [sp, #54]
 	VAND V28.B16, V0.B16, V4.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -1143,7 +1143,7 @@ piece16:
 	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
 	VBSL V30.B16, V0.B16, V5.B16
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-lanenarrow:
+lanetailnarrow:
 	VUSHR $16, V1.S4, V0.S4
 	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V1.S4, V1.S4

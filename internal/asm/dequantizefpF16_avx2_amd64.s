@@ -137,7 +137,7 @@ piece5:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
 	CMPQ         BX, $+9
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -145,7 +145,7 @@ piece5:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SP)
 	CMPQ         BX, $+17
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VPMOVSXBW    80(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -159,7 +159,7 @@ piece5:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
 	CMPQ         BX, $+25
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -167,7 +167,7 @@ piece5:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -489,7 +489,7 @@ piece20:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SP)
 	CMPQ         BX, $+9
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -498,7 +498,7 @@ piece20:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SP)
 	CMPQ         BX, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPMOVSXBW    80(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -513,7 +513,7 @@ piece20:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 32(SP)
 	CMPQ         BX, $+25
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -522,7 +522,7 @@ piece20:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX
@@ -691,7 +691,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      BX, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 72(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -699,7 +699,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      BX, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 80(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -707,7 +707,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      BX, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 88(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -715,7 +715,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -1007,7 +1007,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 72(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1016,7 +1016,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 80(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1025,7 +1025,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 88(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1034,7 +1034,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX
@@ -1226,7 +1226,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      BX, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 68(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1238,7 +1238,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      BX, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 72(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1250,7 +1250,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      BX, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 76(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1262,7 +1262,7 @@ piece5:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -1593,7 +1593,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 68(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1606,7 +1606,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 72(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1619,7 +1619,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 76(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1632,7 +1632,7 @@ piece20:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX

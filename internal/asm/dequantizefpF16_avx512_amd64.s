@@ -92,7 +92,7 @@ grouptail:
 	VCVTPS2PH     $0x00, Z1, Y1
 	VMOVDQU16     Y1, K7, (DI)
 	CMPQ          BX, $+17
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -101,7 +101,7 @@ grouptail:
 	KSHIFTRQ      $0x10, K7, K6
 	VMOVDQU16     Y0, K6, 32(DI)
 	CMPQ          BX, $+33
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -115,7 +115,7 @@ grouptail:
 	VCVTPS2PH     $0x00, Z1, Y1
 	VMOVDQU16     Y1, K6, 64(DI)
 	CMPQ          BX, $+49
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -124,7 +124,7 @@ grouptail:
 	KSHIFTRQ      $0x30, K7, K6
 	VMOVDQU16     Y0, K6, 96(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(BX*2), DI
 	LEAQ (SI)(BX*1), SI
 
@@ -316,7 +316,7 @@ lanetail:
 	VCVTPS2PH     $0x00, Z1, Y1
 	VMOVDQU16     Y1, K7, (DI)
 	CMPQ          BX, $+17
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -326,7 +326,7 @@ lanetail:
 	VCVTPS2PH     $0x00, Z0, Y0
 	VMOVDQU16     Y0, K6, 32(DI)
 	CMPQ          BX, $+33
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -341,7 +341,7 @@ lanetail:
 	VCVTPS2PH     $0x00, Z1, Y1
 	VMOVDQU16     Y1, K6, 64(DI)
 	CMPQ          BX, $+49
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -351,7 +351,7 @@ lanetail:
 	VCVTPS2PH     $0x00, Z0, Y0
 	VMOVDQU16     Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -425,7 +425,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -434,7 +434,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        BX, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -443,7 +443,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        BX, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -452,7 +452,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(BX*2), DI
 	LEAQ (SI)(BX*1), SI
 
@@ -609,7 +609,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -619,7 +619,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 32(DI)
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -629,7 +629,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 64(DI)
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -639,7 +639,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -724,7 +724,7 @@ grouptail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -740,7 +740,7 @@ grouptail:
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16   Y1, K6, 32(DI)
 	CMPQ        BX, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -756,7 +756,7 @@ grouptail:
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16   Y1, K6, 64(DI)
 	CMPQ        BX, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -772,7 +772,7 @@ grouptail:
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16   Y1, K6, 96(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, AX
 	SHRQ $0x01, AX
@@ -949,7 +949,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -966,7 +966,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K6, 32(DI)
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -983,7 +983,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K6, 64(DI)
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -1000,7 +1000,7 @@ lanetail:
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVDQU16   Y1, K6, 96(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET

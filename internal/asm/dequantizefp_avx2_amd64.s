@@ -132,14 +132,14 @@ piece5:
 	VMULPS       Y11, Y1, Y1
 	VMOVUPS      Y1, (SP)
 	CMPQ         BX, $+9
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
 	CMPQ         BX, $+17
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VPMOVSXBW    144(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -152,14 +152,14 @@ piece5:
 	VMULPS       Y11, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	CMPQ         BX, $+25
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -486,7 +486,7 @@ piece20:
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, (SP)
 	CMPQ         BX, $+9
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -494,7 +494,7 @@ piece20:
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
 	CMPQ         BX, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VPMOVSXBW    144(SP), Y0
 	VPSLLW       $0x07, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -508,7 +508,7 @@ piece20:
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	CMPQ         BX, $+25
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y15, Y0, Y0
@@ -516,7 +516,7 @@ piece20:
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX
@@ -694,28 +694,28 @@ piece5:
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 136(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      BX, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 144(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      BX, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBW 152(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -1012,7 +1012,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 136(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1020,7 +1020,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 144(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1028,7 +1028,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBW 152(SP), X0
 	VPSLLW    $0x08, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1036,7 +1036,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX
@@ -1237,7 +1237,7 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 132(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1248,7 +1248,7 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      BX, $+17
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 136(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1259,7 +1259,7 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      BX, $+25
-	JLT       groupnarrow
+	JLT       grouptailnarrow
 	VPMOVZXBQ 140(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1270,7 +1270,7 @@ piece5:
 	VMULPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-groupnarrow:
+grouptailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -1606,7 +1606,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 132(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1618,7 +1618,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      BX, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 136(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1630,7 +1630,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      BX, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VPMOVZXBQ 140(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1642,7 +1642,7 @@ piece20:
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX

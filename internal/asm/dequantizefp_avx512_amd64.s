@@ -87,7 +87,7 @@ grouptail:
 	VMULPS        Z27, Z1, Z1
 	VMOVUPS       Z1, K7, (DI)
 	CMPQ          BX, $+17
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -95,7 +95,7 @@ grouptail:
 	KSHIFTRQ      $0x10, K7, K6
 	VMOVUPS       Z0, K6, 64(DI)
 	CMPQ          BX, $+33
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -108,7 +108,7 @@ grouptail:
 	VMULPS        Z27, Z1, Z1
 	VMOVUPS       Z1, K6, 128(DI)
 	CMPQ          BX, $+49
-	JLT           groupnarrow
+	JLT           grouptailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -116,7 +116,7 @@ grouptail:
 	KSHIFTRQ      $0x30, K7, K6
 	VMOVUPS       Z0, K6, 192(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(BX*4), DI
 	LEAQ (SI)(BX*1), SI
 
@@ -295,7 +295,7 @@ lanetail:
 	VMULPS        Z2, Z1, Z1
 	VMOVUPS       Z1, K7, (DI)
 	CMPQ          BX, $+17
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -304,7 +304,7 @@ lanetail:
 	VMULPS        Z1, Z0, Z0
 	VMOVUPS       Z0, K6, 64(DI)
 	CMPQ          BX, $+33
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	KSHIFTRQ      $0x20, K7, K6
 	VPMOVSXBW.Z   32(SI), K6, Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -318,7 +318,7 @@ lanetail:
 	VMULPS        Z2, Z1, Z1
 	VMOVUPS       Z1, K6, 128(DI)
 	CMPQ          BX, $+49
-	JLT           lanenarrow
+	JLT           lanetailnarrow
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
@@ -327,7 +327,7 @@ lanetail:
 	VMULPS        Z1, Z0, Z0
 	VMOVUPS       Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -396,7 +396,7 @@ grouptail:
 	VMULPS      Z31, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -404,7 +404,7 @@ grouptail:
 	VMULPS      Z31, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        BX, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -412,7 +412,7 @@ grouptail:
 	VMULPS      Z31, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        BX, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -420,7 +420,7 @@ grouptail:
 	VMULPS      Z31, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(BX*4), DI
 	LEAQ (SI)(BX*1), SI
 
@@ -564,7 +564,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -573,7 +573,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -582,7 +582,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
@@ -591,7 +591,7 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
@@ -671,7 +671,7 @@ grouptail:
 	VMULPS      Z30, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -686,7 +686,7 @@ grouptail:
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVUPS     Z1, K6, 64(DI)
 	CMPQ        BX, $+33
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -701,7 +701,7 @@ grouptail:
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVUPS     Z1, K6, 128(DI)
 	CMPQ        BX, $+49
-	JLT         groupnarrow
+	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -716,7 +716,7 @@ grouptail:
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVUPS     Z1, K6, 192(DI)
 
-groupnarrow:
+grouptailnarrow:
 	LEAQ (DI)(BX*4), DI
 	MOVQ BX, AX
 	SHRQ $0x01, AX
@@ -880,7 +880,7 @@ lanetail:
 	VMULPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K7, (DI)
 	CMPQ        BX, $+17
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -896,7 +896,7 @@ lanetail:
 	VMULPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K6, 64(DI)
 	CMPQ        BX, $+33
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -912,7 +912,7 @@ lanetail:
 	VMULPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K6, 128(DI)
 	CMPQ        BX, $+49
-	JLT         lanenarrow
+	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -928,7 +928,7 @@ lanetail:
 	VMULPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET

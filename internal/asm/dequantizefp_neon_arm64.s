@@ -104,13 +104,13 @@ piece4:
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 16(RSP)
 	CMP $5, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -124,12 +124,12 @@ piece4:
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 64(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -265,14 +265,14 @@ piece16:
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(RSP)
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
 	VSHL $7, V0.H8, V0.H8
@@ -287,13 +287,13 @@ piece16:
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -395,7 +395,7 @@ piece4:
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -403,7 +403,7 @@ piece4:
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -411,14 +411,14 @@ piece4:
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ F0, 64(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -540,7 +540,7 @@ piece16:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 84(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -549,7 +549,7 @@ piece16:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 88(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -558,7 +558,7 @@ piece16:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVS 92(RSP), F0
 	VUXTL V0.B8, V0.H8
 	VSHL $8, V0.H8, V0.H8
@@ -566,7 +566,7 @@ piece16:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -691,7 +691,7 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 16(RSP)
 	CMP $5, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x7d40a7e0 // ldr h0, [sp, #82]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -703,7 +703,7 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x7d40abe0 // ldr h0, [sp, #84]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -715,7 +715,7 @@ piece4:
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R3
-	BLT groupnarrow
+	BLT grouptailnarrow
 	WORD $0x7d40afe0 // ldr h0, [sp, #86]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -726,7 +726,7 @@ piece4:
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 64(RSP)
-groupnarrow:
+grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -868,7 +868,7 @@ piece16:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 16(RSP)
 	CMP $5, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d40a7e0 // ldr h0, [sp, #82]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -881,7 +881,7 @@ piece16:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d40abe0 // ldr h0, [sp, #84]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -894,7 +894,7 @@ piece16:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R3
-	BLT lanenarrow
+	BLT lanetailnarrow
 	WORD $0x7d40afe0 // ldr h0, [sp, #86]
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
@@ -906,7 +906,7 @@ piece16:
 	FMOVQ 144(RSP), F0
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 64(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17

@@ -6,453 +6,421 @@ package asm
 
 import "unsafe"
 
-// Prepare sets recip = 1/scale, and lo and hi so that x rounds to a code within
-// its range, round(x/scale) in [-below, above], exactly if lo <= x <= hi.
-// scale must be within [2^-80, 2^100], below and above within [0, 255].
-func Prepare(isa ISA, recip *float32, hi *float32, lo *float32, scale *float32, above int32, below int32, n int) {
+// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
+func Prepare(isa ISA, recip *float32, scale *float32, n int) {
 	switch int(isa) << 16 {
 	case int(AVX2) << 16:
-		PrepareAVX2(recip, hi, lo, scale, above, below, n)
+		PrepareAVX2(recip, scale, n)
 		return
 	case int(AVX512) << 16:
-		PrepareAVX512(recip, hi, lo, scale, above, below, n)
+		PrepareAVX512(recip, scale, n)
 		return
 	}
 	panic("asm: no such implementation of Prepare")
 }
 
-// PrepareZeroPoint is Prepare for groups with zero points of their own:
-// below = zeroPoint - least, above = most - zeroPoint.
-func PrepareZeroPoint(isa ISA, recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		PrepareZeroPointAVX2(recip, hi, lo, scale, zeroPoint, least, most, n)
-		return
-	case int(AVX512) << 16:
-		PrepareZeroPointAVX512(recip, hi, lo, scale, zeroPoint, least, most, n)
-		return
-	}
-	panic("asm: no such implementation of PrepareZeroPoint")
-}
-
-// PrepareFp sets recip = 1/scale, and hi so that |x/scale|, rounded, is at most most
-// exactly if |x| <= hi. scale must be within [2^-80, 2^100]; most is a float format's largest value.
-func PrepareFp(isa ISA, recip *float32, hi *float32, scale *float32, most float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		PrepareFpAVX2(recip, hi, scale, most, n)
-		return
-	case int(AVX512) << 16:
-		PrepareFpAVX512(recip, hi, scale, most, n)
-		return
-	}
-	panic("asm: no such implementation of PrepareFp")
-}
-
-// FakeQuantize sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
-func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int) {
+// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAVX2((*float32)(y), (*float32)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeAVX2((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, groups, length)
+		FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantize")
 }
 
-// FakeQuantizeMinval sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
-func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int) {
+// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalAVX2((*float32)(y), (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointAVX2((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, lo, hi, minval, groups, length)
+		FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		return
+	}
+	panic("asm: no such implementation of FakeQuantizeZeroPoint")
+}
+
+// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalAVX2((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
+		FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
-// FakeQuantizeAny sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do.
-// In place (y == x) is allowed.
-func FakeQuantizeAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least *float32, most *float32, minval *float32, groups int, length int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAnyAVX2((*float32)(y), (*float32)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeAnyBytesAVX2((*float32)(y), mask, (*float32)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeAnyBitsAVX2((*float32)(y), mask, (*float32)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeAnyF16AVX2((*uint16)(y), (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeAnyBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeAnyBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeAnyBF16AVX2((*uint16)(y), (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeAnyBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeAnyBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAnyAVX512((*float32)(y), (*float32)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeAnyBytesAVX512((*float32)(y), mask, (*float32)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeAnyBitsAVX512((*float32)(y), mask, (*float32)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeAnyF16AVX512((*uint16)(y), (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeAnyBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeAnyBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeAnyBF16AVX512((*uint16)(y), (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeAnyBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeAnyBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, most, minval, groups, length)
-		return
-	}
-	panic("asm: no such implementation of FakeQuantizeAny")
-}
-
-// QuantizeSymmetric sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
-// recip and hi are Prepare's.
-func QuantizeSymmetric(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
+// Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeSymmetricInt8AVX2((*int8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		QuantizeInt8AVX2((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeSymmetricUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeSymmetricInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeSymmetricUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeSymmetricInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeSymmetricUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeSymmetricInt8AVX512((*int8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeSymmetricUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, hi, least, groups, length)
+		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeSymmetricInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeSymmetricUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeSymmetricInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
+		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeSymmetricUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, least, groups, length)
-		return
-	}
-	panic("asm: no such implementation of QuantizeSymmetric")
-}
-
-// Quantize sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
-// recip and hi are Prepare's.
-func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8AVX2((*int8)(q), (*float32)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, hi, zeroPoint, least, groups, length)
+		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
 }
 
-// QuantizeMinval sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
-// recip and hi are Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
+// QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointInt8AVX2((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), minval, scale, recip, hi, least, groups, length)
+		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		return
+	}
+	panic("asm: no such implementation of QuantizeZeroPoint")
+}
+
+// QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
 		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
-// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
-func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int) {
+// Dequantize sets y = q*scale.
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeAnyInt8AVX2((*int8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
+		DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeAnyUint8AVX2((*uint8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
+		DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeAnyInt8F16AVX2((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeAnyUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeAnyInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, groups, length)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeAnyUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeAnyInt8AVX512((*int8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
+		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeAnyUint8AVX512((*uint8)(q), (*float32)(x), scale, minval, below, above, least, groups, length)
+		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeAnyInt8F16AVX512((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeAnyUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeAnyInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
+		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeAnyUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, minval, below, above, least, groups, length)
-		return
-	}
-	panic("asm: no such implementation of QuantizeAny")
-}
-
-// Dequantize sets y = (q - zeroPoint)*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
+}
+
+// DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeZeroPointInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeZeroPointUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		return
+	}
+	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
@@ -498,289 +466,147 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
-// FakeQuantizeFp sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
+// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
-func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int) {
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAVX2((*float32)(y), (*float32)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpAVX2((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, hi, least, step, groups, length)
+		FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
-// FakeQuantizeFpAny sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-func FakeQuantizeFpAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least int32, step int32, most float32, groups int, length int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAnyAVX2((*float32)(y), (*float32)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAnyBytesAVX2((*float32)(y), mask, (*float32)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAnyBitsAVX2((*float32)(y), mask, (*float32)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpAnyF16AVX2((*uint16)(y), (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpAnyBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpAnyBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpAnyBF16AVX2((*uint16)(y), (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpAnyBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpAnyBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAnyAVX512((*float32)(y), (*float32)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAnyBytesAVX512((*float32)(y), mask, (*float32)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAnyBitsAVX512((*float32)(y), mask, (*float32)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpAnyF16AVX512((*uint16)(y), (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpAnyBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpAnyBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpAnyBF16AVX512((*uint16)(y), (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpAnyBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpAnyBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, least, step, most, groups, length)
-		return
-	}
-	panic("asm: no such implementation of FakeQuantizeFpAny")
-}
-
-// QuantizeFp sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
-// recip and hi are PrepareFp's.
-func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, groups int, length int) {
+// QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// recip is Prepare's.
+func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3AVX2(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE4M3AVX2(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2AVX2(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE5M2AVX2(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE4M3F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE5M2F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE4M3BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE5M2BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, hi, groups, length)
+		QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
 		return
 	}
 	panic("asm: no such implementation of QuantizeFp")
-}
-
-// QuantizeFpAny sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
-// It divides, so any scale will do.
-func QuantizeFpAny(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, most float32, groups int, length int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpAnyE4M3AVX2(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpAnyE5M2AVX2(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpAnyE2M1AVX2(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpAnyE2M1PackedAVX2(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpAnyE4M3F16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpAnyE5M2F16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpAnyE2M1F16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpAnyE2M1PackedF16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE4M3BF16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE5M2BF16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE2M1BF16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE2M1PackedBF16AVX2(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpAnyE4M3AVX512(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpAnyE5M2AVX512(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpAnyE2M1AVX512(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpAnyE2M1PackedAVX512(q, (*float32)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpAnyE4M3F16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpAnyE5M2F16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpAnyE2M1F16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpAnyE2M1PackedF16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE4M3BF16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE5M2BF16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE2M1BF16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpAnyE2M1PackedBF16AVX512(q, (*uint16)(x), scale, most, groups, length)
-		return
-	}
-	panic("asm: no such implementation of QuantizeFpAny")
 }
 
 // DequantizeFp sets y = q*scale.

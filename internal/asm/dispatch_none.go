@@ -6,71 +6,55 @@ package asm
 
 import "unsafe"
 
-// Prepare sets recip = 1/scale, and lo and hi so that x rounds to a code within
-// its range, round(x/scale) in [-below, above], exactly if lo <= x <= hi.
-// scale must be within [2^-80, 2^100], below and above within [0, 255].
-func Prepare(isa ISA, recip *float32, hi *float32, lo *float32, scale *float32, above int32, below int32, n int) {
+// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
+func Prepare(isa ISA, recip *float32, scale *float32, n int) {
 	panic("asm: no such implementation of Prepare")
 }
 
-// PrepareZeroPoint is Prepare for groups with zero points of their own:
-// below = zeroPoint - least, above = most - zeroPoint.
-func PrepareZeroPoint(isa ISA, recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int) {
-	panic("asm: no such implementation of PrepareZeroPoint")
-}
-
-// PrepareFp sets recip = 1/scale, and hi so that |x/scale|, rounded, is at most most
-// exactly if |x| <= hi. scale must be within [2^-80, 2^100]; most is a float format's largest value.
-func PrepareFp(isa ISA, recip *float32, hi *float32, scale *float32, most float32, n int) {
-	panic("asm: no such implementation of PrepareFp")
-}
-
-// FakeQuantize sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
-func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int) {
+// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
 	panic("asm: no such implementation of FakeQuantize")
 }
 
-// FakeQuantizeMinval sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
-func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int) {
+// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+	panic("asm: no such implementation of FakeQuantizeZeroPoint")
+}
+
+// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
-// FakeQuantizeAny sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do.
-// In place (y == x) is allowed.
-func FakeQuantizeAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least *float32, most *float32, minval *float32, groups int, length int) {
-	panic("asm: no such implementation of FakeQuantizeAny")
-}
-
-// QuantizeSymmetric sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
-// recip and hi are Prepare's.
-func QuantizeSymmetric(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
-	panic("asm: no such implementation of QuantizeSymmetric")
-}
-
-// Quantize sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
-// recip and hi are Prepare's.
-func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int) {
+// Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
 	panic("asm: no such implementation of Quantize")
 }
 
-// QuantizeMinval sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
-// recip and hi are Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int) {
+// QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+	panic("asm: no such implementation of QuantizeZeroPoint")
+}
+
+// QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// QuantizeAny sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
-// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
-func QuantizeAny(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int) {
-	panic("asm: no such implementation of QuantizeAny")
+// Dequantize sets y = q*scale.
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int) {
+	panic("asm: no such implementation of Dequantize")
 }
 
-// Dequantize sets y = (q - zeroPoint)*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
-	panic("asm: no such implementation of Dequantize")
+// DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
+	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
@@ -78,29 +62,17 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
-// FakeQuantizeFp sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
+// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
-func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int) {
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
+func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int) {
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
-// FakeQuantizeFpAny sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-func FakeQuantizeFpAny(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, least int32, step int32, most float32, groups int, length int) {
-	panic("asm: no such implementation of FakeQuantizeFpAny")
-}
-
-// QuantizeFp sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
-// recip and hi are PrepareFp's.
-func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, hi *float32, groups int, length int) {
+// QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// recip is Prepare's.
+func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int) {
 	panic("asm: no such implementation of QuantizeFp")
-}
-
-// QuantizeFpAny sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
-// It divides, so any scale will do.
-func QuantizeFpAny(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, most float32, groups int, length int) {
-	panic("asm: no such implementation of QuantizeFpAny")
 }
 
 // DequantizeFp sets y = q*scale.

@@ -4,83 +4,80 @@
 
 package asm
 
-// FakeQuantizeBF16AVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBF16AVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeZeroPointBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBF16AVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do.
-// In place (y == x) is allowed.
+// FakeQuantizeMinvalBF16AVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBF16AVX2(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBytesBF16AVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBytesBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBytesBF16AVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBytesBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBytesBF16AVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBytesBF16AVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBitsBF16AVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBitsBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBitsBF16AVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBitsBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBitsBF16AVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBitsBF16AVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)

@@ -4,113 +4,116 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+// func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeBF16AVX2(SB), $640-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 lo, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0, Y14 0x4b400000, Y13 0x7fff
-	// per group: Y12 scale, Y11 recip, Y10 lo, Y9 hi
+TEXT ·FakeQuantizeBF16AVX2(SB), $384-56
+	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
+	// per group: Y11 scale, Y10 recip
 	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         lo+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
+	VBROADCASTSS least+32(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+36(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R12, $+16
+	CMPQ         R10, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (R9), Y9
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y11, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y11, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
-	VPSLLD       $0x0f, Y1, Y0
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y11, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y11, Y4
+	VPSLLD       $0x0f, Y3, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          grouploop
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
 
 grouptail:
-	TESTQ R10, R10
+	TESTQ R8, R8
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
@@ -121,9 +124,9 @@ grouptail:
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R8
 	JEQ   piece1
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -136,9 +139,9 @@ grouptail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R8
 	JEQ   piece2
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -147,27 +150,27 @@ piece1:
 	MOVQ  CX, 72(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R8
 	JEQ   piece3
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R8
 	JEQ   piece4
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R8
 	JEQ   piece5
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -176,61 +179,63 @@ piece4:
 piece5:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPQ         R10, $+9
-	JLT          groupnarrow
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
-	CMPQ         R10, $+17
-	JLT          groupnarrow
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y12, Y3
-	CMPQ         R10, $+25
-	JLT          groupnarrow
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y11, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y11, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y11, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y11, Y4
 
-groupnarrow:
+grouptailnarrow:
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -238,34 +243,36 @@ groupnarrow:
 	VPSLLD    $0x0f, Y3, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y3, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R10
-	JEQ       piece6
-	MOVQ      R10, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R8
 	JEQ   piece7
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -274,242 +281,232 @@ piece6:
 	MOVQ  CX, 8(DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R8
 	JEQ   piece8
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R8
 	JEQ   piece9
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R8
 	JEQ   piece10
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*2), SI
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R9
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
+	CMPQ R9, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y6
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y12, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y11, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y11, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y7, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y7, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y11, Y2
-	VPSLLD       $0x0f, Y1, Y0
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y10, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y10, Y4
+	VPSLLD       $0x0f, Y3, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
+	MOVQ R9, R8
+	CMPQ R8, $+32
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R9), Y5
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VPSLLD       $0x0f, Y3, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y3, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y5, Y4
+	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y3
-	VMOVUPS      64(R9), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VMOVUPS      96(R9), Y5
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VPSLLD       $0x0f, Y3, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VFMADD213PS  Y13, Y7, Y6
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VFMADD213PS  Y13, Y9, Y8
+	VPSLLD       $0x0f, Y6, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y0, Y6, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
+	VPSLLD       $0x0f, Y8, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          laneloop
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R10, R10
+	TESTQ R8, R8
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
@@ -520,9 +517,9 @@ lanetail:
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R8
 	JEQ   piece11
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -535,9 +532,9 @@ lanetail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece11:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R8
 	JEQ   piece12
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -546,27 +543,27 @@ piece11:
 	MOVQ  CX, 72(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R8
 	JEQ   piece13
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R8
 	JEQ   piece14
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R8
 	JEQ   piece15
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -590,9 +587,9 @@ piece15:
 	MOVQ  AX, 232(SP)
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R8
 	JEQ   piece16
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -613,9 +610,9 @@ piece15:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R8
 	JEQ   piece17
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -628,9 +625,9 @@ piece16:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R8
 	JEQ   piece18
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -639,18 +636,18 @@ piece17:
 	MOVQ  CX, 136(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R8
 	JEQ   piece19
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R8
 	JEQ   piece20
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -674,9 +671,9 @@ piece20:
 	MOVQ  AX, 360(SP)
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R8
 	JEQ   piece21
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -697,9 +694,9 @@ piece20:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R8
 	JEQ   piece22
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -712,9 +709,9 @@ piece21:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R8
 	JEQ   piece23
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -723,300 +720,128 @@ piece22:
 	MOVQ  CX, 264(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R8
 	JEQ   piece24
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R8
 	JEQ   piece25
-	MOVQ  R10, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
 piece25:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece35:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y3
-	VMOVUPS      512(SP), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	CMPQ         R10, $+9
-	JLT          lanenarrow
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      128(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y4
-	VMOVUPS      544(SP), Y5
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y5
-	VMOVUPS      576(SP), Y6
-	VMAXPS       Y0, Y5, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y1, Y5
-	CMPQ         R10, $+25
-	JLT          lanenarrow
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y6
-	VMOVUPS      608(SP), Y7
-	VMAXPS       Y0, Y6, Y0
-	VMINPS       Y0, Y7, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y1, Y6
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      224(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y3, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y5, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VFMADD213PS  Y13, Y7, Y6
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VFMADD213PS  Y13, Y9, Y8
 
-lanenarrow:
-	VPSLLD    $0x0f, Y3, Y0
+lanetailnarrow:
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y5, Y0
+	VPSLLD    $0x0f, Y6, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y5, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y0, Y6, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y6, Y1
+	VPSLLD    $0x0f, Y8, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y6, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y1, Y8, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R10
-	JEQ       piece36
-	MOVQ      R10, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
 
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -1024,163 +849,547 @@ piece36:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece40:
+piece30:
 laneend:
 	VZEROUPPER
 	RET
 
-// func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y11, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VADDPS    Y13, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VDIVPS    Y11, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VDIVPS    Y11, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y12, Y0, Y0
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y0, Y4, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y12, Y0, Y0
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y0, Y4, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   128(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   160(SP), Y2
+	VDIVPS    Y2, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y1
+	VMULPS    Y2, Y1, Y1
+	VADDPS    Y13, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   192(SP), Y3
+	VDIVPS    Y3, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMULPS    Y3, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   224(SP), Y4
+	VDIVPS    Y4, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y3
+	VMULPS    Y4, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y12, Y0, Y0
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y0, Y4, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y12, Y0, Y0
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y0, Y4, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $768-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 lo, R9 hi, R10 minval, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x4b400000
-	// per group: Y12 scale, Y11 recip, Y10 hi, Y0 minval, Y1 Ordered, Y9 Select
-	// loaded at each use: lo, 0x7fff
-	// vector registers in use at once: 15
+TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $512-64
+	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 0x0, Y14 0x7fff
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least, most, 0x7fc00000
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         lo+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	MOVQ         minval+48(FP), R10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	MOVQ         groups+56(FP), R12
-	MOVQ         length+64(FP), R13
-	CMPQ         R13, $+1
+	MOVQ         zeroPoint+32(FP), R8
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R13, $+16
+	CMPQ         R11, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R10), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y13, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
-	VADDPS       Y9, Y1, Y1
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y13, Y2, Y2
-	VSUBPS       Y13, Y2, Y2
-	VFMADD213PS  Y14, Y12, Y2
-	VADDPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y13, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
-	VADDPS       Y9, Y1, Y1
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y13, Y2, Y2
-	VSUBPS       Y13, Y2, Y2
-	VFMADD213PS  Y14, Y12, Y2
-	VADDPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y13, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y13, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VFMADD213PS  Y15, Y13, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y15, Y13, Y4
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
 
 grouptail:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
@@ -1191,9 +1400,9 @@ grouptail:
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R9
 	JEQ   piece1
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -1206,9 +1415,9 @@ grouptail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece2
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -1217,27 +1426,27 @@ piece1:
 	MOVQ  CX, 72(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece3
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece4
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece5
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -1246,110 +1455,100 @@ piece4:
 piece5:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y13, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
-	VADDPS       Y9, Y1, Y1
-	CMPQ         R11, $+9
-	JLT          groupnarrow
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VADDPS       Y13, Y2, Y2
-	VSUBPS       Y13, Y2, Y2
-	VFMADD213PS  Y14, Y12, Y2
-	VADDPS       Y9, Y2, Y2
-	CMPQ         R11, $+17
-	JLT          groupnarrow
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VADDPS       Y13, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VFMADD213PS  Y14, Y12, Y3
-	VADDPS       Y9, Y3, Y3
-	CMPQ         R11, $+25
-	JLT          groupnarrow
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VADDPS       Y13, Y4, Y4
-	VSUBPS       Y13, Y4, Y4
-	VFMADD213PS  Y14, Y12, Y4
-	VADDPS       Y9, Y4, Y4
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y13, Y1
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y13, Y2
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VFMADD213PS  Y15, Y13, Y3
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y15, Y13, Y4
 
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+grouptailnarrow:
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece7
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -1358,285 +1557,277 @@ piece6:
 	MOVQ  CX, 8(DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece8
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece9
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece10
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R11*2), DI
-	LEAQ (SI)(R11*2), SI
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R10, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R9), Y8
-	VBROADCASTSS 4(R9), Y7
-	VBROADCASTSS (R10), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y6
-	VBROADCASTSS 4(R10), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y5
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS 4(R8), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y7
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y6
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y6, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMINPS       Y0, Y8, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VADDPS       Y13, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
-	VADDPS       Y6, Y1, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y6, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y8, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VADDPS       Y13, Y2, Y2
-	VSUBPS       Y13, Y2, Y2
-	VFMADD213PS  Y14, Y12, Y2
-	VADDPS       Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VBROADCASTSS 4(R8), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMINPS       Y0, Y7, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VADDPS       Y13, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
-	VADDPS       Y5, Y1, Y1
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VBROADCASTSS 4(R8), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y7, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VADDPS       Y13, Y2, Y2
-	VSUBPS       Y13, Y2, Y2
-	VFMADD213PS  Y14, Y11, Y2
-	VADDPS       Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VFMADD213PS  Y15, Y13, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y7, Y2
+	VFMADD213PS  Y15, Y13, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VFMADD213PS  Y15, Y12, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y6, Y4
+	VFMADD213PS  Y15, Y12, Y4
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
+	MOVQ R10, R9
+	CMPQ R9, $+32
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
-	VMOVUPS      (R10), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y15, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y13, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VFMADD213PS  Y14, Y1, Y3
-	VADDPS       Y6, Y3, Y3
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      32(R10), Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y15, Y7
-	VSUBPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y13, Y4, Y4
-	VSUBPS       Y13, Y4, Y4
-	VFMADD213PS  Y14, Y1, Y4
-	VADDPS       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y3
-	VMOVUPS      64(R9), Y4
-	VMOVUPS      64(R10), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y15, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y13, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VFMADD213PS  Y14, Y1, Y3
-	VADDPS       Y6, Y3, Y3
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VMOVUPS      96(R9), Y5
-	VMOVUPS      96(R10), Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y15, Y7
-	VSUBPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y13, Y4, Y4
-	VSUBPS       Y13, Y4, Y4
-	VFMADD213PS  Y14, Y1, Y4
-	VADDPS       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y3, Y2
+	VMOVUPS      32(R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y3, Y4
+	VFMADD213PS  Y15, Y5, Y4
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      64(R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y2, Y6
+	VFMADD213PS  Y15, Y7, Y6
+	VMOVUPS      96(R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y1, Y8
+	VMINPS       Y8, Y2, Y8
+	VFMADD213PS  Y15, Y9, Y8
+	VPSLLD       $0x0f, Y6, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y6, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
@@ -1647,9 +1838,9 @@ lanetail:
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R9
 	JEQ   piece11
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -1662,9 +1853,9 @@ lanetail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece11:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -1673,27 +1864,27 @@ piece11:
 	MOVQ  CX, 72(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece13
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece14
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -1717,9 +1908,9 @@ piece15:
 	MOVQ  AX, 232(SP)
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R9
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -1740,9 +1931,9 @@ piece15:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -1755,9 +1946,9 @@ piece16:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -1766,18 +1957,18 @@ piece17:
 	MOVQ  CX, 136(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -1801,9 +1992,9 @@ piece20:
 	MOVQ  AX, 360(SP)
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R9
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -1824,9 +2015,9 @@ piece20:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -1839,9 +2030,9 @@ piece21:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -1850,18 +2041,18 @@ piece22:
 	MOVQ  CX, 264(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -1885,9 +2076,9 @@ piece25:
 	MOVQ  AX, 488(SP)
 	MOVQ  AX, 496(SP)
 	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R9
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -1908,9 +2099,9 @@ piece25:
 	MOVQ  CX, 440(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -1923,9 +2114,9 @@ piece26:
 	MOVQ  CX, 408(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -1934,639 +2125,156 @@ piece27:
 	MOVQ  CX, 392(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 384(SP)(AX*1)
 
 piece29:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 384(SP)(AX*1)
 
 piece30:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece31
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R11
-	JEQ   piece37
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 640(SP)(AX*1)
-
-piece40:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y3
-	VMOVUPS      512(SP), Y4
-	VMOVUPS      640(SP), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y15, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y13, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VFMADD213PS  Y14, Y1, Y3
-	VADDPS       Y6, Y3, Y3
-	CMPQ         R11, $+9
-	JLT          lanenarrow
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      128(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y4
-	VMOVUPS      544(SP), Y5
-	VMOVUPS      672(SP), Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y15, Y7
-	VSUBPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VADDPS       Y13, Y4, Y4
-	VSUBPS       Y13, Y4, Y4
-	VFMADD213PS  Y14, Y1, Y4
-	VADDPS       Y7, Y4, Y4
-	CMPQ         R11, $+17
-	JLT          lanenarrow
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y5
-	VMOVUPS      576(SP), Y6
-	VMOVUPS      704(SP), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBLENDVPS    Y8, Y7, Y15, Y8
-	VSUBPS       Y8, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VADDPS       Y13, Y5, Y5
-	VSUBPS       Y13, Y5, Y5
-	VFMADD213PS  Y14, Y1, Y5
-	VADDPS       Y8, Y5, Y5
-	CMPQ         R11, $+25
-	JLT          lanenarrow
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y6
-	VMOVUPS      608(SP), Y7
-	VMOVUPS      736(SP), Y8
-	VCMPPS       $0x07, Y8, Y8, Y9
-	VBLENDVPS    Y9, Y8, Y15, Y9
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
-	VMINPS       Y0, Y7, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VADDPS       Y13, Y6, Y6
-	VSUBPS       Y13, Y6, Y6
-	VFMADD213PS  Y14, Y1, Y6
-	VADDPS       Y9, Y6, Y6
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      224(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      384(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y3, Y2
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VMOVUPS      416(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y3, Y4
+	VFMADD213PS  Y15, Y5, Y4
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VMOVUPS      448(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y3, Y6
+	VFMADD213PS  Y15, Y7, Y6
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VMOVUPS      480(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+44(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y1, Y8
+	VMINPS       Y8, Y3, Y8
+	VFMADD213PS  Y15, Y9, Y8
 
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece41
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R11
-	JEQ   piece45
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece45:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeAnyBF16AVX2(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·FakeQuantizeAnyBF16AVX2(SB), $640-64
-	// pointers: DI y, SI x, DX scale, BX least, R8 most, R9 minval, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0, Y14 0x7fff, Y13 0x7fc00000
-	// per group: Y12 scale, Y11 least, Y10 most, Y9 minval
-	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         least+24(FP), BX
-	MOVQ         most+32(FP), R8
-	MOVQ         minval+40(FP), R9
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (R9), Y9
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y9, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y9, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VSUBPS    Y9, Y1, Y1
-	VDIVPS    Y12, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y9, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXWD 32(SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y9, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y9, Y0, Y0
-	VPMOVZXWD 48(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VSUBPS    Y9, Y1, Y1
-	VDIVPS    Y12, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y9, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, R10
-	CMPQ      R10, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y9, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y9, Y0, Y0
-	CMPQ      R10, $+9
-	JLT       groupnarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VSUBPS    Y9, Y1, Y1
-	VDIVPS    Y12, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y9, Y1, Y1
-	CMPQ      R10, $+17
-	JLT       groupnarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VSUBPS    Y9, Y2, Y2
-	VDIVPS    Y12, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y11, Y2
-	VMINPS    Y2, Y10, Y2
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y12, Y2, Y2
-	VADDPS    Y9, Y2, Y2
-	CMPQ      R10, $+25
-	JLT       groupnarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VSUBPS    Y9, Y3, Y3
-	VDIVPS    Y12, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y11, Y3
-	VMINPS    Y3, Y10, Y3
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y12, Y3, Y3
-	VADDPS    Y9, Y3, Y3
-
-groupnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y4, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y1, Y4
-	VPADDD    Y14, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
+lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y14, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y13, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y6, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
+	VPADDD    Y0, Y6, Y0
 	VPADDD    Y14, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y13, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
-	TESTQ     $0x00000010, R10
-	JEQ       piece6
-	MOVQ      R10, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y8, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y8, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
 
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -2574,259 +2282,1083 @@ piece6:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece10:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+piece35:
+laneend:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y6
-	VBROADCASTSS 4(R9), Y5
+grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y6, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
 	VADDPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y6, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y10, Y1
-	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
 	VADDPS       Y15, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y6, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y14, Y2, Y2
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y2, Y13, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y14, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y13, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
 	VADDPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y5, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
 	VPMOVZXWD    48(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
 	VADDPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y5, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y14, Y2, Y2
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y2, Y13, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
 	VPSRLD       $0x10, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y14, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y13, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y15, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y13, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y11, Y1
+	VMINPS    Y1, Y10, Y1
+	VADDPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y15, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VDIVPS    Y13, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y15, Y2, Y2
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VDIVPS    Y13, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y15, Y3, Y3
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y14, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y14, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y14, Y1, Y1
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y6, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+44(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(R8), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS most+44(FP), Y5
+	VPSUBD       Y3, Y5, Y5
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(R8), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+44(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(R8), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS most+44(FP), Y5
+	VPSUBD       Y3, Y5, Y5
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+44(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS most+44(FP), Y5
+	VPSUBD       Y3, Y5, Y5
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    96(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      192(SP), Y3
+	VMOVUPS      448(SP), Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+44(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y3, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    112(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      224(SP), Y4
+	VMOVUPS      480(SP), Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPSUBD       Y5, Y6, Y6
+	VBROADCASTSS most+44(FP), Y7
+	VPSUBD       Y5, Y7, Y7
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VDIVPS       Y4, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y7, Y3
+	VADDPS       Y15, Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y15, Y3, Y3
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y14, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y14, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y14, Y1, Y1
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $512-64
+	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 minval
+	// loaded at each use: recip, least, most, 0x0, 0x7fff, 0x7fc00000
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y2, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y3, Y0
+	VADDPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y4, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y12, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y2, Y1
+	VADDPS       Y12, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y13, Y3, Y2
+	VADDPS       Y12, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y13, Y4, Y3
+	VADDPS       Y12, Y3, Y3
+
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y2, Y1
+	VADDPS       Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y3, Y0
+	VADDPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y12, Y4, Y1
+	VADDPS       Y10, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
+	MOVQ R10, R9
+	CMPQ R9, $+32
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
-	VMOVUPS   (R8), Y3
-	VMOVUPS   (R9), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y2
-	VMOVUPS   32(BX), Y3
-	VMOVUPS   32(R8), Y4
-	VMOVUPS   32(R9), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y2, Y1, Y1
-	VADDPS    Y5, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXWD 32(SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R8), Y3
-	VMOVUPS   64(R9), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VPMOVZXWD 48(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   96(DX), Y2
-	VMOVUPS   96(BX), Y3
-	VMOVUPS   96(R8), Y4
-	VMOVUPS   96(R9), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y2, Y1, Y1
-	VADDPS    Y5, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y14, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
-	ADDQ      $+128, R9
-	SUBQ      $+32, R10
-	CMPQ      R10, $+32
-	JGE       laneloop
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      (DX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      32(BX), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      32(DX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R8), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      64(BX), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      64(DX), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R8), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      96(BX), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      96(DX), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y4, Y3, Y0
+	VADDPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y7, Y6, Y1
+	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y10, Y9, Y0
+	VADDPS       Y5, Y0, Y0
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y12, Y1
+	VADDPS       Y8, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
@@ -2837,9 +3369,9 @@ lanetail:
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece11
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2852,9 +3384,9 @@ lanetail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece11:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece12
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -2863,27 +3395,27 @@ piece11:
 	MOVQ  CX, 72(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece13
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece14
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece15
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -2907,9 +3439,9 @@ piece15:
 	MOVQ  AX, 232(SP)
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece16
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2930,9 +3462,9 @@ piece15:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece17
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2945,9 +3477,9 @@ piece16:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece18
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2956,18 +3488,18 @@ piece17:
 	MOVQ  CX, 136(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece19
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece20
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -2991,9 +3523,9 @@ piece20:
 	MOVQ  AX, 360(SP)
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece21
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -3014,9 +3546,9 @@ piece20:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece22
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -3029,9 +3561,9 @@ piece21:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece23
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -3040,18 +3572,18 @@ piece22:
 	MOVQ  CX, 264(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece24
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece25
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -3075,9 +3607,9 @@ piece25:
 	MOVQ  AX, 488(SP)
 	MOVQ  AX, 496(SP)
 	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece26
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -3098,9 +3630,9 @@ piece25:
 	MOVQ  CX, 440(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece27
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -3113,9 +3645,9 @@ piece26:
 	MOVQ  CX, 408(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece28
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -3124,2932 +3656,611 @@ piece27:
 	MOVQ  CX, 392(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece29
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 384(SP)(AX*1)
 
 piece29:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece30
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 384(SP)(AX*1)
 
 piece30:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R10
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      384(SP), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      256(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      128(SP), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      416(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      288(SP), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      160(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      448(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      320(SP), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      192(SP), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      480(SP), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      352(SP), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      224(SP), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y4, Y3, Y0
+	VADDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y7, Y6, Y1
+	VADDPS       Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y10, Y9, Y2
+	VADDPS       Y5, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y13, Y12, Y3
+	VADDPS       Y8, Y3, Y3
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
 	JEQ   piece31
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece31:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece32
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
 piece32:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece33
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
 
 piece33:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece34
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
 
 piece34:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece35
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
 
 piece35:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VSUBPS    Y12, Y1, Y1
+	VDIVPS    Y13, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VSUBPS    Y12, Y2, Y2
+	VDIVPS    Y13, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VSUBPS    Y12, Y3, Y3
+	VDIVPS    Y13, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y0, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y0, Y6
+	VPADDD       Y4, Y6, Y6
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y4, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y11, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(R8), Y3
+	VSUBPS       Y3, Y1, Y1
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(R8), Y3
+	VSUBPS       Y3, Y1, Y1
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          laneback
+
+lanetailrare:
 	VPMOVZXWD 64(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   128(SP), Y1
-	VMOVUPS   256(SP), Y2
-	VMOVUPS   384(SP), Y3
-	VMOVUPS   512(SP), Y4
-	VSUBPS    Y4, Y0, Y0
+	VMOVUPS   384(SP), Y2
+	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
 	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	CMPQ      R10, $+9
-	JLT       lanenarrow
+	VADDPS    Y2, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
 	VPMOVZXWD 80(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   160(SP), Y2
-	VMOVUPS   288(SP), Y3
-	VMOVUPS   416(SP), Y4
-	VMOVUPS   544(SP), Y5
-	VSUBPS    Y5, Y1, Y1
+	VMOVUPS   416(SP), Y3
+	VSUBPS    Y3, Y1, Y1
 	VDIVPS    Y2, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y1
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y15, Y1, Y1
+	VMAXPS    Y1, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y1, Y1
 	VMULPS    Y2, Y1, Y1
-	VADDPS    Y5, Y1, Y1
-	CMPQ      R10, $+17
-	JLT       lanenarrow
+	VADDPS    Y3, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
 	VPMOVZXWD 96(SP), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMOVUPS   192(SP), Y3
-	VMOVUPS   320(SP), Y4
-	VMOVUPS   448(SP), Y5
-	VMOVUPS   576(SP), Y6
-	VSUBPS    Y6, Y2, Y2
+	VMOVUPS   448(SP), Y4
+	VSUBPS    Y4, Y2, Y2
 	VDIVPS    Y3, Y2, Y2
 	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y4, Y2
-	VMINPS    Y2, Y5, Y2
-	VADDPS    Y15, Y2, Y2
+	VMAXPS    Y2, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y2, Y2
 	VMULPS    Y3, Y2, Y2
-	VADDPS    Y6, Y2, Y2
-	CMPQ      R10, $+25
-	JLT       lanenarrow
+	VADDPS    Y4, Y2, Y2
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
 	VPMOVZXWD 112(SP), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VMOVUPS   224(SP), Y4
-	VMOVUPS   352(SP), Y5
-	VMOVUPS   480(SP), Y6
-	VMOVUPS   608(SP), Y7
-	VSUBPS    Y7, Y3, Y3
+	VMOVUPS   480(SP), Y5
+	VSUBPS    Y5, Y3, Y3
 	VDIVPS    Y4, Y3, Y3
 	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y5, Y3
-	VMINPS    Y3, Y6, Y3
-	VADDPS    Y15, Y3, Y3
+	VMAXPS    Y3, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y3, Y3
 	VMULPS    Y4, Y3, Y3
-	VADDPS    Y7, Y3, Y3
+	VADDPS    Y5, Y3, Y3
 
-lanenarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y4, Y13, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y1, Y4
-	VPADDD    Y14, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y13, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y13, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y14, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y13, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
-	TESTQ     $0x00000010, R10
-	JEQ       piece36
-	MOVQ      R10, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeBytesBF16AVX2(SB), $672-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 hi
-	// loaded at each use: lo, 0x7fff, table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+56(FP), R12
-	MOVQ         length+64(FP), R13
-	CMPQ         R13, $+1
-	JEQ          lanes
-	CMPQ         R13, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R10), Y11
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VMINPS       Y5, Y11, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	CMPQ         R11, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	CMPQ         R11, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VMINPS       Y5, Y11, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
-	CMPQ         R11, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    144(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R9), Y7
-	VMAXPS       Y5, Y7, Y7
-	VMINPS       Y7, Y11, Y7
-	VCMPPS       $0x00, Y5, Y7, Y5
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y13, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y13, Y8
-
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y7, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y7, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y8, Y6
+	VPSLLD       $0x0f, Y0, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R11
-	JEQ   piece11
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R11
-	JEQ   piece12
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R11
-	JEQ   piece13
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R11
-	JEQ   piece14
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R11
-	JEQ   piece15
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ (DI)(R11*2), DI
-	LEAQ (SI)(R11*1), SI
-	LEAQ (DX)(R11*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R10), Y9
-	VBROADCASTSS 4(R10), Y8
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y9, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y8, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VMINPS       Y5, Y8, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y12, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      32(R10), Y6
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y7
-	VMOVUPS      96(R10), Y8
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
+	VPADDD       Y6, Y0, Y6
 	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R11, R11
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece16
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R11
-	JEQ   piece17
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R11
-	JEQ   piece18
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R11
-	JEQ   piece19
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R11
-	JEQ   piece20
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece21
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R11
-	JEQ   piece22
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R11
-	JEQ   piece23
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R11
-	JEQ   piece24
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R11
-	JEQ   piece25
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece26
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R11
-	JEQ   piece27
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R11
-	JEQ   piece28
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R11
-	JEQ   piece29
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R11
-	JEQ   piece30
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece31
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R11
-	JEQ   piece37
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece40:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMOVUPS      544(SP), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	CMPQ         R11, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      320(SP), Y3
-	VMOVUPS      448(SP), Y5
-	VMOVUPS      576(SP), Y6
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	CMPQ         R11, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VMOVUPS      352(SP), Y5
-	VMOVUPS      480(SP), Y7
-	VMOVUPS      608(SP), Y8
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y2, Y7, Y2
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y3, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y3, Y8
-	CMPQ         R11, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    144(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      256(SP), Y5
-	VMOVUPS      384(SP), Y7
-	VMOVUPS      512(SP), Y9
-	VMOVUPS      640(SP), Y10
-	VMAXPS       Y3, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VCMPPS       $0x00, Y3, Y9, Y3
-	VMULPS       Y7, Y9, Y10
-	VFNMADD231PS Y5, Y10, Y9
-	VFMADD231PS  Y7, Y9, Y10
-	VADDPS       Y14, Y10, Y10
-	VSUBPS       Y14, Y10, Y10
-	VFMADD213PS  Y15, Y5, Y10
-
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y8, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y8, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece41
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R11
-	JEQ   piece45
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000010, R11
-	JEQ   piece46
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece50:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $800-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 minval, R12 elements left, R13 groups left, R15 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y0 minval, Y1 Ordered, Y11 Select
-	// loaded at each use: lo, hi, 0x7fc00000, 0x7fff, table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	MOVQ         minval+56(FP), R11
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+64(FP), R13
-	MOVQ         length+72(FP), R15
-	CMPQ         R15, $+1
-	JEQ          lanes
-	CMPQ         R15, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R11), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y11
-	MOVQ         R15, R12
-	CMPQ         R12, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VBROADCASTSS (R10), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y11, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y11, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y11, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VBROADCASTSS (R10), Y6
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
-	VADDPS       Y11, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R12, R12
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece1
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R12
-	JEQ   piece2
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R12
-	JEQ   piece3
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R12
-	JEQ   piece4
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R12
-	JEQ   piece5
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VBROADCASTSS (R10), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y11, Y2, Y2
-	CMPQ         R12, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	CMPQ         R12, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y11, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VBROADCASTSS (R10), Y6
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
-	VADDPS       Y11, Y6, Y6
-	CMPQ         R12, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    144(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y11, Y5, Y5
-	VBROADCASTSS (R9), Y7
-	VMAXPS       Y5, Y7, Y7
-	VBROADCASTSS (R10), Y8
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y5, Y7, Y5
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y13, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y13, Y8
-	VADDPS       Y11, Y8, Y8
-
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y7, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y7, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece6
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R12
-	JEQ   piece7
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R12
-	JEQ   piece8
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R12
-	JEQ   piece9
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R12
-	JEQ   piece10
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R12
-	JEQ   piece11
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R12
-	JEQ   piece12
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R12
-	JEQ   piece13
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R12
-	JEQ   piece14
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R12
-	JEQ   piece15
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ (DI)(R12*2), DI
-	LEAQ (SI)(R12*1), SI
-	LEAQ (DX)(R12*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	ADDQ  $+4, R11
-	SUBQ  $+1, R13
-	TESTQ R13, R13
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R13, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R11), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y9
-	VBROADCASTSS 4(R11), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y8
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VBROADCASTSS (R10), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y9, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y8, Y2, Y2
-	VBROADCASTSS 4(R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VBROADCASTSS 4(R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VADDPS       Y8, Y4, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y8, Y3, Y3
-	VBROADCASTSS 4(R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VBROADCASTSS 4(R10), Y6
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y12, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+8, R11
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R13
-	CMPQ         R13, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R13, R13
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R13, R12
-	CMPQ R12, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMOVUPS      (R11), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y6, Y4, Y4
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      32(R10), Y6
-	VMOVUPS      32(R11), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y1, Y1
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMOVUPS      64(R11), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y8, Y6, Y6
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y7
-	VMOVUPS      96(R10), Y8
-	VMOVUPS      96(R11), Y9
-	VCMPPS       $0x07, Y9, Y9, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBLENDVPS    Y10, Y9, Y11, Y10
-	VSUBPS       Y10, Y3, Y3
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
-	VADDPS       Y10, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	ADDQ         $+128, R11
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R12, R12
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece16
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R12
-	JEQ   piece17
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R12
-	JEQ   piece18
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R12
-	JEQ   piece19
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R12
-	JEQ   piece20
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece21
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R12
-	JEQ   piece22
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R12
-	JEQ   piece23
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R12
-	JEQ   piece24
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R12
-	JEQ   piece25
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece26
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R12
-	JEQ   piece27
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R12
-	JEQ   piece28
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R12
-	JEQ   piece29
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R12
-	JEQ   piece30
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece31
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R12
-	JEQ   piece32
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R12
-	JEQ   piece33
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R12
-	JEQ   piece34
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R12
-	JEQ   piece35
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece36
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R12
-	JEQ   piece37
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R12
-	JEQ   piece38
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R12
-	JEQ   piece39
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R12
-	JEQ   piece40
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	MOVQ  AX, 768(SP)
-	MOVQ  AX, 776(SP)
-	MOVQ  AX, 784(SP)
-	MOVQ  AX, 792(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece41
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-	MOVQ  32(R11)(AX*1), CX
-	MOVQ  CX, 704(SP)(AX*1)
-	MOVQ  40(R11)(AX*1), CX
-	MOVQ  CX, 712(SP)(AX*1)
-	MOVQ  48(R11)(AX*1), CX
-	MOVQ  CX, 720(SP)(AX*1)
-	MOVQ  56(R11)(AX*1), CX
-	MOVQ  CX, 728(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R12
-	JEQ   piece42
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R12
-	JEQ   piece43
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R12
-	JEQ   piece44
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R12
-	JEQ   piece45
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 672(SP)(AX*1)
-
-piece45:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMOVUPS      544(SP), Y4
-	VMOVUPS      672(SP), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y6, Y4, Y4
-	CMPQ         R12, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      320(SP), Y3
-	VMOVUPS      448(SP), Y5
-	VMOVUPS      576(SP), Y6
-	VMOVUPS      704(SP), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y1, Y1
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	VADDPS       Y8, Y6, Y6
-	CMPQ         R12, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VMOVUPS      352(SP), Y5
-	VMOVUPS      480(SP), Y7
-	VMOVUPS      608(SP), Y8
-	VMOVUPS      736(SP), Y9
-	VCMPPS       $0x07, Y9, Y9, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBLENDVPS    Y10, Y9, Y11, Y10
-	VSUBPS       Y10, Y2, Y2
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y2, Y7, Y2
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y3, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y3, Y8
-	VADDPS       Y10, Y8, Y8
-	CMPQ         R12, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    144(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      256(SP), Y5
-	VMOVUPS      384(SP), Y7
-	VMOVUPS      512(SP), Y9
-	VMOVUPS      640(SP), Y10
-	VMOVUPS      768(SP), Y11
-	VCMPPS       $0x07, Y11, Y11, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBLENDVPS    Y12, Y11, Y13, Y12
-	VSUBPS       Y12, Y3, Y3
-	VMAXPS       Y3, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VCMPPS       $0x00, Y3, Y9, Y3
-	VMULPS       Y7, Y9, Y10
-	VFNMADD231PS Y5, Y10, Y9
-	VFMADD231PS  Y7, Y9, Y10
-	VADDPS       Y14, Y10, Y10
-	VSUBPS       Y14, Y10, Y10
-	VFMADD213PS  Y15, Y5, Y10
-	VADDPS       Y12, Y10, Y10
-
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y8, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y8, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece46
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R12
-	JEQ   piece47
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R12
-	JEQ   piece48
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R12
-	JEQ   piece49
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R12
-	JEQ   piece50
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R12
-	JEQ   piece51
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R12
-	JEQ   piece52
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R12
-	JEQ   piece53
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R12
-	JEQ   piece54
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R12
-	JEQ   piece55
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece55:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeAnyBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·FakeQuantizeAnyBytesBF16AVX2(SB), $672-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 least, R9 most, R10 minval, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y13 most, Y12 minval
-	// loaded at each use: least, 0x7fff, 0x7fc00000, table
-	// vector registers in use at once: 16
-	MOVQ   y+0(FP), DI
-	MOVQ   mask+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   scale+24(FP), BX
-	MOVQ   least+32(FP), R8
-	MOVQ   most+40(FP), R9
-	MOVQ   minval+48(FP), R10
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+56(FP), R12
-	MOVQ   length+64(FP), R13
-	CMPQ   R13, $+1
-	JEQ    lanes
-	CMPQ   R13, $+16
-	JEQ    short2
-
-groups:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R10), Y12
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y14, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VDIVPS       Y14, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y1, Y6
@@ -6057,257 +4268,332 @@ grouploop:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y6, Y5, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y14, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VPMOVZXWD    48(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y12, Y4, Y4
-	VDIVPS       Y14, Y4, Y4
-	VROUNDPS     $0x08, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMAXPS       Y4, Y5, Y5
-	VMINPS       Y5, Y13, Y5
-	VCMPPS       $0x00, Y4, Y5, Y4
-	VADDPS       Y15, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y8, Y7, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y3, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y14, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	CMPQ         R11, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VDIVPS       Y14, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	CMPQ         R11, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y12, Y4, Y4
-	VDIVPS       Y14, Y4, Y4
-	VROUNDPS     $0x08, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMAXPS       Y4, Y5, Y5
-	VMINPS       Y5, Y13, Y5
-	VCMPPS       $0x00, Y4, Y5, Y4
-	VADDPS       Y15, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	CMPQ         R11, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    144(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VSUBPS       Y12, Y6, Y6
-	VDIVPS       Y14, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMAXPS       Y6, Y7, Y7
-	VMINPS       Y7, Y13, Y7
-	VCMPPS       $0x00, Y6, Y7, Y6
-	VADDPS       Y15, Y7, Y7
-	VMULPS       Y14, Y7, Y7
-	VADDPS       Y12, Y7, Y7
-
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPSLLD       $0x0f, Y1, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y1, Y10
-	VPADDD       Y8, Y10, Y10
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y10, Y9, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y3, Y10
-	VPADDD       Y8, Y10, Y10
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y10, Y9, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y3, Y5
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-64
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y7, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y7, Y8
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y8, Y3, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y1
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y2, Y7
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y3, Y8
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y5, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y5, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y6, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y6, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y7, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y7, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y8, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y8, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VMOVUPS   constantsAVX2<>+8(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece7
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -6316,36 +4602,36 @@ piece6:
 	MOVQ  CX, 8(DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece8
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece9
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece10
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R9
 	JEQ   piece11
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
@@ -6353,298 +4639,1826 @@ piece10:
 	MOVQ  CX, 8(SI)(AX*1)
 
 piece11:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R9
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
 piece12:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R9
 	JEQ   piece13
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
 piece13:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R9
 	JEQ   piece14
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
 piece14:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R9
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R11*2), DI
-	LEAQ (SI)(R11*1), SI
-	LEAQ (DX)(R11*2), DX
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
 
 groupend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R12, $+2
+	CMPQ R10, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS 4(R9), Y11
-	VBROADCASTSS (R10), Y10
-	VBROADCASTSS 4(R10), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y14, Y1, Y1
-	VADDPS       Y10, Y1, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VDIVPS       Y14, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y12, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VBROADCASTSS 4(R8), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y9, Y3, Y3
-	VPMOVZXWD    48(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y9, Y4, Y4
-	VDIVPS       Y13, Y4, Y4
-	VROUNDPS     $0x08, Y4, Y4
-	VBROADCASTSS 4(R8), Y5
-	VMAXPS       Y4, Y5, Y5
-	VMINPS       Y5, Y11, Y5
-	VCMPPS       $0x00, Y4, Y5, Y4
-	VADDPS       Y15, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y8, Y7, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y3, Y0
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R12, R12
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
+	MOVQ R10, R9
+	CMPQ R9, $+32
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VCMPPS       $0x00, Y0, Y2, Y0
-	VADDPS       Y15, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y4, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y3
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      32(R10), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y3, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y3, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 288(SP)(AX*1)
+
+piece30:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      160(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      192(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      224(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      256(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y2, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y4, Y9
+	VCMPPS       $0x00, Y8, Y4, Y4
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y3, Y6
+	VPSRLD    $0x1f, Y6, Y6
+	VPADDD    Y6, Y3, Y6
+	VPADDD    Y12, Y6, Y6
+	VPSRLD    $0x10, Y6, Y6
+	VPSLLD    $0x0f, Y5, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y5, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y6, Y6
+	VPERMQ    $0xd8, Y6, Y6
+	VMOVUPS   Y6, (SP)
+	VPSLLD    $0x0f, Y7, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y7, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x0f, Y9, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y9, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VMOVUPS   constantsAVX2<>+8(SB), Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y3, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece35:
+	TESTQ $0x00000010, R9
+	JEQ   piece36
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R9
+	JEQ   piece37
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R9
+	JEQ   piece38
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R9
+	JEQ   piece39
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R9
+	JEQ   piece40
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece40:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VSUBPS       Y6, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y2, Y4, Y2
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R8), Y6
-	VMOVUPS      96(R9), Y7
-	VMOVUPS      96(R10), Y8
-	VSUBPS       Y8, Y3, Y3
-	VDIVPS       Y5, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VADDPS       Y15, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y5, Y8, Y8
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y11, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 144(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VADDPS    Y13, Y7, Y8
+	VMULPS    Y11, Y8, Y8
+	VADDPS    Y13, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y12, Y9, Y9
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y9, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y4, Y9
+	VPADDD       Y12, Y9, Y9
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
+	VBLENDVPS    Y4, Y9, Y0, Y4
 	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y5, Y8, Y8
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
+	VBLENDVPS    Y6, Y2, Y0, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y0, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y10, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y10, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y1, Y0, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, (SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   160(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   192(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCMPPS    $0x00, Y0, Y4, Y4
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   224(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VADDPS    Y13, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y13, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 144(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   256(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y8
+	VMINPS    Y8, Y14, Y8
+	VADDPS    Y13, Y8, Y9
+	VMULPS    Y1, Y9, Y9
+	VADDPS    Y13, Y9, Y9
+	VCMPPS    $0x00, Y0, Y8, Y8
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y1, Y0, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y9, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y9, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y9, Y9, Y9
+	VBLENDVPS    Y9, Y1, Y0, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSWB    Y6, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, 64(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $544-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 0x0
+	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: recip, least, most, 0x7fff, table, 0x7fc00000
+	// vector registers in use at once: 16
+	MOVQ   y+0(FP), DI
+	MOVQ   mask+8(FP), SI
+	MOVQ   x+16(FP), DX
+	MOVQ   scale+24(FP), BX
+	MOVQ   recip+32(FP), R8
+	MOVQ   zeroPoint+40(FP), R9
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+56(FP), R11
+	MOVQ   length+64(FP), R12
+	CMPQ   R12, $+1
+	JEQ    lanes
+	CMPQ   R12, $+16
+	JEQ    short2
+
+groups:
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R10, R10
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece1
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R10
+	JEQ   piece2
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R10
+	JEQ   piece3
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R10
+	JEQ   piece4
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R10
+	JEQ   piece5
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y7
+	VFMADD231PS  Y14, Y2, Y7
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y8
+	VFMADD231PS  Y14, Y3, Y8
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R10
+	JEQ   piece7
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R10
+	JEQ   piece8
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R10
+	JEQ   piece9
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R10
+	JEQ   piece10
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000010, R10
+	JEQ   piece11
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R10
+	JEQ   piece12
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R10
+	JEQ   piece13
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R10
+	JEQ   piece14
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R10
+	JEQ   piece15
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece15:
+	LEAQ (DI)(R10*2), DI
+	LEAQ (SI)(R10*1), SI
+	LEAQ (DX)(R10*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R11, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, R10
+	CMPQ R10, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (R9), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VMOVUPS      32(R9), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y2, Y5
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      64(R9), Y0
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y4, Y3
+	VFMADD213PS  Y15, Y3, Y7
+	VCMPPS       $0x00, Y6, Y3, Y3
+	VMOVUPS      96(R9), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y0, Y5, Y5
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y4, Y4
+	VMINPS       Y4, Y5, Y4
+	VFMADD213PS  Y15, Y4, Y9
+	VCMPPS       $0x00, Y8, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y9, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y9, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
@@ -6655,9 +6469,9 @@ lanetail:
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -6670,9 +6484,9 @@ lanetail:
 	MOVQ  CX, 120(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -6681,27 +6495,27 @@ piece16:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -6725,9 +6539,9 @@ piece20:
 	MOVQ  AX, 264(SP)
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -6748,9 +6562,9 @@ piece20:
 	MOVQ  CX, 216(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -6763,9 +6577,9 @@ piece21:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -6774,18 +6588,18 @@ piece22:
 	MOVQ  CX, 168(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -6809,9 +6623,9 @@ piece25:
 	MOVQ  AX, 392(SP)
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6832,9 +6646,9 @@ piece25:
 	MOVQ  CX, 344(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6847,9 +6661,9 @@ piece26:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -6858,18 +6672,18 @@ piece27:
 	MOVQ  CX, 296(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
 piece29:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
@@ -6893,9 +6707,9 @@ piece30:
 	MOVQ  AX, 520(SP)
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece31
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6916,9 +6730,9 @@ piece30:
 	MOVQ  CX, 472(SP)(AX*1)
 
 piece31:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece32
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6931,9 +6745,9 @@ piece31:
 	MOVQ  CX, 440(SP)(AX*1)
 
 piece32:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece33
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -6942,239 +6756,169 @@ piece32:
 	MOVQ  CX, 424(SP)(AX*1)
 
 piece33:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece34
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
 piece34:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece35
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 416(SP)(AX*1)
 
 piece35:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R11
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      160(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      192(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      224(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      256(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      416(SP), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+9
+	JLT          lanetailnarrow
+	VMOVUPS      448(SP), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y2, Y5
+	VCMPPS       $0x00, Y4, Y2, Y2
+	CMPQ         R10, $+17
+	JLT          lanetailnarrow
+	VMOVUPS      480(SP), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y4, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y15, Y4, Y7
+	VCMPPS       $0x00, Y6, Y4, Y4
+	CMPQ         R10, $+25
+	JLT          lanetailnarrow
+	VMOVUPS      512(SP), Y0
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y0, Y6, Y6
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y6, Y6
+	VMINPS       Y6, Y10, Y6
+	VFMADD213PS  Y15, Y6, Y9
+	VCMPPS       $0x00, Y8, Y6, Y6
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y3, Y8
+	VPADDD       Y0, Y8, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y7, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y7, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R10
 	JEQ   piece36
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece36:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece37
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece40:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   288(SP), Y2
-	VMOVUPS   416(SP), Y3
-	VMOVUPS   544(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	CMPQ      R11, $+9
-	JLT       lanenarrow
-	VPMOVZXWD 112(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   192(SP), Y3
-	VMOVUPS   320(SP), Y4
-	VMOVUPS   448(SP), Y5
-	VMOVUPS   576(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y3, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y1, Y4, Y1
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
-	CMPQ      R11, $+17
-	JLT       lanenarrow
-	VPMOVZXWD 128(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   224(SP), Y5
-	VMOVUPS   352(SP), Y6
-	VMOVUPS   480(SP), Y7
-	VMOVUPS   608(SP), Y8
-	VSUBPS    Y8, Y3, Y3
-	VDIVPS    Y5, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y6, Y6
-	VMINPS    Y6, Y7, Y6
-	VCMPPS    $0x00, Y3, Y6, Y3
-	VADDPS    Y15, Y6, Y6
-	VMULPS    Y5, Y6, Y6
-	VADDPS    Y8, Y6, Y6
-	CMPQ      R11, $+25
-	JLT       lanenarrow
-	VPMOVZXWD 144(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   256(SP), Y7
-	VMOVUPS   384(SP), Y8
-	VMOVUPS   512(SP), Y9
-	VMOVUPS   640(SP), Y10
-	VSUBPS    Y10, Y5, Y5
-	VDIVPS    Y7, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y5
-	VMAXPS    Y5, Y8, Y8
-	VMINPS    Y8, Y9, Y8
-	VCMPPS    $0x00, Y5, Y8, Y5
-	VADDPS    Y15, Y8, Y8
-	VMULPS    Y7, Y8, Y8
-	VADDPS    Y10, Y8, Y8
-
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y7, Y10, Y10
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y7, Y10, Y10
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y4, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y2, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y4, Y8
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+12(SB), Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece41
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R11
-	JEQ   piece42
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -7182,1579 +6926,937 @@ piece41:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece42:
-	TESTQ $0x00000004, R11
-	JEQ   piece43
-	MOVQ  R11, AX
+piece37:
+	TESTQ $0x00000004, R10
+	JEQ   piece38
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece43:
-	TESTQ $0x00000002, R11
-	JEQ   piece44
-	MOVQ  R11, AX
+piece38:
+	TESTQ $0x00000002, R10
+	JEQ   piece39
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece44:
-	TESTQ $0x00000001, R11
-	JEQ   piece45
-	MOVQ  R11, AX
+piece39:
+	TESTQ $0x00000001, R10
+	JEQ   piece40
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece45:
-	TESTQ $0x00000010, R11
-	JEQ   piece46
-	MOVQ  R11, AX
+piece40:
+	TESTQ $0x00000010, R10
+	JEQ   piece41
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 	MOVQ  72(SP)(AX*1), CX
 	MOVQ  CX, 8(SI)(AX*1)
 
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
+piece41:
+	TESTQ $0x00000008, R10
+	JEQ   piece42
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
+piece42:
+	TESTQ $0x00000004, R10
+	JEQ   piece43
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
+piece43:
+	TESTQ $0x00000002, R10
+	JEQ   piece44
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
+piece44:
+	TESTQ $0x00000001, R10
+	JEQ   piece45
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
-piece50:
+piece45:
 laneend:
 	VZEROUPPER
 	RET
 
-// func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeBitsBF16AVX2(SB), $656-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 hi
-	// loaded at each use: lo, 0x7fff
+grouprare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VADDPS       Y15, Y2, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VADDPS       Y15, Y5, Y6
+	VMULPS       Y14, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VMINPS    Y1, Y12, Y1
+	VADDPS    Y15, Y1, Y2
+	VMULPS    Y14, Y2, Y2
+	VADDPS    Y15, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y3
+	VMINPS    Y3, Y12, Y3
+	VADDPS    Y15, Y3, Y4
+	VMULPS    Y14, Y4, Y4
+	VADDPS    Y15, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y5
+	VMINPS    Y5, Y12, Y5
+	VADDPS    Y15, Y5, Y6
+	VMULPS    Y14, Y6, Y6
+	VADDPS    Y15, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 144(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y7
+	VMINPS    Y7, Y12, Y7
+	VADDPS    Y15, Y7, Y8
+	VMULPS    Y14, Y8, Y8
+	VADDPS    Y15, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y10, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VADDPS       Y15, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y5
+	VMINPS       Y5, Y9, Y5
+	VADDPS       Y15, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+	VADDPS       Y15, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y6
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y6, Y7, Y7
+	VBROADCASTSS most+52(FP), Y8
+	VPSUBD       Y6, Y8, Y8
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y8, Y8
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y8, Y7
+	VADDPS       Y15, Y7, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VCMPPS       $0x00, Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, (SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      416(SP), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y3, Y3
+	CMPQ         R10, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      448(SP), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y5, Y5
+	CMPQ         R10, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      480(SP), Y6
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y6, Y7, Y7
+	VBROADCASTSS most+52(FP), Y8
+	VPSUBD       Y6, Y8, Y8
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y8, Y8
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y8, Y7
+	VADDPS       Y15, Y7, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VCMPPS       $0x00, Y0, Y7, Y7
+	CMPQ         R10, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VMOVUPS      512(SP), Y8
+	VBROADCASTSS least+48(FP), Y9
+	VPSUBD       Y8, Y9, Y9
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y8, Y10, Y10
+	VCVTDQ2PS    Y9, Y9
+	VCVTDQ2PS    Y10, Y10
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y10, Y9
+	VADDPS       Y15, Y9, Y8
+	VMULPS       Y1, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VCMPPS       $0x00, Y0, Y9, Y9
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, 64(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $544-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 minval
+	// loaded at each use: recip, least, most, 0x0, 0x7fff, table, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+56(FP), R12
-	MOVQ         length+64(FP), R13
-	CMPQ         R13, $+1
+	MOVQ         minval+40(FP), R9
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R13, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
 	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R10), Y11
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
+	VBROADCASTSS (R9), Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VMINPS       Y5, Y11, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	CMPQ         R11, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	CMPQ         R11, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VMINPS       Y5, Y11, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
-	CMPQ         R11, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R9), Y7
-	VMAXPS       Y5, Y7, Y7
-	VMINPS       Y7, Y11, Y7
-	VCMPPS       $0x00, Y5, Y7, Y5
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y13, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y13, Y8
-
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y7, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y7, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ (DI)(R11*2), DI
-	MOVQ R11, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R11*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R10), Y9
-	VBROADCASTSS 4(R10), Y8
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y9, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
+	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y8, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VMINPS       Y5, Y8, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y12, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
+	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      32(R10), Y6
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y7
-	VMOVUPS      96(R10), Y8
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
-lanetail:
-	TESTQ R11, R11
-	JEQ   laneend
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R10, R10
+	JEQ   groupend
 	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece1
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
+	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
 
-piece12:
-	TESTQ $0x00000008, R11
-	JEQ   piece13
-	MOVQ  R11, AX
+piece1:
+	TESTQ $0x00000008, R10
+	JEQ   piece2
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  CX, 96(SP)(AX*1)
 	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  CX, 104(SP)(AX*1)
 
-piece13:
-	TESTQ $0x00000004, R11
-	JEQ   piece14
-	MOVQ  R11, AX
+piece2:
+	TESTQ $0x00000004, R10
+	JEQ   piece3
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  CX, 96(SP)(AX*1)
 
-piece14:
-	TESTQ $0x00000002, R11
-	JEQ   piece15
-	MOVQ  R11, AX
+piece3:
+	TESTQ $0x00000002, R10
+	JEQ   piece4
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
+	MOVL  CX, 96(SP)(AX*1)
 
-piece15:
-	TESTQ $0x00000001, R11
-	JEQ   piece16
-	MOVQ  R11, AX
+piece4:
+	TESTQ $0x00000001, R10
+	JEQ   piece5
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
+	MOVW  CX, 96(SP)(AX*1)
 
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece17
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R11
-	JEQ   piece18
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R11
-	JEQ   piece19
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R11
-	JEQ   piece20
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R11
-	JEQ   piece21
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece22
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R11
-	JEQ   piece23
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R11
-	JEQ   piece24
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R11
-	JEQ   piece25
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R11
-	JEQ   piece26
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece27
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R11
-	JEQ   piece28
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R11
-	JEQ   piece29
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R11
-	JEQ   piece30
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R11
-	JEQ   piece31
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
-
-piece36:
-	VPMOVZXWD    80(SP), Y0
+piece5:
+	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VMOVUPS      528(SP), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	CMPQ         R11, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      304(SP), Y3
-	VMOVUPS      432(SP), Y5
-	VMOVUPS      560(SP), Y6
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	CMPQ         R11, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      208(SP), Y3
-	VMOVUPS      336(SP), Y5
-	VMOVUPS      464(SP), Y7
-	VMOVUPS      592(SP), Y8
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y2, Y7, Y2
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y3, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y3, Y8
-	CMPQ         R11, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    128(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      240(SP), Y5
-	VMOVUPS      368(SP), Y7
-	VMOVUPS      496(SP), Y9
-	VMOVUPS      624(SP), Y10
-	VMAXPS       Y3, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VCMPPS       $0x00, Y3, Y9, Y3
-	VMULPS       Y7, Y9, Y10
-	VFNMADD231PS Y5, Y10, Y9
-	VFMADD231PS  Y7, Y9, Y10
-	VADDPS       Y14, Y10, Y10
-	VSUBPS       Y14, Y10, Y10
-	VFMADD213PS  Y15, Y5, Y10
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y2, Y7
+	VADDPS       Y12, Y7, Y7
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y13, Y3, Y8
+	VADDPS       Y12, Y8, Y8
+	VCMPPS       $0x00, Y4, Y3, Y3
 
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y8, Y5
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y8, Y5
+	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
+	VPADDD       Y6, Y8, Y6
 	VPADDD       Y4, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece37
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
-piece37:
-	TESTQ $0x00000008, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
+grouptailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000004, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000002, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000001, R11
-	JEQ   piece41
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece41:
-	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged42:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $784-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 minval, R12 elements left, R13 groups left, R15 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y0 minval, Y1 Ordered, Y11 Select
-	// loaded at each use: lo, hi, 0x7fc00000, 0x7fff
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	MOVQ         minval+56(FP), R11
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+64(FP), R13
-	MOVQ         length+72(FP), R15
-	CMPQ         R15, $+1
-	JEQ          lanes
-	CMPQ         R15, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R11), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y11
-	MOVQ         R15, R12
-	CMPQ         R12, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VBROADCASTSS (R10), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y11, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y11, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y11, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VBROADCASTSS (R10), Y6
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
-	VADDPS       Y11, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R12, R12
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece1
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R12
-	JEQ   piece2
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R12
-	JEQ   piece3
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R12
-	JEQ   piece4
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R12
-	JEQ   piece5
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VBROADCASTSS (R10), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y11, Y2, Y2
-	CMPQ         R12, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y11, Y4, Y4
-	CMPQ         R12, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y11, Y3, Y3
-	VBROADCASTSS (R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VBROADCASTSS (R10), Y6
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y13, Y6
-	VADDPS       Y11, Y6, Y6
-	CMPQ         R12, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y11, Y5, Y5
-	VBROADCASTSS (R9), Y7
-	VMAXPS       Y5, Y7, Y7
-	VBROADCASTSS (R10), Y8
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y5, Y7, Y5
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y13, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y13, Y8
-	VADDPS       Y11, Y8, Y8
-
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y7, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y7, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece6
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
-	TESTQ $0x00000008, R12
+	TESTQ $0x00000008, R10
 	JEQ   piece7
-	MOVQ  R12, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -8763,405 +7865,406 @@ piece6:
 	MOVQ  CX, 8(DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000004, R12
+	TESTQ $0x00000004, R10
 	JEQ   piece8
-	MOVQ  R12, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000002, R12
+	TESTQ $0x00000002, R10
 	JEQ   piece9
-	MOVQ  R12, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000001, R12
+	TESTQ $0x00000001, R10
 	JEQ   piece10
-	MOVQ  R12, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R12, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R12, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R12, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R12, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
+	TESTQ $0x00000010, R10
+	JEQ   piece11
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
 
-staged11:
-	LEAQ (DI)(R12*2), DI
-	MOVQ R12, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R12*2), DX
+piece11:
+	TESTQ $0x00000008, R10
+	JEQ   piece12
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R10
+	JEQ   piece13
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R10
+	JEQ   piece14
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R10
+	JEQ   piece15
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece15:
+	LEAQ (DI)(R10*2), DI
+	LEAQ (SI)(R10*1), SI
+	LEAQ (DX)(R10*2), DX
 
 groupend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	ADDQ  $+4, R11
-	SUBQ  $+1, R13
-	TESTQ R13, R13
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R13, $+2
+	CMPQ R11, $+2
 	JLT  short2end
 
 short2loop:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R11), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y9
-	VBROADCASTSS 4(R11), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y8
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VBROADCASTSS (R10), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y9, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y1, Y3, Y3
-	VBROADCASTSS (R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y8, Y2, Y2
-	VBROADCASTSS 4(R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VBROADCASTSS 4(R10), Y4
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VADDPS       Y8, Y4, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y8, Y3, Y3
-	VBROADCASTSS 4(R9), Y5
-	VMAXPS       Y3, Y5, Y5
-	VBROADCASTSS 4(R10), Y6
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y3, Y5, Y3
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y12, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y11, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+8, R11
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R13
-	CMPQ         R13, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R13, R13
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R13, R12
-	CMPQ R12, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMOVUPS      (R11), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y6, Y4, Y4
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      32(R10), Y6
-	VMOVUPS      32(R11), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y1, Y1
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y4, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMOVUPS      64(R11), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y8, Y6, Y6
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y7
-	VMOVUPS      96(R10), Y8
-	VMOVUPS      96(R11), Y9
-	VCMPPS       $0x07, Y9, Y9, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBLENDVPS    Y10, Y9, Y11, Y10
-	VSUBPS       Y10, Y3, Y3
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y3, Y7, Y3
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y4, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y4, Y8
-	VADDPS       Y10, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VADDPS       Y10, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, R10
+	CMPQ R10, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      (BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      32(R8), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      32(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R9), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      64(R8), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      64(BX), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R9), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      96(BX), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCMPPS       $0x00, Y3, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y11, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y11, Y4
+	VPADDD       Y2, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y2, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	ADDQ         $+128, R11
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          laneloop
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VADDPS       Y5, Y3, Y3
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y4, Y5
+	VADDPS       Y8, Y5, Y5
+	VCMPPS       $0x00, Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y3, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y3, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y3, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R12, R12
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece12
-	MOVQ  R12, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece16
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
+	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
 
-piece12:
-	TESTQ $0x00000008, R12
-	JEQ   piece13
-	MOVQ  R12, AX
+piece16:
+	TESTQ $0x00000008, R10
+	JEQ   piece17
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  CX, 96(SP)(AX*1)
 	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  CX, 104(SP)(AX*1)
 
-piece13:
-	TESTQ $0x00000004, R12
-	JEQ   piece14
-	MOVQ  R12, AX
+piece17:
+	TESTQ $0x00000004, R10
+	JEQ   piece18
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  CX, 96(SP)(AX*1)
 
-piece14:
-	TESTQ $0x00000002, R12
-	JEQ   piece15
-	MOVQ  R12, AX
+piece18:
+	TESTQ $0x00000002, R10
+	JEQ   piece19
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
+	MOVL  CX, 96(SP)(AX*1)
 
-piece15:
-	TESTQ $0x00000001, R12
-	JEQ   piece16
-	MOVQ  R12, AX
+piece19:
+	TESTQ $0x00000001, R10
+	JEQ   piece20
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
+	MOVW  CX, 96(SP)(AX*1)
 
-piece16:
+piece20:
 	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
 	MOVQ  AX, 176(SP)
@@ -9176,76 +8279,76 @@ piece16:
 	MOVQ  AX, 248(SP)
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece17
-	MOVQ  R12, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece21
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
+	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
+	MOVQ  16(BX)(AX*1), CX
 	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
+	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
+	MOVQ  32(BX)(AX*1), CX
 	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
+	MOVQ  40(BX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
 
-piece17:
-	TESTQ $0x00000008, R12
-	JEQ   piece18
-	MOVQ  R12, AX
+piece21:
+	TESTQ $0x00000008, R10
+	JEQ   piece22
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
+	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
 
-piece18:
-	TESTQ $0x00000004, R12
-	JEQ   piece19
-	MOVQ  R12, AX
+piece22:
+	TESTQ $0x00000004, R10
+	JEQ   piece23
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  CX, 160(SP)(AX*1)
 	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  CX, 168(SP)(AX*1)
 
-piece19:
-	TESTQ $0x00000002, R12
-	JEQ   piece20
-	MOVQ  R12, AX
+piece23:
+	TESTQ $0x00000002, R10
+	JEQ   piece24
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  CX, 160(SP)(AX*1)
 
-piece20:
-	TESTQ $0x00000001, R12
-	JEQ   piece21
-	MOVQ  R12, AX
+piece24:
+	TESTQ $0x00000001, R10
+	JEQ   piece25
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
+	MOVL  CX, 160(SP)(AX*1)
 
-piece21:
+piece25:
 	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
 	MOVQ  AX, 304(SP)
@@ -9260,76 +8363,76 @@ piece21:
 	MOVQ  AX, 376(SP)
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece22
-	MOVQ  R12, AX
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece26
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
+	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
+	MOVQ  16(R8)(AX*1), CX
 	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
+	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
+	MOVQ  32(R8)(AX*1), CX
 	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
+	MOVQ  40(R8)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
 
-piece22:
-	TESTQ $0x00000008, R12
-	JEQ   piece23
-	MOVQ  R12, AX
+piece26:
+	TESTQ $0x00000008, R10
+	JEQ   piece27
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
+	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
 
-piece23:
-	TESTQ $0x00000004, R12
-	JEQ   piece24
-	MOVQ  R12, AX
+piece27:
+	TESTQ $0x00000004, R10
+	JEQ   piece28
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  CX, 288(SP)(AX*1)
 	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  CX, 296(SP)(AX*1)
 
-piece24:
-	TESTQ $0x00000002, R12
-	JEQ   piece25
-	MOVQ  R12, AX
+piece28:
+	TESTQ $0x00000002, R10
+	JEQ   piece29
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  CX, 288(SP)(AX*1)
 
-piece25:
-	TESTQ $0x00000001, R12
-	JEQ   piece26
-	MOVQ  R12, AX
+piece29:
+	TESTQ $0x00000001, R10
+	JEQ   piece30
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
+	MOVL  CX, 288(SP)(AX*1)
 
-piece26:
+piece30:
 	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
 	MOVQ  AX, 416(SP)
 	MOVQ  AX, 424(SP)
 	MOVQ  AX, 432(SP)
@@ -9344,387 +8447,1104 @@ piece26:
 	MOVQ  AX, 504(SP)
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece27
-	MOVQ  R12, AX
+	MOVQ  AX, 528(SP)
+	MOVQ  AX, 536(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece31
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
+	MOVQ  8(R9)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
+	MOVQ  16(R9)(AX*1), CX
 	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
+	MOVQ  24(R9)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
+	MOVQ  32(R9)(AX*1), CX
 	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
+	MOVQ  40(R9)(AX*1), CX
 	MOVQ  CX, 456(SP)(AX*1)
+	MOVQ  48(R9)(AX*1), CX
+	MOVQ  CX, 464(SP)(AX*1)
+	MOVQ  56(R9)(AX*1), CX
+	MOVQ  CX, 472(SP)(AX*1)
 
-piece27:
-	TESTQ $0x00000008, R12
-	JEQ   piece28
-	MOVQ  R12, AX
+piece31:
+	TESTQ $0x00000008, R10
+	JEQ   piece32
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
+	MOVQ  8(R9)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
+	MOVQ  16(R9)(AX*1), CX
+	MOVQ  CX, 432(SP)(AX*1)
+	MOVQ  24(R9)(AX*1), CX
+	MOVQ  CX, 440(SP)(AX*1)
 
-piece28:
-	TESTQ $0x00000004, R12
-	JEQ   piece29
-	MOVQ  R12, AX
+piece32:
+	TESTQ $0x00000004, R10
+	JEQ   piece33
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
+	MOVQ  CX, 424(SP)(AX*1)
 
-piece29:
-	TESTQ $0x00000002, R12
-	JEQ   piece30
-	MOVQ  R12, AX
+piece33:
+	TESTQ $0x00000002, R10
+	JEQ   piece34
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 
-piece30:
-	TESTQ $0x00000001, R12
-	JEQ   piece31
-	MOVQ  R12, AX
+piece34:
+	TESTQ $0x00000001, R10
+	JEQ   piece35
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece32
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R12
-	JEQ   piece33
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R12
-	JEQ   piece34
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R12
-	JEQ   piece35
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
+	MOVL  CX, 416(SP)(AX*1)
 
 piece35:
-	TESTQ $0x00000001, R12
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      416(SP), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      288(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      160(SP), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      448(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      320(SP), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      480(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      352(SP), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      224(SP), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      512(SP), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      384(SP), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      256(SP), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCMPPS       $0x00, Y3, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y10, Y2, Y4
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y9, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y5, Y6
+	VADDPS       Y8, Y6, Y6
+	VCMPPS       $0x00, Y12, Y5, Y5
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y11, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VPADDD       Y7, Y8, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPSLLD       $0x0f, Y3, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y3, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPSLLD       $0x0f, Y4, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y4, Y7
+	VPADDD       Y3, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y3, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y3, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R10
 	JEQ   piece36
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece36:
-	XORL  AX, AX
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	MOVQ  AX, 768(SP)
-	MOVQ  AX, 776(SP)
-	TESTQ $0x00000010, R12
+	TESTQ $0x00000008, R10
 	JEQ   piece37
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  32(R11)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  40(R11)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-	MOVQ  48(R11)(AX*1), CX
-	MOVQ  CX, 704(SP)(AX*1)
-	MOVQ  56(R11)(AX*1), CX
-	MOVQ  CX, 712(SP)(AX*1)
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
 piece37:
-	TESTQ $0x00000008, R12
+	TESTQ $0x00000004, R10
 	JEQ   piece38
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
 
 piece38:
-	TESTQ $0x00000004, R12
+	TESTQ $0x00000002, R10
 	JEQ   piece39
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
 
 piece39:
-	TESTQ $0x00000002, R12
+	TESTQ $0x00000001, R10
 	JEQ   piece40
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
 
 piece40:
-	TESTQ $0x00000001, R12
+	TESTQ $0x00000010, R10
 	JEQ   piece41
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 656(SP)(AX*1)
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
 
 piece41:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VMOVUPS      528(SP), Y4
-	VMOVUPS      656(SP), Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VSUBPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y6, Y4, Y4
-	CMPQ         R12, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      304(SP), Y3
-	VMOVUPS      432(SP), Y5
-	VMOVUPS      560(SP), Y6
-	VMOVUPS      688(SP), Y7
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBLENDVPS    Y8, Y7, Y9, Y8
-	VSUBPS       Y8, Y1, Y1
-	VMAXPS       Y1, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y1, Y5, Y1
-	VMULPS       Y3, Y5, Y6
-	VFNMADD231PS Y2, Y6, Y5
-	VFMADD231PS  Y3, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y2, Y6
-	VADDPS       Y8, Y6, Y6
-	CMPQ         R12, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      208(SP), Y3
-	VMOVUPS      336(SP), Y5
-	VMOVUPS      464(SP), Y7
-	VMOVUPS      592(SP), Y8
-	VMOVUPS      720(SP), Y9
-	VCMPPS       $0x07, Y9, Y9, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBLENDVPS    Y10, Y9, Y11, Y10
-	VSUBPS       Y10, Y2, Y2
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VCMPPS       $0x00, Y2, Y7, Y2
-	VMULPS       Y5, Y7, Y8
-	VFNMADD231PS Y3, Y8, Y7
-	VFMADD231PS  Y5, Y7, Y8
-	VADDPS       Y14, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VFMADD213PS  Y15, Y3, Y8
-	VADDPS       Y10, Y8, Y8
-	CMPQ         R12, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    128(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      240(SP), Y5
-	VMOVUPS      368(SP), Y7
-	VMOVUPS      496(SP), Y9
-	VMOVUPS      624(SP), Y10
-	VMOVUPS      752(SP), Y11
-	VCMPPS       $0x07, Y11, Y11, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBLENDVPS    Y12, Y11, Y13, Y12
-	VSUBPS       Y12, Y3, Y3
-	VMAXPS       Y3, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VCMPPS       $0x00, Y3, Y9, Y3
-	VMULPS       Y7, Y9, Y10
-	VFNMADD231PS Y5, Y10, Y9
-	VFMADD231PS  Y7, Y9, Y10
-	VADDPS       Y14, Y10, Y10
-	VSUBPS       Y14, Y10, Y10
-	VFMADD213PS  Y15, Y5, Y10
-	VADDPS       Y12, Y10, Y10
-
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y8, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y8, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R12
-	JEQ          piece42
-	MOVQ         R12, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	TESTQ $0x00000008, R10
+	JEQ   piece42
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
 
 piece42:
-	TESTQ $0x00000008, R12
+	TESTQ $0x00000004, R10
 	JEQ   piece43
-	MOVQ  R12, AX
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece43:
+	TESTQ $0x00000002, R10
+	JEQ   piece44
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece44:
+	TESTQ $0x00000001, R10
+	JEQ   piece45
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece45:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y13, Y6, Y6
+	VADDPS    Y12, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 144(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y13, Y8, Y8
+	VADDPS    Y12, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y11, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y11, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y10, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y10, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y4, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y7, Y8
+	VMULPS       Y1, Y8, Y8
+	VADDPS       Y2, Y8, Y8
+	VCMPPS       $0x00, Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, (SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   160(SP), Y1
+	VMOVUPS   416(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   192(SP), Y1
+	VMOVUPS   448(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   224(SP), Y1
+	VMOVUPS   480(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y1, Y8, Y8
+	VADDPS    Y2, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+	CMPQ      R10, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 144(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   256(SP), Y1
+	VMOVUPS   512(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y9
+	VMINPS    Y9, Y14, Y9
+	VXORPS    Y10, Y10, Y10
+	VADDPS    Y10, Y9, Y10
+	VMULPS    Y1, Y10, Y10
+	VADDPS    Y2, Y10, Y10
+	VCMPPS    $0x00, Y0, Y9, Y9
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPSLLD       $0x0f, Y10, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y10, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y10, Y10, Y10
+	VBLENDVPS    Y10, Y2, Y1, Y10
+	VPSRLD       $0x10, Y10, Y10
+	VPACKUSDW    Y10, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSWB    Y7, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, 64(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, BMI2, FMA3
+TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-64
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
+	// per group: Y11 scale, Y10 recip
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y2, Y7
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y3, Y8
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y5, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y5, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y6, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y6, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y7, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y7, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y8, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y8, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -9732,190 +9552,1281 @@ piece42:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece43:
-	TESTQ $0x00000004, R12
-	JEQ   piece44
-	MOVQ  R12, AX
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece44:
-	TESTQ $0x00000002, R12
-	JEQ   piece45
-	MOVQ  R12, AX
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece45:
-	TESTQ $0x00000001, R12
-	JEQ   piece46
-	MOVQ  R12, AX
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece46:
+piece10:
 	MOVQ  64(SP), AX
-	BZHIQ R12, AX, AX
+	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
-	CMPQ  R12, $+9
-	JLT   staged47
+	CMPQ  R9, $+9
+	JLT   staged11
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
-	CMPQ  R12, $+17
-	JLT   staged47
+	CMPQ  R9, $+17
+	JLT   staged11
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
-	CMPQ  R12, $+25
-	JLT   staged47
+	CMPQ  R9, $+25
+	JLT   staged11
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged47:
+staged11:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece21:
+	XORL  AX, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000008, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000004, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000002, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000001, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
+
+piece26:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      272(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      144(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      176(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      336(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      208(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      368(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      240(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y2, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y4, Y9
+	VCMPPS       $0x00, Y8, Y4, Y4
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y3, Y6
+	VPSRLD    $0x1f, Y6, Y6
+	VPADDD    Y6, Y3, Y6
+	VPADDD    Y12, Y6, Y6
+	VPSRLD    $0x10, Y6, Y6
+	VPSLLD    $0x0f, Y5, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y5, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y6, Y6
+	VPERMQ    $0xd8, Y6, Y6
+	VMOVUPS   Y6, (SP)
+	VPSLLD    $0x0f, Y7, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y7, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x0f, Y9, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y9, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 67(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000008, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000004, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000002, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece30:
+	TESTQ $0x00000001, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece31:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged32:
 laneend:
 	VZEROUPPER
 	RET
 
-// func FakeQuantizeAnyBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2, BMI2
-TEXT ·FakeQuantizeAnyBitsBF16AVX2(SB), $656-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 least, R9 most, R10 minval, R11 elements left, R12 groups left, R13 length
+grouprare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 3(SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y11, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VADDPS    Y13, Y7, Y8
+	VMULPS    Y11, Y8, Y8
+	VADDPS    Y13, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y12, Y9, Y9
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y9, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y4, Y9
+	VPADDD       Y12, Y9, Y9
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y9, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y0, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y0, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 67(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y10, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y10, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 3(SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y1, Y0, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 3(SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   144(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   176(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCMPPS    $0x00, Y0, Y4, Y4
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   208(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VADDPS    Y13, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y13, Y7, Y7
+	VCMPPS    $0x00, Y0, Y6, Y6
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   240(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y8
+	VMINPS    Y8, Y14, Y8
+	VADDPS    Y13, Y8, Y9
+	VMULPS    Y1, Y9, Y9
+	VADDPS    Y13, Y9, Y9
+	VCMPPS    $0x00, Y0, Y8, Y8
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	VPSLLD       $0x0f, Y7, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y7, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y1, Y0, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y9, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y9, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y9, Y9, Y9
+	VBLENDVPS    Y9, Y1, Y0, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, 67(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, BMI2, FMA3
+TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $528-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
-	// per group: Y14 scale, Y13 most, Y12 minval
-	// loaded at each use: least, 0x7fff, 0x7fc00000
+	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: recip, least, most, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ   y+0(FP), DI
 	MOVQ   mask+8(FP), SI
 	MOVQ   x+16(FP), DX
 	MOVQ   scale+24(FP), BX
-	MOVQ   least+32(FP), R8
-	MOVQ   most+40(FP), R9
-	MOVQ   minval+48(FP), R10
+	MOVQ   recip+32(FP), R8
+	MOVQ   zeroPoint+40(FP), R9
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+56(FP), R12
-	MOVQ   length+64(FP), R13
-	CMPQ   R13, $+1
+	MOVQ   groups+56(FP), R11
+	MOVQ   length+64(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R13, $+16
+	CMPQ   R12, $+16
 	JEQ    short2
 
 groups:
 	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R10), Y12
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
 	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y14, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VDIVPS       Y14, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y14, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VPMOVZXWD    48(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y12, Y4, Y4
-	VDIVPS       Y14, Y4, Y4
-	VROUNDPS     $0x08, Y4, Y4
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
 	VBROADCASTSS (R8), Y5
-	VMAXPS       Y4, Y5, Y5
-	VMINPS       Y5, Y13, Y5
-	VCMPPS       $0x00, Y4, Y5, Y4
-	VADDPS       Y15, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y8, Y7, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
 
 grouptail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
@@ -9926,9 +10837,9 @@ grouptail:
 	MOVQ  AX, 120(SP)
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece1
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -9941,9 +10852,9 @@ grouptail:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece2
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -9952,27 +10863,27 @@ piece1:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece3
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece4
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece5
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -9981,99 +10892,899 @@ piece4:
 piece5:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
 	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y14, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	CMPQ         R11, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    96(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y12, Y2, Y2
-	VDIVPS       Y14, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y13, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	CMPQ         R11, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y12, Y4, Y4
-	VDIVPS       Y14, Y4, Y4
-	VROUNDPS     $0x08, Y4, Y4
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
 	VBROADCASTSS (R8), Y5
-	VMAXPS       Y4, Y5, Y5
-	VMINPS       Y5, Y13, Y5
-	VCMPPS       $0x00, Y4, Y5, Y4
-	VADDPS       Y15, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	CMPQ         R11, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VSUBPS       Y12, Y6, Y6
-	VDIVPS       Y14, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMAXPS       Y6, Y7, Y7
-	VMINPS       Y7, Y13, Y7
-	VCMPPS       $0x00, Y6, Y7, Y6
-	VADDPS       Y15, Y7, Y7
-	VMULPS       Y14, Y7, Y7
-	VADDPS       Y12, Y7, Y7
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y7
+	VFMADD231PS  Y14, Y2, Y7
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y8
+	VFMADD231PS  Y14, Y3, Y8
+	VCMPPS       $0x00, Y4, Y3, Y3
 
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPSLLD       $0x0f, Y1, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y1, Y10
-	VPADDD       Y8, Y10, Y10
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y10, Y9, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y3, Y10
-	VPADDD       Y8, Y10, Y10
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y10, Y9, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y3, Y5
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y7, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y7, Y8
-	VPADDD       Y1, Y8, Y8
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y8, Y3, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
 	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R10
+	JEQ   piece7
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R10
+	JEQ   piece8
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R10
+	JEQ   piece9
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R10
+	JEQ   piece10
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged11:
+	LEAQ (DI)(R10*2), DI
+	MOVQ R10, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R10*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R11, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, R10
+	CMPQ R10, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (R9), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VMOVUPS      32(R9), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y2, Y5
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      64(R9), Y0
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y4, Y3
+	VFMADD213PS  Y15, Y3, Y7
+	VCMPPS       $0x00, Y6, Y3, Y3
+	VMOVUPS      96(R9), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y0, Y5, Y5
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y4, Y4
+	VMINPS       Y4, Y5, Y4
+	VFMADD213PS  Y15, Y4, Y9
+	VCMPPS       $0x00, Y8, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y9, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y9, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 3(SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R10, R10
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece12
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R10
+	JEQ   piece13
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R10
+	JEQ   piece14
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R10
+	JEQ   piece15
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R10
+	JEQ   piece16
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece17
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R10
+	JEQ   piece18
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R10
+	JEQ   piece19
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R10
+	JEQ   piece20
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R10
+	JEQ   piece21
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece21:
+	XORL  AX, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece22
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000008, R10
+	JEQ   piece23
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000004, R10
+	JEQ   piece24
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000002, R10
+	JEQ   piece25
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000001, R10
+	JEQ   piece26
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
+
+piece26:
+	XORL  AX, AX
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	MOVQ  AX, 480(SP)
+	MOVQ  AX, 488(SP)
+	MOVQ  AX, 496(SP)
+	MOVQ  AX, 504(SP)
+	MOVQ  AX, 512(SP)
+	MOVQ  AX, 520(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece27
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+	MOVQ  16(R9)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+	MOVQ  24(R9)(AX*1), CX
+	MOVQ  CX, 424(SP)(AX*1)
+	MOVQ  32(R9)(AX*1), CX
+	MOVQ  CX, 432(SP)(AX*1)
+	MOVQ  40(R9)(AX*1), CX
+	MOVQ  CX, 440(SP)(AX*1)
+	MOVQ  48(R9)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+	MOVQ  56(R9)(AX*1), CX
+	MOVQ  CX, 456(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000008, R10
+	JEQ   piece28
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+	MOVQ  16(R9)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+	MOVQ  24(R9)(AX*1), CX
+	MOVQ  CX, 424(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000004, R10
+	JEQ   piece29
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000002, R10
+	JEQ   piece30
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+
+piece30:
+	TESTQ $0x00000001, R10
+	JEQ   piece31
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R9)(AX*1), CX
+	MOVL  CX, 400(SP)(AX*1)
+
+piece31:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      272(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      144(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      176(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      336(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      208(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      368(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      240(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      400(SP), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+9
+	JLT          lanetailnarrow
+	VMOVUPS      432(SP), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y2, Y5
+	VCMPPS       $0x00, Y4, Y2, Y2
+	CMPQ         R10, $+17
+	JLT          lanetailnarrow
+	VMOVUPS      464(SP), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y4, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y15, Y4, Y7
+	VCMPPS       $0x00, Y6, Y4, Y4
+	CMPQ         R10, $+25
+	JLT          lanetailnarrow
+	VMOVUPS      496(SP), Y0
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y0, Y6, Y6
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y6, Y6
+	VMINPS       Y6, Y10, Y6
+	VFMADD213PS  Y15, Y6, Y9
+	VCMPPS       $0x00, Y8, Y6, Y6
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y3, Y8
+	VPADDD       Y0, Y8, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y7, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y7, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 65(SP)
@@ -10081,24 +11792,26 @@ groupnarrow:
 	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece6
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
 
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
+lanetailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece32
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000008, R10
+	JEQ   piece33
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -10106,294 +11819,707 @@ piece6:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
+piece33:
+	TESTQ $0x00000004, R10
+	JEQ   piece34
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
+piece34:
+	TESTQ $0x00000002, R10
+	JEQ   piece35
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
+piece35:
+	TESTQ $0x00000001, R10
+	JEQ   piece36
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece10:
+piece36:
 	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
+	BZHIQ R10, AX, AX
 	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged11
+	CMPQ  R10, $+9
+	JLT   staged37
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged11
+	CMPQ  R10, $+17
+	JLT   staged37
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged11
+	CMPQ  R10, $+25
+	JLT   staged37
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged11:
-	LEAQ (DI)(R11*2), DI
-	MOVQ R11, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R11*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
+staged37:
+laneend:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS 4(R9), Y11
-	VBROADCASTSS (R10), Y10
-	VBROADCASTSS 4(R10), Y9
+grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMAXPS       Y0, Y1, Y1
+	VMAXPS       Y0, Y13, Y1
 	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y14, Y1, Y1
-	VADDPS       Y10, Y1, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VDIVPS       Y14, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y12, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VBROADCASTSS 4(R8), Y3
-	VMAXPS       Y1, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y1, Y3, Y1
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y9, Y3, Y3
-	VPMOVZXWD    48(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VSUBPS       Y9, Y4, Y4
-	VDIVPS       Y13, Y4, Y4
-	VROUNDPS     $0x08, Y4, Y4
-	VBROADCASTSS 4(R8), Y5
-	VMAXPS       Y4, Y5, Y5
-	VMINPS       Y5, Y11, Y5
-	VCMPPS       $0x00, Y4, Y5, Y4
-	VADDPS       Y15, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y8, Y7, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y6, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VCMPPS       $0x00, Y0, Y2, Y0
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
 	VADDPS       Y15, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y4, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y3
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      32(R10), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
 	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
-	VPADDD       Y3, Y6, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
-	VPADDD       Y3, Y6, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VSUBPS       Y6, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y2, Y4, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VADDPS       Y15, Y2, Y4
+	VMULPS       Y14, Y4, Y4
 	VADDPS       Y15, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R8), Y6
-	VMOVUPS      96(R9), Y7
-	VMOVUPS      96(R10), Y8
-	VSUBPS       Y8, Y3, Y3
-	VDIVPS       Y5, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VADDPS       Y15, Y5, Y6
+	VMULPS       Y14, Y6, Y6
 	VADDPS       Y15, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
-	VPADDD       Y5, Y8, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
-	VPADDD       Y5, Y8, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VMINPS    Y1, Y12, Y1
+	VADDPS    Y15, Y1, Y2
+	VMULPS    Y14, Y2, Y2
+	VADDPS    Y15, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y3
+	VMINPS    Y3, Y12, Y3
+	VADDPS    Y15, Y3, Y4
+	VMULPS    Y14, Y4, Y4
+	VADDPS    Y15, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y5
+	VMINPS    Y5, Y12, Y5
+	VADDPS    Y15, Y5, Y6
+	VMULPS    Y14, Y6, Y6
+	VADDPS    Y15, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y13, Y7
+	VMINPS    Y7, Y12, Y7
+	VADDPS    Y15, Y7, Y8
+	VMULPS    Y14, Y8, Y8
+	VADDPS    Y15, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 67(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y10, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VADDPS       Y15, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y5
+	VMINPS       Y5, Y9, Y5
+	VADDPS       Y15, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+	VADDPS       Y15, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y6
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y6, Y7, Y7
+	VBROADCASTSS most+52(FP), Y8
+	VPSUBD       Y6, Y8, Y8
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y8, Y8
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y8, Y7
+	VADDPS       Y15, Y7, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VCMPPS       $0x00, Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 3(SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      400(SP), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x00, Y0, Y3, Y3
+	CMPQ         R10, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      432(SP), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x00, Y0, Y5, Y5
+	CMPQ         R10, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VMOVUPS      464(SP), Y6
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y6, Y7, Y7
+	VBROADCASTSS most+52(FP), Y8
+	VPSUBD       Y6, Y8, Y8
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y8, Y8
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y8, Y7
+	VADDPS       Y15, Y7, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VCMPPS       $0x00, Y0, Y7, Y7
+	CMPQ         R10, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      496(SP), Y8
+	VBROADCASTSS least+48(FP), Y9
+	VPSUBD       Y8, Y9, Y9
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y8, Y10, Y10
+	VCVTDQ2PS    Y9, Y9
+	VCVTDQ2PS    Y10, Y10
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y9, Y9
+	VMINPS       Y9, Y10, Y9
+	VADDPS       Y15, Y9, Y8
+	VMULPS       Y1, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VCMPPS       $0x00, Y0, Y9, Y9
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 67(SP)
+	JMP          lanetailback
+
+// func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, BMI2, FMA3
+TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $528-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 minval
+	// loaded at each use: recip, least, most, 0x0, 0x7fff, 0x7fc00000
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         minval+40(FP), R9
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          grouptail
+
+grouploop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -10402,19 +12528,533 @@ laneloop:
 	MOVB         AL, 2(SI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R10, R10
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece1
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R10
+	JEQ   piece2
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R10
+	JEQ   piece3
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R10
+	JEQ   piece4
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R10
+	JEQ   piece5
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y2, Y7
+	VADDPS       Y12, Y7, Y7
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y13, Y3, Y8
+	VADDPS       Y12, Y8, Y8
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R10
+	JEQ   piece7
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R10
+	JEQ   piece8
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R10
+	JEQ   piece9
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R10
+	JEQ   piece10
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged11:
+	LEAQ (DI)(R10*2), DI
+	MOVQ R10, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R10*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R11, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y11, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VADDPS       Y10, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, R10
+	CMPQ R10, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      (BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      32(R8), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      32(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R9), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      64(R8), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      64(BX), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R9), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      96(BX), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCMPPS       $0x00, Y3, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y11, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y11, Y4
+	VPADDD       Y2, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VADDPS       Y5, Y3, Y3
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y4, Y5
+	VADDPS       Y8, Y5, Y5
+	VCMPPS       $0x00, Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y3, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y3, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 3(SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
@@ -10425,9 +13065,9 @@ lanetail:
 	MOVQ  AX, 120(SP)
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -10440,9 +13080,9 @@ lanetail:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece13
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -10451,27 +13091,27 @@ piece12:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece14
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -10495,9 +13135,9 @@ piece16:
 	MOVQ  AX, 248(SP)
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -10518,9 +13158,9 @@ piece16:
 	MOVQ  CX, 200(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -10533,9 +13173,9 @@ piece17:
 	MOVQ  CX, 168(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -10544,18 +13184,18 @@ piece18:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -10579,9 +13219,9 @@ piece21:
 	MOVQ  AX, 376(SP)
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -10602,9 +13242,9 @@ piece21:
 	MOVQ  CX, 328(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -10617,9 +13257,9 @@ piece22:
 	MOVQ  CX, 296(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -10628,18 +13268,18 @@ piece23:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
@@ -10663,9 +13303,9 @@ piece26:
 	MOVQ  AX, 504(SP)
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -10686,9 +13326,9 @@ piece26:
 	MOVQ  CX, 456(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -10701,9 +13341,9 @@ piece27:
 	MOVQ  CX, 424(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -10712,240 +13352,158 @@ piece28:
 	MOVQ  CX, 408(SP)(AX*1)
 
 piece29:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 400(SP)(AX*1)
 
 piece30:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece31
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 400(SP)(AX*1)
 
 piece31:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      400(SP), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      272(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      144(SP), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      432(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      304(SP), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      176(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      464(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      336(SP), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      208(SP), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      496(SP), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      368(SP), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      240(SP), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCMPPS       $0x00, Y3, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y10, Y2, Y4
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y9, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y5, Y6
+	VADDPS       Y8, Y6, Y6
+	VCMPPS       $0x00, Y12, Y5, Y5
 
-piece32:
-	TESTQ $0x00000008, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
-
-piece36:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   144(SP), Y1
-	VMOVUPS   272(SP), Y2
-	VMOVUPS   400(SP), Y3
-	VMOVUPS   528(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	CMPQ      R11, $+9
-	JLT       lanenarrow
-	VPMOVZXWD 96(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   176(SP), Y3
-	VMOVUPS   304(SP), Y4
-	VMOVUPS   432(SP), Y5
-	VMOVUPS   560(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y3, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y1, Y4, Y1
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
-	CMPQ      R11, $+17
-	JLT       lanenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   208(SP), Y5
-	VMOVUPS   336(SP), Y6
-	VMOVUPS   464(SP), Y7
-	VMOVUPS   592(SP), Y8
-	VSUBPS    Y8, Y3, Y3
-	VDIVPS    Y5, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y6, Y6
-	VMINPS    Y6, Y7, Y6
-	VCMPPS    $0x00, Y3, Y6, Y3
-	VADDPS    Y15, Y6, Y6
-	VMULPS    Y5, Y6, Y6
-	VADDPS    Y8, Y6, Y6
-	CMPQ      R11, $+25
-	JLT       lanenarrow
-	VPMOVZXWD 128(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   240(SP), Y7
-	VMOVUPS   368(SP), Y8
-	VMOVUPS   496(SP), Y9
-	VMOVUPS   624(SP), Y10
-	VSUBPS    Y10, Y5, Y5
-	VDIVPS    Y7, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y5
-	VMAXPS    Y5, Y8, Y8
-	VMINPS    Y8, Y9, Y8
-	VCMPPS    $0x00, Y5, Y8, Y5
-	VADDPS    Y15, Y8, Y8
-	VMULPS    Y7, Y8, Y8
-	VADDPS    Y10, Y8, Y8
-
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y7, Y10, Y10
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y7, Y10, Y10
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPSLLD       $0x0f, Y6, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y4, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y2, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y4, Y8
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y11, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VPADDD       Y7, Y8, Y8
 	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPSLLD       $0x0f, Y3, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y3, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPSLLD       $0x0f, Y4, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y4, Y7
+	VPADDD       Y3, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y3, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R11
-	JEQ          piece37
-	MOVQ         R11, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
 
-piece37:
-	TESTQ $0x00000008, R11
-	JEQ   piece38
-	MOVQ  R11, AX
+lanetailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece32
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000008, R10
+	JEQ   piece33
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -10953,64 +13511,580 @@ piece37:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece38:
-	TESTQ $0x00000004, R11
-	JEQ   piece39
-	MOVQ  R11, AX
+piece33:
+	TESTQ $0x00000004, R10
+	JEQ   piece34
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece39:
-	TESTQ $0x00000002, R11
-	JEQ   piece40
-	MOVQ  R11, AX
+piece34:
+	TESTQ $0x00000002, R10
+	JEQ   piece35
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece40:
-	TESTQ $0x00000001, R11
-	JEQ   piece41
-	MOVQ  R11, AX
+piece35:
+	TESTQ $0x00000001, R10
+	JEQ   piece36
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece41:
+piece36:
 	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
+	BZHIQ R10, AX, AX
 	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged42
+	CMPQ  R10, $+9
+	JLT   staged37
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged42
+	CMPQ  R10, $+17
+	JLT   staged37
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged42
+	CMPQ  R10, $+25
+	JLT   staged37
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged42:
+staged37:
 laneend:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x4b400000
-DATA constantsAVX2<>+4(SB)/4, $0x00007fff
-DATA constantsAVX2<>+8(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+12(SB)/4, $0x00000000
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000002
-DATA constantsAVX2<>+32(SB)/4, $0x00000006
-DATA constantsAVX2<>+36(SB)/4, $0x00000003
-DATA constantsAVX2<>+40(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $44
+grouprare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y13, Y6, Y6
+	VADDPS    Y12, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y13, Y8, Y8
+	VADDPS    Y12, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 67(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y11, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y11, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y10, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y10, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y4, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y7, Y8
+	VMULPS       Y1, Y8, Y8
+	VADDPS       Y2, Y8, Y8
+	VCMPPS       $0x00, Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 3(SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   144(SP), Y1
+	VMOVUPS   400(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   176(SP), Y1
+	VMOVUPS   432(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   208(SP), Y1
+	VMOVUPS   464(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y1, Y8, Y8
+	VADDPS    Y2, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+	CMPQ      R10, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   240(SP), Y1
+	VMOVUPS   496(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y9
+	VMINPS    Y9, Y14, Y9
+	VXORPS    Y10, Y10, Y10
+	VADDPS    Y10, Y9, Y10
+	VMULPS    Y1, Y10, Y10
+	VADDPS    Y2, Y10, Y10
+	VCMPPS    $0x00, Y0, Y9, Y9
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPSLLD       $0x0f, Y10, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y10, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y10, Y10, Y10
+	VBLENDVPS    Y10, Y2, Y1, Y10
+	VPSRLD       $0x10, Y10, Y10
+	VPACKUSDW    Y10, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, 32(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 67(SP)
+	JMP          lanetailback
+
+DATA constantsAVX2<>+0(SB)/4, $0x00007fff
+DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+8(SB)/4, $0x00000000
+DATA constantsAVX2<>+12(SB)/4, $0x00000004
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000005
+DATA constantsAVX2<>+24(SB)/4, $0x00000002
+DATA constantsAVX2<>+28(SB)/4, $0x00000006
+DATA constantsAVX2<>+32(SB)/4, $0x00000003
+DATA constantsAVX2<>+36(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $40

@@ -4,934 +4,463 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+// func FakeQuantizeBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $328-64
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff
-	// per group: V27 scale, V26 recip, V25 lo, V24 hi
-	// vector registers in use at once: 12
+TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-56
+	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per group: V25 scale, V24 recip
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD lo+32(FP), R4
-	MOVD hi+40(FP), R5
-	VMOVI $0, V30.B16
+	FMOVS least+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
 	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
-	MOVD groups+48(FP), R7
-	MOVD length+56(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V27.S4, V2.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V27.S4, V2.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-grouptail:
-	CBZ R6, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
-	CMP $5, R6
-	BLT groupnarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V27.S4, V2.S4, V1.S4
-	CMP $9, R6
-	BLT groupnarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x6e3adc43 // fmul v3.4s, v2.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V2.S4
-	VFMLA V26.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V27.S4, V3.S4, V2.S4
-	CMP $13, R6
-	BLT groupnarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V27.S4, V4.S4, V3.S4
-groupnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R6<<1, R0, R0
-	ADD R6<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
-	RET
-lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
-laneloop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F5
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R5, R16
-	ADD $272, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F3
-	FMOVQ 272(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	FMOVQ 224(RSP), F4
-	FMOVQ 288(RSP), F5
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
-	VFMLS V3.S4, V5.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V3.S4, V5.S4, V2.S4
-	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F5
-	FMOVQ 256(RSP), F6
-	FMOVQ 320(RSP), F7
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
-	VFMLS V4.S4, V6.S4, V3.S4
-	VFMLA V5.S4, V3.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V4.S4, V6.S4, V3.S4
-lanenarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-laneend:
-	RET
-
-// func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $392-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 minval, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
-	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V0 minval, V1 Ordered, V22 Select
-	// vector registers in use at once: 14
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD lo+32(FP), R4
-	MOVD hi+40(FP), R5
-	MOVD minval+48(FP), R6
-	MOVD $2143289344, R16
-	VDUP R16, V30.S4
-	VMOVI $0, V29.B16
-	MOVD $1, R16
-	VDUP R16, V28.S4
-	MOVD $32767, R16
 	VDUP R16, V27.S4
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
-	VLD1R (R6), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VLD1R (R2), [V25.S4]
+	VLD1R (R3), [V24.S4]
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V24.S4, V0.S4, V23.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
 	VMOV V1.B16, V22.B16
-	VBSL V30.B16, V0.B16, V22.B16
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
+	VFMLA V24.S4, V0.S4, V22.S4
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+groupahead:
+	FMOVD 32(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
+	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V0.S4, V6.S4
+	VUSHR $16, V5.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V0.S4, V6.S4
+	VUSHR $16, V5.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VMOV V1.B16, V23.B16
+	VMOV V2.B16, V22.B16
+	VMOV V3.B16, V21.B16
+	VMOV V4.B16, V20.B16
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V1.S4, V0.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V2.S4, V1.S4
 	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
 	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
 	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
 	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V3.S4, V0.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V4.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(R0)
+groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
 grouptail:
-	CBZ R7, groupend
+	CBZ R4, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R7, piece1
+	TBZ $3, R4, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R7, piece2
+	TBZ $2, R4, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R7, piece3
+	TBZ $1, R4, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R7, piece4
+	TBZ $0, R4, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V26.S4, V1.S4, V0.S4
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V1.S4, V0.S4
+	CMP $5, R4
+	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
-	WORD $0x4e38f442 // fmax v2.4s, v2.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V2.S4, V1.S4
+	CMP $9, R4
+	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V3.S4, V2.S4
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x4e38f463 // fmax v3.4s, v3.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V25.S4, V3.S4, V2.S4
+	CMP $13, R4
+	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-groupnarrow:
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V25.S4, V4.S4, V3.S4
+grouptailnarrow:
 	VUSHR $16, V0.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
 	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
 	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
 	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
 	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
 	VUZP2 V3.H8, V2.H8, V2.H8
 	FMOVQ F2, 32(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R7, piece5
+	TBZ $3, R4, piece5
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece5:
-	TBZ $2, R7, piece6
+	TBZ $2, R4, piece6
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece6:
-	TBZ $1, R7, piece7
+	TBZ $1, R4, piece7
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece7:
-	TBZ $0, R7, piece8
+	TBZ $0, R4, piece8
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
-	ADD R7<<1, R0, R0
-	ADD R7<<1, R1, R1
+	ADD R4<<1, R0, R0
+	ADD R4<<1, R1, R1
 groupend:
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
+	SUB $1, R5, R5
+	CBNZ R5, groups
 	RET
 lanes:
-	MOVD R8, R7
-	CMP $16, R7
+	MOVD R5, R4
+	CMP $16, R4
 	BLT lanetail
 laneloop:
 	FMOVD (R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	FMOVQ (R6), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	FMOVQ 16(R6), F6
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V30.B16, V6.B16, V7.B16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R2), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F4
-	FMOVQ 32(R6), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F5
-	FMOVQ 48(R6), F6
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V30.B16, V6.B16, V7.B16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
+	FMOVQ 32(R3), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R3), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V5.S4, V4.S4, V1.S4
 	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
 	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
 	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
 	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V9.S4, V8.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(R0)
+laneback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE laneloop
 lanetail:
-	CBZ R7, laneend
+	CBZ R4, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R7, piece9
+	TBZ $3, R4, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece9:
-	TBZ $2, R7, piece10
+	TBZ $2, R4, piece10
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece10:
-	TBZ $1, R7, piece11
+	TBZ $1, R4, piece11
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece11:
-	TBZ $0, R7, piece12
+	TBZ $0, R4, piece12
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
@@ -942,21 +471,21 @@ piece12:
 	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
-	TBZ $3, R7, piece13
+	TBZ $3, R4, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
-	TBZ $2, R7, piece14
+	TBZ $2, R4, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $1, R7, piece15
+	TBZ $1, R4, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece15:
-	TBZ $0, R7, piece16
+	TBZ $0, R4, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
@@ -967,21 +496,974 @@ piece16:
 	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
 	ADD $144, RSP, R17
-	TBZ $3, R7, piece17
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece17:
-	TBZ $2, R7, piece18
+	TBZ $2, R4, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $1, R7, piece19
+	TBZ $1, R4, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece19:
-	TBZ $0, R7, piece20
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
+	CMP $5, R4
+	BLT lanetailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V5.S4, V4.S4, V1.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V7.S4, V6.S4, V2.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V9.S4, V8.S4, V3.S4
+lanetailnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+	B groupback
+grouptailrare:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VUSHR $16, V0.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V0.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V5.B16, V0.B16
+	VUSHR $16, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V1.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R2), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VUSHR $16, V0.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V0.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V5.B16, V0.B16
+	VUSHR $16, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V1.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+	B lanetailback
+
+// func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-64
+	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V29 most, V28 0x0, V27 0x1, V26 0x7fff
+	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
+	// vector registers in use at once: 20
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD zeroPoint+32(FP), R4
+	FMOVS least+40(FP), F30
+	VDUP V30.S[0], V30.S4
+	FMOVS most+44(FP), F29
+	VDUP V29.S[0], V29.S4
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V25.S4]
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V30.S4, V1.S4
+	WORD $0x4e21d837 // scvtf v23.4s, v1.4s
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d816 // scvtf v22.4s, v0.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V24.S4, V0.S4, V19.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V18.B16
+	VFMLA V24.S4, V0.S4, V18.S4
+groupahead:
+	FMOVD 32(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
+	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V0.S4, V6.S4
+	VUSHR $16, V5.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e218a40 // frintn v0.4s, v18.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V0.S4, V6.S4
+	VUSHR $16, V5.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VMOV V1.B16, V21.B16
+	VMOV V2.B16, V20.B16
+	VMOV V3.B16, V19.B16
+	VMOV V4.B16, V18.B16
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V1.S4, V0.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V2.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V3.S4, V0.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e37f484 // fmax v4.4s, v4.4s, v23.4s
+	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V4.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+groupback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V1.S4, V0.S4
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V2.S4, V1.S4
+	CMP $9, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V25.S4, V3.S4, V2.S4
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e37f484 // fmax v4.4s, v4.4s, v23.4s
+	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V25.S4, V4.S4, V3.S4
+grouptailnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R5<<1, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R2), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R3), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R3), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R4), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
+	FMOVQ 16(R4), F1
+	VSUB V1.S4, V30.S4, V2.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e22f484 // fmax v4.4s, v4.4s, v2.4s
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V5.S4, V4.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	FMOVQ 32(R4), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	FMOVQ 48(R4), F1
+	VSUB V1.S4, V30.S4, V2.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e22f508 // fmax v8.4s, v8.4s, v2.4s
+	WORD $0x4ea1f508 // fmin v8.4s, v8.4s, v1.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V9.S4, V8.S4, V1.S4
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+laneback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
@@ -992,332 +1474,762 @@ piece20:
 	FMOVQ F31, 256(RSP)
 	MOVD R4, R16
 	ADD $208, RSP, R17
-	TBZ $3, R7, piece21
+	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece21:
-	TBZ $2, R7, piece22
+	TBZ $2, R5, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece22:
-	TBZ $1, R7, piece23
+	TBZ $1, R5, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece23:
-	TBZ $0, R7, piece24
+	TBZ $0, R5, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R5, R16
-	ADD $272, RSP, R17
-	TBZ $3, R7, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R7, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R7, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 336(RSP)
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	MOVD R6, R16
-	ADD $336, RSP, R17
-	TBZ $3, R7, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
 	FMOVD 48(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F3
-	FMOVQ 272(RSP), F4
-	FMOVQ 336(RSP), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V29.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	FMOVQ 224(RSP), F4
-	FMOVQ 288(RSP), F5
-	FMOVQ 352(RSP), F6
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V30.B16, V6.B16, V7.B16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	FMOVQ 208(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
+	CMP $5, R5
+	BLT lanetailnarrow
+	FMOVQ 224(RSP), F1
+	VSUB V1.S4, V30.S4, V2.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V4.S4, V1.S4
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	FMOVQ 368(RSP), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
-	VFMLS V3.S4, V5.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V5.S4, V2.S4
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F5
-	FMOVQ 256(RSP), F6
-	FMOVQ 320(RSP), F7
-	FMOVQ 384(RSP), F8
-	WORD $0x4e28e509 // fcmeq v9.4s, v8.4s, v8.4s
-	VBSL V30.B16, V8.B16, V9.B16
-	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
-	VFMLS V4.S4, V6.S4, V3.S4
-	VFMLA V5.S4, V3.S4, V6.S4
+	WORD $0x4e22f484 // fmax v4.4s, v4.4s, v2.4s
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V5.S4, V4.S4, V1.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V4.S4, V6.S4, V3.S4
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-lanenarrow:
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V7.S4, V6.S4, V2.S4
+	CMP $13, R5
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e24f508 // fmax v8.4s, v8.4s, v4.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V9.S4, V8.S4, V3.S4
+lanetailnarrow:
 	VUSHR $16, V0.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
 	VADD V4.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
 	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
 	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
 	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
 	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
 	VUZP2 V3.H8, V2.H8, V2.H8
 	FMOVQ F2, 32(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R7, piece33
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R7, piece34
+piece25:
+	TBZ $2, R5, piece26
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R7, piece35
+piece26:
+	TBZ $1, R5, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R7, piece36
+piece27:
+	TBZ $0, R5, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece36:
+piece28:
 laneend:
 	RET
-
-// func FakeQuantizeAnyBF16NEON(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeAnyBF16NEON(SB), NOSPLIT, $328-64
-	// pointers: R0 y, R1 x, R2 scale, R3 least, R4 most, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V25 least, V24 most, V23 minval
-	// vector registers in use at once: 13
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD least+24(FP), R3
-	MOVD most+32(FP), R4
-	MOVD minval+40(FP), R5
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
-	MOVD $2143289344, R16
-	VDUP R16, V27.S4
-	MOVD groups+48(FP), R7
-	MOVD length+56(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
-grouploop:
+grouprare:
 	FMOVD (R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVD 8(R1), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
+	VBSL V2.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, (R0)
 	FMOVD 16(R1), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	FMOVD 24(R1), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
+	VBSL V2.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(R0)
+	B groupback
+grouptailrare:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VUSHR $16, V0.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V0.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V5.B16, V0.B16
+	VUSHR $16, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V1.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R4), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 256(RSP), F5
+	VSUB V5.S4, V30.S4, V6.S4
+	VSUB V5.S4, V29.S4, V5.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VUSHR $16, V0.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V0.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V5.B16, V0.B16
+	VUSHR $16, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V1.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+	B lanetailback
+
+// func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-64
+	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per group: V25 scale, V24 recip, V23 minval
+	// vector registers in use at once: 19
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD minval+32(FP), R4
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V25.S4]
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V24.S4, V0.S4, V22.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V24.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
+	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	VUSHR $16, V5.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	VUSHR $16, V5.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V1.S4, V0.S4
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V2.S4, V1.S4
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V3.S4, V0.S4
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V4.S4, V1.S4
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+groupback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
 grouptail:
-	CBZ R6, groupend
+	CBZ R5, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R6, piece1
+	TBZ $3, R5, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R6, piece2
+	TBZ $2, R5, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R6, piece3
+	TBZ $1, R5, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R6, piece4
+	TBZ $0, R5, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
@@ -1325,81 +2237,2173 @@ piece4:
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V25.S4, V1.S4, V0.S4
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	CMP $5, R6
-	BLT groupnarrow
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V25.S4, V2.S4, V1.S4
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V25.S4, V3.S4, V2.S4
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V25.S4, V4.S4, V3.S4
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+grouptailnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R5<<1, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R4), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R3), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ (R2), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 8(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R3), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R2), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R4), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 32(R3), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 32(R2), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 24(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 48(R3), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 48(R2), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V4.S4, V3.S4, V0.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V7.S4, V6.S4, V1.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V10.S4, V9.S4, V0.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V13.S4, V12.S4, V1.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	VUSHR $16, V0.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+laneback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R4, R16
+	ADD $208, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 208(RSP), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 56(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 160(RSP), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 96(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 240(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 176(RSP), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 112(RSP), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 256(RSP), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 192(RSP), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 128(RSP), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V4.S4, V3.S4, V0.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V7.S4, V6.S4, V1.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V10.S4, V9.S4, V2.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V13.S4, V12.S4, V3.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+lanetailnarrow:
+	VUSHR $16, V0.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V1.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+	B groupback
+grouptailrare:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
 	FMOVD 56(RSP), F1
 	VUXTL V1.H4, V1.S4
 	VSHL $16, V1.S4, V1.S4
 	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	CMP $9, R6
-	BLT groupnarrow
+	CMP $9, R5
+	BLT grouptailrarenarrow
 	FMOVD 64(RSP), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
 	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
 	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	CMP $13, R6
-	BLT groupnarrow
+	CMP $13, R5
+	BLT grouptailrarenarrow
 	FMOVD 72(RSP), F3
 	VUXTL V3.H4, V3.S4
 	VSHL $16, V3.S4, V3.S4
 	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-groupnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VUSHR $16, V0.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V0.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V4.B16, V0.B16
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
+	VBSL V4.B16, V5.B16, V0.B16
+	VUSHR $16, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V1.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V4.B16, V1.B16
+	VBSL V4.B16, V5.B16, V1.B16
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
 	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
+	VBSL V4.B16, V0.B16, V2.B16
 	VUSHR $16, V3.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADD V0.S4, V3.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V0.B16, V3.B16
+	VBSL V4.B16, V0.B16, V3.B16
 	VUZP2 V3.H8, V2.H8, V2.H8
 	FMOVQ F2, 32(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVD 8(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	FMOVD 16(R1), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FMOVD 24(R1), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VUSHR $16, V0.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V0.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	VUSHR $16, V1.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V1.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVD 48(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 64(RSP), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F4
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F3
+	VUXTL V3.H4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VUSHR $16, V0.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V0.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V5.B16, V0.B16
+	VUSHR $16, V1.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V1.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V2.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V2.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V0.B16, V2.B16
+	VUSHR $16, V3.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V3.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V0.B16, V3.B16
+	VUZP2 V3.H8, V2.H8, V2.H8
+	FMOVQ F2, 32(RSP)
+	B lanetailback
+
+// func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-64
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per group: V25 scale, V24 recip
+	// vector registers in use at once: 22
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R3), [V25.S4]
+	VLD1R (R4), [V24.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V24.S4, V0.S4, V23.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V24.S4, V0.S4, V22.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+groupahead:
+	FMOVD 32(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
+	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V7.S4, V8.S4
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, (R0)
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V6.S4, V8.S4
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V10.B16
+	VFMLA V25.S4, V9.S4, V10.S4
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUSHR $16, V10.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V10.S4
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 16(R0)
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V9.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	VMOV V1.B16, V23.B16
+	VMOV V2.B16, V22.B16
+	VMOV V3.B16, V21.B16
+	VMOV V4.B16, V20.B16
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V2.S4, V5.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V3.S4, V6.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+groupback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V25.S4, V2.S4, V7.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V3.S4, V8.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
+	VUSHR $16, V7.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	ADD R5<<1, R0, R0
+	ADD R5, R1, R1
+	ADD R5<<1, R2, R2
+groupend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V5.S4, V2.S4, V3.S4
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	VUSHR $16, V1.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef504 // fmax v4.4s, v8.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+laneback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R3, R16
+	ADD $96, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R4, R16
+	ADD $160, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V5.S4, V2.S4, V3.S4
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V7.S4, V4.S4, V5.S4
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef506 // fmax v6.4s, v8.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V9.S4, V6.S4, V7.S4
+	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
+lanetailnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece29
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece29:
+	TBZ $2, R5, piece30
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece32:
+laneend:
+	RET
+grouprare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V2.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V5.B16, V2.B16
+	VUSHR $16, V4.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V5.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
+	FMOVD 16(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVD 24(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V2.B16, V5.B16
+	VUSHR $16, V7.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V7.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V2.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V2.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V9.B16, V2.B16
+	VUSHR $16, V4.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V4.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V9.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V3.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V3.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V0.B16, V1.B16, V3.B16
+	VUSHR $16, V5.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V1.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 32(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	FMOVD 24(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef427 // fmax v7.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUSHR $16, V8.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V8.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V1.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 16(R0)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e3cd529 // fadd v9.4s, v9.4s, v28.4s
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V3.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V3.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V0.B16, V1.B16, V3.B16
+	VUSHR $16, V5.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V1.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(RSP)
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V1.B16, V7.B16
+	VUSHR $16, V9.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V9.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V0.B16, V1.B16, V9.B16
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	B lanetailback
+
+// func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+	// per call: V30 least, V29 most, V28 0x0, V27 0x1, V26 0x7fff
+	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
+	// vector registers in use at once: 24
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD zeroPoint+40(FP), R5
+	FMOVS least+48(FP), F30
+	VDUP V30.S[0], V30.S4
+	FMOVS most+52(FP), F29
+	VDUP V29.S[0], V29.S4
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	VLD1R (R3), [V25.S4]
+	VLD1R (R4), [V24.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V30.S4, V1.S4
+	WORD $0x4e21d837 // scvtf v23.4s, v1.4s
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d816 // scvtf v22.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT grouptail
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V24.S4, V0.S4, V19.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V18.B16
+	VFMLA V24.S4, V0.S4, V18.S4
+groupahead:
+	FMOVD 32(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
+	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e37f405 // fmax v5.4s, v0.4s, v23.4s
+	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e37f407 // fmax v7.4s, v0.4s, v23.4s
+	WORD $0x4eb6f4e7 // fmin v7.4s, v7.4s, v22.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V7.S4, V8.S4
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, (R0)
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e37f406 // fmax v6.4s, v0.4s, v23.4s
+	WORD $0x4eb6f4c6 // fmin v6.4s, v6.4s, v22.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V6.S4, V8.S4
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218a40 // frintn v0.4s, v18.4s
+	WORD $0x4e37f409 // fmax v9.4s, v0.4s, v23.4s
+	WORD $0x4eb6f529 // fmin v9.4s, v9.4s, v22.4s
+	VMOV V28.B16, V10.B16
+	VFMLA V25.S4, V9.S4, V10.S4
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUSHR $16, V10.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V10.S4
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 16(R0)
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V9.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	VMOV V1.B16, V21.B16
+	VMOV V2.B16, V20.B16
+	VMOV V3.B16, V19.B16
+	VMOV V4.B16, V18.B16
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f420 // fmax v0.4s, v1.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e37f441 // fmax v1.4s, v2.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f462 // fmax v2.4s, v3.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V2.S4, V5.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e37f483 // fmax v3.4s, v4.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V3.S4, V6.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+groupback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+grouptail:
+	CBZ R6, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R6, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R6, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R6, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f420 // fmax v0.4s, v1.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e37f441 // fmax v1.4s, v2.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f462 // fmax v2.4s, v3.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V25.S4, V2.S4, V7.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e37f483 // fmax v3.4s, v4.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V3.S4, V8.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
+	VUSHR $16, V7.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1418,10 +4422,28 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R6, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R6, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R6, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
 	ADD R6<<1, R0, R0
-	ADD R6<<1, R1, R1
+	ADD R6, R1, R1
+	ADD R6<<1, R2, R2
 groupend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -1433,97 +4455,117 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R5), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R5), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V3.S4, V2.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V0.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V2.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V0.H8, V0.H8
 	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V2.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R5), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V2.S4, V0.S4
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	FMOVQ 48(R5), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V9.S4, V5.S4, V4.S4
+	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
+	VUSHR $16, V0.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V4.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+laneback:
 	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -1533,58 +4575,33 @@ laneloop:
 lanetail:
 	CBZ R6, laneend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
-	ADD $80, RSP, R17
+	ADD $64, RSP, R17
 	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
 	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
+piece14:
+	TBZ $1, R6, piece15
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R6, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
 piece16:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
-	ADD $144, RSP, R17
+	ADD $96, RSP, R17
 	TBZ $3, R6, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1604,12 +4621,12 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
 	MOVD R4, R16
-	ADD $208, RSP, R17
+	ADD $160, RSP, R17
 	TBZ $3, R6, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1629,12 +4646,12 @@ piece23:
 	MOVW.P R19, 4(R17)
 piece24:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
 	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
 	MOVD R5, R16
-	ADD $272, RSP, R17
+	ADD $224, RSP, R17
 	TBZ $3, R6, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1653,101 +4670,121 @@ piece27:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece28:
-	FMOVD 48(RSP), F0
+	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F3
-	FMOVQ 272(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	FMOVQ 224(RSP), F4
-	FMOVQ 288(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	FMOVQ 224(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V3.S4, V2.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V7.S4, V5.S4, V4.S4
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
 	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F5
-	FMOVQ 256(RSP), F6
-	FMOVQ 320(RSP), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-lanenarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V27.B16, V4.B16, V0.B16
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V4.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
+	BLT lanetailnarrow
+	FMOVQ 272(RSP), F6
+	VSUB V6.S4, V30.S4, V7.S4
+	VSUB V6.S4, V29.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V9.S4, V7.S4, V6.S4
+	WORD $0x4e28e4e7 // fcmeq v7.4s, v7.4s, v8.4s
+lanetailnarrow:
+	VUSHR $16, V0.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V2.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V0.H8, V0.H8
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VUSHR $16, V4.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -1766,3611 +4803,1947 @@ piece31:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece32:
-laneend:
-	RET
-
-// func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-
-TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff
-	// per group: V27 scale, V26 recip, V25 lo, V24 hi
-	// vector registers in use at once: 16
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
-	VLD1R (R5), [V25.S4]
-	VLD1R (R6), [V24.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V27.S4, V2.S4, V1.S4
-	FMOVD 8(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V27.S4, V4.S4, V3.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V27.S4, V4.S4, V3.S4
-	FMOVD 24(R2), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
-	VFMLS V27.S4, V6.S4, V5.S4
-	VFMLA V26.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V27.S4, V6.S4, V5.S4
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V27.S4, V2.S4, V1.S4
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V27.S4, V4.S4, V3.S4
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e3adca6 // fmul v6.4s, v5.4s, v26.4s
-	VFMLS V27.S4, V6.S4, V5.S4
-	VFMLA V26.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V27.S4, V6.S4, V5.S4
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F6
-	VUXTL V6.H4, V6.S4
-	VSHL $16, V6.S4, V6.S4
-	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
-	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
-	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
-	WORD $0x6e3adce8 // fmul v8.4s, v7.4s, v26.4s
-	VFMLS V27.S4, V8.S4, V7.S4
-	VFMLA V26.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V30.B16, V7.B16
-	VFMLA V27.S4, V8.S4, V7.S4
-groupnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V7.S4
-	VADD V28.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R7, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R7, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R7, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R7, piece9
+	TBZ $3, R6, piece33
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R7, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R7, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R7, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R7<<1, R0, R0
-	ADD R7, R1, R1
-	ADD R7<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
-	RET
-lanes:
-	MOVD R8, R7
-	CMP $16, R7
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	FMOVQ 16(R6), F6
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F6
-	FMOVQ 48(R5), F7
-	FMOVQ 48(R6), F8
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE laneloop
-lanetail:
-	CBZ R7, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R7, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R7, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R7, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R7, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R7, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R7, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R7, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R7, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R7, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R7, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R7, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R7, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R7, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R7, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	FMOVQ 144(RSP), F7
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
-	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
-	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
-	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
-	VFMLS V7.S4, V10.S4, V9.S4
-	VFMLA V8.S4, V9.S4, V10.S4
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	VMOV V30.B16, V8.B16
-	VFMLA V7.S4, V10.S4, V8.S4
-lanenarrow:
-	VUSHR $16, V2.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V8.S4
-	VADD V28.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
 piece33:
-	TBZ $2, R7, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
+	TBZ $2, R6, piece34
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
 piece34:
-	TBZ $1, R7, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
+	TBZ $1, R6, piece35
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
 piece35:
-	TBZ $0, R7, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R7, piece37
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece37:
-	TBZ $2, R7, piece38
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece38:
-	TBZ $1, R7, piece39
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece39:
-	TBZ $0, R7, piece40
+	TBZ $0, R6, piece36
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece40:
+piece36:
 laneend:
 	RET
-
-// func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $408-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
-	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
-	// per group: V26 scale, V25 recip, V24 lo, V23 hi, V0 minval, V1 Ordered, V22 Select
-	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	MOVD minval+56(FP), R7
+grouprare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f403 // fmax v3.4s, v0.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
-	VMOVI $0, V29.B16
-	MOVD $1, R16
-	VDUP R16, V28.S4
-	MOVD $32767, R16
-	VDUP R16, V27.S4
-	MOVD groups+64(FP), R9
-	MOVD length+72(FP), R10
-	CMP $1, R10
-	BEQ lanes
-groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	VLD1R (R6), [V23.S4]
-	VLD1R (R7), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V22.B16
-	VBSL V30.B16, V0.B16, V22.B16
-	MOVD R10, R8
-	CMP $16, R8
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	FMOVD 8(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	FMOVD 24(R2), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
-	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V5.B16
-	VFMLA V26.S4, V6.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V27.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE grouploop
-grouptail:
-	CBZ R8, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R8, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R8, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R8, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R8, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	CMP $5, R8
-	BLT groupnarrow
-	FMOVD 72(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	CMP $9, R8
-	BLT groupnarrow
-	FMOVD 80(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
-	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V5.B16
-	VFMLA V26.S4, V6.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	CMP $13, R8
-	BLT groupnarrow
-	FMOVD 88(RSP), F6
-	VUXTL V6.H4, V6.S4
-	VSHL $16, V6.S4, V6.S4
-	WORD $0x4eb6d4c6 // fsub v6.4s, v6.4s, v22.4s
-	WORD $0x4e38f4c7 // fmax v7.4s, v6.4s, v24.4s
-	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
-	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
-	WORD $0x6e39dce8 // fmul v8.4s, v7.4s, v25.4s
-	VFMLS V26.S4, V8.S4, V7.S4
-	VFMLA V25.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V29.B16, V7.B16
-	VFMLA V26.S4, V8.S4, V7.S4
-	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
-groupnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V28.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V8.S4
-	VAND V28.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V28.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V5.S4
-	VADD V27.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V1.S4
-	VAND V28.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V7.S4
-	VADD V27.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R8, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R8, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R8, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R8, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R8, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R8, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R8, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R8<<1, R0, R0
-	ADD R8, R1, R1
-	ADD R8<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUB $1, R9, R9
-	CBNZ R9, groups
-	RET
-lanes:
-	MOVD R9, R8
-	CMP $16, R8
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	FMOVQ (R7), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	FMOVQ 16(R6), F6
-	FMOVQ 16(R7), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	FMOVQ 32(R7), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F6
-	FMOVQ 48(R5), F7
-	FMOVQ 48(R6), F8
-	FMOVQ 48(R7), F9
-	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
-	VBSL V30.B16, V9.B16, V10.B16
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V29.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	ADD $64, R7, R7
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE laneloop
-lanetail:
-	CBZ R8, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R8, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R8, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R8, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R8, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R8, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R8, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R8, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R8, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R8, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R8, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R8, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R8, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R8, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R8, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R8, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R8, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R8, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R8, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R8, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R8, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	FMOVQ F31, 400(RSP)
-	MOVD R7, R16
-	ADD $352, RSP, R17
-	TBZ $3, R8, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R8, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R8, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R8, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	FMOVQ 352(RSP), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	CMP $5, R8
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	FMOVQ 368(RSP), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	CMP $9, R8
-	BLT lanenarrow
-	FMOVD 80(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	FMOVQ 384(RSP), F9
-	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
-	VBSL V30.B16, V9.B16, V10.B16
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V29.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	CMP $13, R8
-	BLT lanenarrow
-	FMOVD 88(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	FMOVQ 144(RSP), F7
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	FMOVQ 400(RSP), F11
-	WORD $0x4e2be56c // fcmeq v12.4s, v11.4s, v11.4s
-	VBSL V30.B16, V11.B16, V12.B16
-	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
-	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
-	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
-	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
-	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
-	VFMLS V7.S4, V10.S4, V9.S4
-	VFMLA V8.S4, V9.S4, V10.S4
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	VMOV V29.B16, V8.B16
-	VFMLA V7.S4, V10.S4, V8.S4
-	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
-lanenarrow:
-	VUSHR $16, V2.S4, V7.S4
-	VAND V28.B16, V7.B16, V7.B16
-	VADD V7.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V7.S4
-	VAND V28.B16, V7.B16, V7.B16
-	VADD V7.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V8.S4
-	VADD V27.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R8, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R8, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R8, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R8, piece41
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece41:
-	TBZ $2, R8, piece42
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece42:
-	TBZ $1, R8, piece43
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece43:
-	TBZ $0, R8, piece44
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece44:
-laneend:
-	RET
-
-// func FakeQuantizeAnyBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeAnyBytesBF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000
-	// per group: V26 scale, V25 least, V24 most, V23 minval
-	// vector registers in use at once: 17
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD least+32(FP), R4
-	MOVD most+40(FP), R5
-	MOVD minval+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
-	MOVD $2143289344, R16
-	VDUP R16, V27.S4
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	VLD1R (R6), [V23.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	FMOVD 8(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V4.B16, V1.B16
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f423 // fmax v3.4s, v1.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	FMOVD 24(R2), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e3afc84 // fdiv v4.4s, v4.4s, v26.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V6.B16, V3.B16
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V6.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e3afc84 // fdiv v4.4s, v4.4s, v26.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F6
-	VUXTL V6.H4, V6.S4
-	VSHL $16, V6.S4, V6.S4
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
-	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
-	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
-	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
-	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
-	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
-groupnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V8.S4
-	VADD V28.S4, V8.S4, V8.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V8.B16, V1.B16
-	VUSHR $16, V3.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V8.S4
-	VADD V28.S4, V8.S4, V8.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V8.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V1.B16, V5.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V27.B16, V1.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R7, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R7, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R7, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R7, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R7, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R7, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R7, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R7<<1, R0, R0
-	ADD R7, R1, R1
-	ADD R7<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
-	RET
-lanes:
-	MOVD R8, R7
-	CMP $16, R7
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	FMOVQ 16(R6), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V2.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F6
-	FMOVQ 48(R5), F7
-	FMOVQ 48(R6), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VBSL V0.B16, V5.B16, V2.B16
 	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
+	VAND V27.B16, V5.B16, V5.B16
 	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
 	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V5.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE laneloop
-lanetail:
-	CBZ R7, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R7, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R7, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R7, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R7, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R7, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R7, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R7, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R7, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R7, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R7, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R7, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R7, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R7, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R7, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	FMOVQ 144(RSP), F7
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e28f4a8 // fmax v8.4s, v5.4s, v8.4s
-	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
-	WORD $0x4e25e505 // fcmeq v5.4s, v8.4s, v5.4s
-	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
-	WORD $0x6e27dd08 // fmul v8.4s, v8.4s, v7.4s
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-lanenarrow:
-	VUSHR $16, V2.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V2.S4, V7.S4
-	VADD V28.S4, V7.S4, V7.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V7.B16, V2.B16
-	VUSHR $16, V4.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V4.S4, V7.S4
-	VADD V28.S4, V7.S4, V7.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V7.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V27.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R7, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R7, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R7, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R7, piece37
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece37:
-	TBZ $2, R7, piece38
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece38:
-	TBZ $1, R7, piece39
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece39:
-	TBZ $0, R7, piece40
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece40:
-laneend:
-	RET
-
-// func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-
-TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 table
-	// per group: V26 scale, V25 recip, V24 lo, V23 hi
-	// vector registers in use at once: 17
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	VLD1R (R6), [V23.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	FMOVD 8(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	FMOVD 24(R2), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V26.S4, V6.S4, V5.S4
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V26.S4, V2.S4, V1.S4
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V26.S4, V4.S4, V3.S4
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V26.S4, V6.S4, V5.S4
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F6
-	VUXTL V6.H4, V6.S4
-	VSHL $16, V6.S4, V6.S4
-	WORD $0x4e38f4c7 // fmax v7.4s, v6.4s, v24.4s
-	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
-	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
-	WORD $0x6e39dce8 // fmul v8.4s, v7.4s, v25.4s
-	VFMLS V26.S4, V8.S4, V7.S4
-	VFMLA V25.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V30.B16, V7.B16
-	VFMLA V26.S4, V8.S4, V7.S4
-groupnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V7.S4
-	VADD V28.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R7, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R7, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R7, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $1, R16
-	LSL R7, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R7
-	BLE copied9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied9:
-	ADD R7<<1, R0, R0
-	ADD R7>>3, R1, R1
-	ADD R7<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
-	RET
-lanes:
-	MOVD R8, R7
-	CMP $16, R7
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	FMOVQ 16(R6), F6
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
+	VBSL V0.B16, V5.B16, V4.B16
 	VUZP2 V4.H8, V2.H8, V2.H8
 	FMOVQ F2, (R0)
 	FMOVD 16(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F6
-	FMOVQ 48(R5), F7
-	FMOVQ 48(R6), F8
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE laneloop
-lanetail:
-	CBZ R7, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R7, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R7, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R7, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R7, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R7, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $1, R7, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R7, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R7, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R7, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $1, R7, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R7, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R7, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $2, R7, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $1, R7, piece24
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $0, R7, piece25
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece25:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R7, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $1, R7, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $0, R7, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V30.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	FMOVQ 144(RSP), F7
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
-	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
-	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
-	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
-	VFMLS V7.S4, V10.S4, V9.S4
-	VFMLA V8.S4, V9.S4, V10.S4
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	VMOV V30.B16, V8.B16
-	VFMLA V7.S4, V10.S4, V8.S4
-lanenarrow:
-	VUSHR $16, V2.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V4.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V8.S4
-	VADD V28.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $2, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $1, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	TBZ $0, R7, piece33
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece33:
-	MOVD $1, R16
-	LSL R7, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R7
-	BLE copied34
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied34:
-laneend:
-	RET
-
-// func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $408-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
-	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff, V26 table
-	// per group: V25 scale, V24 recip, V23 lo, V22 hi, V0 minval, V1 Ordered, V21 Select
-	// vector registers in use at once: 19
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	MOVD minval+56(FP), R7
-	MOVD $2143289344, R16
-	VDUP R16, V30.S4
-	VMOVI $0, V29.B16
-	MOVD $1, R16
-	VDUP R16, V28.S4
-	MOVD $32767, R16
-	VDUP R16, V27.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V26
-	MOVD groups+64(FP), R9
-	MOVD length+72(FP), R10
-	CMP $1, R10
-	BEQ lanes
-groups:
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
-	VLD1R (R6), [V22.S4]
-	VLD1R (R7), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V21.B16
-	VBSL V30.B16, V0.B16, V21.B16
-	MOVD R10, R8
-	CMP $16, R8
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb5d400 // fsub v0.4s, v0.4s, v21.4s
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	FMOVD 8(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb5d442 // fsub v2.4s, v2.4s, v21.4s
-	WORD $0x4e37f443 // fmax v3.4s, v2.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb5d421 // fsub v1.4s, v1.4s, v21.4s
-	WORD $0x4e37f423 // fmax v3.4s, v1.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
-	FMOVD 24(R2), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb5d484 // fsub v4.4s, v4.4s, v21.4s
-	WORD $0x4e37f485 // fmax v5.4s, v4.4s, v23.4s
-	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V5.B16
-	VFMLA V25.S4, V6.S4, V5.S4
-	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V28.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V27.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE grouploop
-grouptail:
-	CBZ R8, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R8, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R8, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R8, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R8, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb5d400 // fsub v0.4s, v0.4s, v21.4s
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	CMP $5, R8
-	BLT groupnarrow
-	FMOVD 72(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb5d442 // fsub v2.4s, v2.4s, v21.4s
-	WORD $0x4e37f443 // fmax v3.4s, v2.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
-	CMP $9, R8
-	BLT groupnarrow
-	FMOVD 80(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb5d484 // fsub v4.4s, v4.4s, v21.4s
-	WORD $0x4e37f485 // fmax v5.4s, v4.4s, v23.4s
-	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V5.B16
-	VFMLA V25.S4, V6.S4, V5.S4
-	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
-	CMP $13, R8
-	BLT groupnarrow
-	FMOVD 88(RSP), F6
-	VUXTL V6.H4, V6.S4
-	VSHL $16, V6.S4, V6.S4
-	WORD $0x4eb5d4c6 // fsub v6.4s, v6.4s, v21.4s
-	WORD $0x4e37f4c7 // fmax v7.4s, v6.4s, v23.4s
-	WORD $0x4eb6f4e7 // fmin v7.4s, v7.4s, v22.4s
-	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
-	WORD $0x6e38dce8 // fmul v8.4s, v7.4s, v24.4s
-	VFMLS V25.S4, V8.S4, V7.S4
-	VFMLA V24.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V29.B16, V7.B16
-	VFMLA V25.S4, V8.S4, V7.S4
-	WORD $0x4e35d4e7 // fadd v7.4s, v7.4s, v21.4s
-groupnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V28.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V8.S4
-	VAND V28.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V28.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V5.S4
-	VADD V27.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V1.S4
-	VAND V28.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V7.S4
-	VADD V27.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R8, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R8, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R8, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $1, R16
-	LSL R8, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R8
-	BLE copied9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied9:
-	ADD R8<<1, R0, R0
-	ADD R8>>3, R1, R1
-	ADD R8<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUB $1, R9, R9
-	CBNZ R9, groups
-	RET
-lanes:
-	MOVD R9, R8
-	CMP $16, R8
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	FMOVQ (R7), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	FMOVQ 16(R6), F6
-	FMOVQ 16(R7), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V3.S4
-	VAND V28.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	FMOVQ 32(R7), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F6
-	FMOVQ 48(R5), F7
-	FMOVQ 48(R6), F8
-	FMOVQ 48(R7), F9
-	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
-	VBSL V30.B16, V9.B16, V10.B16
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V29.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V5.S4
-	VAND V28.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	ADD $64, R7, R7
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE laneloop
-lanetail:
-	CBZ R8, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R8, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R8, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R8, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R8, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R8, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R8, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $1, R8, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R8, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R8, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R8, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $1, R8, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R8, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R8, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $2, R8, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $1, R8, piece24
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $0, R8, piece25
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece25:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R8, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R8, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $1, R8, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $0, R8, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	FMOVQ F31, 400(RSP)
-	MOVD R7, R16
-	ADD $352, RSP, R17
-	TBZ $3, R8, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $2, R8, piece31
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece31:
-	TBZ $1, R8, piece32
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece32:
-	TBZ $0, R8, piece33
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece33:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	FMOVQ 352(RSP), F5
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V30.B16, V5.B16, V6.B16
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	CMP $5, R8
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	FMOVQ 368(RSP), F7
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V30.B16, V7.B16, V8.B16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x4e25f425 // fmax v5.4s, v1.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e21e4a1 // fcmeq v1.4s, v5.4s, v1.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	CMP $9, R8
-	BLT lanenarrow
-	FMOVD 80(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	FMOVQ 384(RSP), F9
-	WORD $0x4e29e52a // fcmeq v10.4s, v9.4s, v9.4s
-	VBSL V30.B16, V9.B16, V10.B16
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x4e27f467 // fmax v7.4s, v3.4s, v7.4s
-	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
-	WORD $0x4e23e4e3 // fcmeq v3.4s, v7.4s, v3.4s
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	VFMLS V5.S4, V8.S4, V7.S4
-	VFMLA V6.S4, V7.S4, V8.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	VMOV V29.B16, V6.B16
-	VFMLA V5.S4, V8.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	CMP $13, R8
-	BLT lanenarrow
-	FMOVD 88(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	FMOVQ 144(RSP), F7
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	FMOVQ 400(RSP), F11
-	WORD $0x4e2be56c // fcmeq v12.4s, v11.4s, v11.4s
-	VBSL V30.B16, V11.B16, V12.B16
-	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
-	WORD $0x4e29f4a9 // fmax v9.4s, v5.4s, v9.4s
-	WORD $0x4eaaf529 // fmin v9.4s, v9.4s, v10.4s
-	WORD $0x4e25e525 // fcmeq v5.4s, v9.4s, v5.4s
-	WORD $0x6e28dd2a // fmul v10.4s, v9.4s, v8.4s
-	VFMLS V7.S4, V10.S4, V9.S4
-	VFMLA V8.S4, V9.S4, V10.S4
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	VMOV V29.B16, V8.B16
-	VFMLA V7.S4, V10.S4, V8.S4
-	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
-lanenarrow:
-	VUSHR $16, V2.S4, V7.S4
-	VAND V28.B16, V7.B16, V7.B16
-	VADD V7.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V4.S4, V7.S4
-	VAND V28.B16, V7.B16, V7.B16
-	VADD V7.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V8.S4
-	VADD V27.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $2, R8, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $1, R8, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	TBZ $0, R8, piece37
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece37:
-	MOVD $1, R16
-	LSL R8, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R8
-	BLE copied38
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied38:
-laneend:
-	RET
-
-// func FakeQuantizeAnyBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeAnyBitsBF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 0x1, V28 0x7fff, V27 0x7fc00000, V26 table
-	// per group: V25 scale, V24 least, V23 most, V22 minval
-	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD least+32(FP), R4
-	MOVD most+40(FP), R5
-	MOVD minval+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD $1, R16
-	VDUP R16, V29.S4
-	MOVD $32767, R16
-	VDUP R16, V28.S4
-	MOVD $2143289344, R16
-	VDUP R16, V27.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V26
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
-	VLD1R (R6), [V22.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	FMOVD 8(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
 	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V4.B16, V1.B16
-	VUSHR $16, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V4.S4
-	VADD V28.S4, V4.S4, V4.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V4.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f423 // fmax v3.4s, v1.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	FMOVD 24(R2), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
-	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
+	WORD $0x4e37f444 // fmax v4.4s, v2.4s, v23.4s
+	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V6.B16, V3.B16
-	VUSHR $16, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V6.S4
-	VADD V28.S4, V6.S4, V6.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V6.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F2
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVD 24(R2), F2
 	VUXTL V2.H4, V2.S4
 	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
 	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f443 // fmax v3.4s, v2.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
-	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
-	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f485 // fmax v5.4s, v4.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	WORD $0x4e24e4a4 // fcmeq v4.4s, v5.4s, v4.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
-	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F6
-	VUXTL V6.H4, V6.S4
-	VSHL $16, V6.S4, V6.S4
-	WORD $0x4eb6d4c6 // fsub v6.4s, v6.4s, v22.4s
-	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e38f4c7 // fmax v7.4s, v6.4s, v24.4s
-	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
-	WORD $0x4e26e4e6 // fcmeq v6.4s, v7.4s, v6.4s
-	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
+	WORD $0x4e37f446 // fmax v6.4s, v2.4s, v23.4s
+	WORD $0x4eb6f4c6 // fmin v6.4s, v6.4s, v22.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
 	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
-groupnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V8.S4
-	VADD V28.S4, V8.S4, V8.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V27.B16, V8.B16, V1.B16
-	VUSHR $16, V3.S4, V8.S4
-	VAND V29.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V8.S4
-	VADD V28.S4, V8.S4, V8.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V27.B16, V8.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V27.B16, V1.B16, V5.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V29.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
+	VBSL V0.B16, V2.B16, V5.B16
+	VUSHR $16, V7.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V7.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
 	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V27.B16, V1.B16, V7.B16
+	VBSL V0.B16, V2.B16, V7.B16
 	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f403 // fmax v3.4s, v0.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f405 // fmax v5.4s, v0.4s, v23.4s
+	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f407 // fmax v7.4s, v0.4s, v23.4s
+	WORD $0x4eb6f4e7 // fmin v7.4s, v7.4s, v22.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V2.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V9.B16, V2.B16
+	VUSHR $16, V4.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V4.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V9.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V2.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F4
+	VSUB V4.S4, V30.S4, V6.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e3cd4c4 // fadd v4.4s, v6.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	FMOVD 24(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F7
+	VSUB V7.S4, V30.S4, V8.S4
+	VSUB V7.S4, V29.S4, V7.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V1.B16, V7.B16
+	VUZP2 V7.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F6
+	VSUB V6.S4, V30.S4, V7.S4
+	VSUB V6.S4, V29.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e3cd4e6 // fadd v6.4s, v7.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F8
+	VSUB V8.S4, V30.S4, V9.S4
+	VSUB V8.S4, V29.S4, V8.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x4e3cd528 // fadd v8.4s, v9.4s, v28.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V2.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUSHR $16, V8.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V8.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V1.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
+	B lanetailback
+
+// func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per group: V25 scale, V24 recip, V23 minval
+	// vector registers in use at once: 23
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD minval+40(FP), R5
+	FMOVS least+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+52(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	VLD1R (R3), [V25.S4]
+	VLD1R (R4), [V24.S4]
+	VLD1R (R5), [V23.S4]
+	MOVD R8, R6
+	CMP $16, R6
+	BLT grouptail
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V24.S4, V0.S4, V22.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V24.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
+	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V7.S4, V8.S4
+	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, (R0)
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V6.S4, V8.S4
+	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V10.B16
+	VFMLA V25.S4, V9.S4, V10.S4
+	WORD $0x4e37d54a // fadd v10.4s, v10.4s, v23.4s
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUSHR $16, V10.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V10.S4
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 16(R0)
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V9.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V1.S4, V6.S4
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V2.S4, V5.S4
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V3.S4, V6.S4
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+groupback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+grouptail:
+	CBZ R6, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R6, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R6, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R6, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V25.S4, V1.S4, V6.S4
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V25.S4, V2.S4, V7.S4
+	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V25.S4, V3.S4, V8.S4
+	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
+	VUSHR $16, V7.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R6, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R6, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R6, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R6, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R6, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R6, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	ADD R6<<1, R0, R0
+	ADD R6, R1, R1
+	ADD R6<<1, R2, R2
+groupend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, groups
+	RET
+lanes:
+	MOVD R7, R6
+	CMP $16, R6
+	BLT lanetail
+laneloop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R5), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R4), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 32(R4), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 32(R3), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R5), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 48(R4), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 48(R3), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	VUSHR $16, V11.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V11.S4, V11.S4
+	VADD V26.S4, V11.S4, V11.S4
+	VUSHR $16, V3.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V11.H8, V11.H8
+	FMOVQ F11, (R0)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V13.S4, V4.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+laneback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE laneloop
+lanetail:
+	CBZ R6, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R6, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R6, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R6, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R3, R16
+	ADD $96, RSP, R17
+	TBZ $3, R6, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R6, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R6, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R6, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R4, R16
+	ADD $160, RSP, R17
+	TBZ $3, R6, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R6, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R6, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R6, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	FMOVQ F31, 272(RSP)
+	MOVD R5, R16
+	ADD $224, RSP, R17
+	TBZ $3, R6, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R6, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $1, R6, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $0, R6, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 224(RSP), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 176(RSP), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 192(RSP), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 128(RSP), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 272(RSP), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 208(RSP), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 144(RSP), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V10.S4, V2.S4, V4.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	CMP $13, R6
+	BLT lanetailnarrow
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V13.S4, V5.S4, V6.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+lanetailnarrow:
+	VUSHR $16, V11.S4, V7.S4
+	VAND V27.B16, V7.B16, V7.B16
+	VADD V7.S4, V11.S4, V11.S4
+	VADD V26.S4, V11.S4, V11.S4
+	VUSHR $16, V3.S4, V7.S4
+	VAND V27.B16, V7.B16, V7.B16
+	VADD V7.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V11.H8, V11.H8
+	FMOVQ F11, 16(RSP)
+	VUSHR $16, V4.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R6, piece30
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece30:
+	TBZ $1, R6, piece31
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece31:
+	TBZ $0, R6, piece32
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece32:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece33
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece33:
+	TBZ $2, R6, piece34
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece34:
+	TBZ $1, R6, piece35
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece35:
+	TBZ $0, R6, piece36
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece36:
+laneend:
+	RET
+grouprare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V2.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V5.B16, V2.B16
+	VUSHR $16, V4.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V5.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
+	FMOVD 16(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVD 24(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V2.B16, V5.B16
+	VUSHR $16, V7.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V7.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V2.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
+	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V2.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V9.B16, V2.B16
+	VUSHR $16, V4.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V4.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V9.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	FMOVD 24(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef428 // fmax v8.4s, v1.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e24d529 // fadd v9.4s, v9.4s, v4.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V1.B16, V7.B16
+	VUSHR $16, V9.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V9.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V0.B16, V1.B16, V9.B16
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 16(R0)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	WORD $0x4e3cd52a // fadd v10.4s, v9.4s, v28.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(RSP)
+	VUSHR $16, V8.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V8.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V1.B16, V8.B16
+	VUSHR $16, V10.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V10.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
+	VBSL V0.B16, V1.B16, V10.B16
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 32(RSP)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
+	B lanetailback
+
+// func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-64
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff, V25 table
+	// per group: V24 scale, V23 recip
+	// vector registers in use at once: 23
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V25
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V23.S4, V0.S4, V22.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V23.S4, V0.S4, V21.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V23.S4, V0.S4, V20.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V23.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
+	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V7.S4, V8.S4
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, (R0)
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V6.S4, V8.S4
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V10.B16
+	VFMLA V24.S4, V9.S4, V10.S4
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUSHR $16, V10.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V10.S4
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 16(R0)
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V9.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VAND V25.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V2.S4, V5.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V3.S4, V6.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+groupback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V24.S4, V2.S4, V7.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V3.S4, V8.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
+	VUSHR $16, V7.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d0063e0 // str h0, [sp, #48]
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R7, piece5
+	TBZ $3, R5, piece5
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece5:
-	TBZ $2, R7, piece6
+	TBZ $2, R5, piece6
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece6:
-	TBZ $1, R7, piece7
+	TBZ $1, R5, piece7
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece7:
-	TBZ $0, R7, piece8
+	TBZ $0, R5, piece8
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
 	MOVD $1, R16
-	LSL R7, R16, R16
+	LSL R5, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -5379,157 +6752,144 @@ piece8:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R7
+	CMP $8, R5
 	BLE copied9
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 copied9:
-	ADD R7<<1, R0, R0
-	ADD R7>>3, R1, R1
-	ADD R7<<1, R2, R2
+	ADD R5<<1, R0, R0
+	ADD R5>>3, R1, R1
+	ADD R5<<1, R2, R2
 groupend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
+	SUB $1, R6, R6
+	CBNZ R6, groups
 	RET
 lanes:
-	MOVD R8, R7
-	CMP $16, R7
+	MOVD R6, R5
+	CMP $16, R5
 	BLT lanetail
 laneloop:
 	FMOVD (R2), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVD 8(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	FMOVQ 16(R6), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VUSHR $16, V2.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V3.B16, V2.B16
-	VUSHR $16, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V3.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	FMOVD 24(R2), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F6
-	FMOVQ 48(R5), F7
-	FMOVQ 48(R6), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VUSHR $16, V4.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V5.B16, V4.B16
-	VUSHR $16, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VADD V5.S4, V6.S4, V5.S4
-	VADD V28.S4, V5.S4, V5.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V5.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V5.S4, V2.S4, V3.S4
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	VUSHR $16, V1.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, (R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef504 // fmax v4.4s, v8.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000020 // str h0, [x1]
+laneback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE laneloop
 lanetail:
-	CBZ R7, laneend
+	CBZ R5, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R7, piece10
+	TBZ $3, R5, piece10
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece10:
-	TBZ $2, R7, piece11
+	TBZ $2, R5, piece11
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece11:
-	TBZ $1, R7, piece12
+	TBZ $1, R5, piece12
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	TBZ $0, R7, piece13
+	TBZ $0, R5, piece13
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
@@ -5540,21 +6900,21 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R7, piece14
+	TBZ $3, R5, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $2, R7, piece15
+	TBZ $2, R5, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece15:
-	TBZ $1, R7, piece16
+	TBZ $1, R5, piece16
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece16:
-	TBZ $0, R7, piece17
+	TBZ $0, R5, piece17
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
@@ -5565,21 +6925,1118 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R7, piece18
+	TBZ $3, R5, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $2, R7, piece19
+	TBZ $2, R5, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece19:
-	TBZ $1, R7, piece20
+	TBZ $1, R5, piece20
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece20:
-	TBZ $0, R7, piece21
+	TBZ $0, R5, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V5.S4, V2.S4, V3.S4
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V7.S4, V4.S4, V5.S4
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef506 // fmax v6.4s, v8.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V9.S4, V6.S4, V7.S4
+	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
+lanetailnarrow:
+	VUSHR $16, V1.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	VUSHR $16, V3.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V1.H8, V1.H8
+	FMOVQ F1, 16(RSP)
+	VUSHR $16, V5.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $2, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $1, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	TBZ $0, R5, piece25
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece25:
+	MOVD $1, R16
+	LSL R5, R16, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+	CMP $8, R5
+	BLE copied26
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+copied26:
+laneend:
+	RET
+grouprare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V2.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V5.B16, V2.B16
+	VUSHR $16, V4.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V5.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
+	FMOVD 16(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVD 24(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V2.B16, V5.B16
+	VUSHR $16, V7.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V7.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V2.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V2.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V9.B16, V2.B16
+	VUSHR $16, V4.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V4.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V9.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V3.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V3.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V0.B16, V1.B16, V3.B16
+	VUSHR $16, V5.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V1.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 32(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	FMOVD 24(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef427 // fmax v7.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUSHR $16, V8.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V8.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V1.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 16(R0)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e3cd529 // fadd v9.4s, v9.4s, v28.4s
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V3.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V3.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V0.B16, V1.B16, V3.B16
+	VUSHR $16, V5.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V5.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V1.B16, V5.B16
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(RSP)
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V1.B16, V7.B16
+	VUSHR $16, V9.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V9.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V0.B16, V1.B16, V9.B16
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B lanetailback
+
+// func FakeQuantizeZeroPointBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+	// per call: V30 least, V29 most, V28 0x0, V27 0x1, V26 0x7fff, V25 table
+	// per group: V24 scale, V23 recip, V0 zeroPoint, V1 ISub, V0 ISub, V22 ToFloat, V21 ToFloat
+	// vector registers in use at once: 25
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD zeroPoint+40(FP), R5
+	FMOVS least+48(FP), F30
+	VDUP V30.S[0], V30.S4
+	FMOVS most+52(FP), F29
+	VDUP V29.S[0], V29.S4
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V25
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V30.S4, V1.S4
+	WORD $0x4e21d836 // scvtf v22.4s, v1.4s
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d815 // scvtf v21.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT grouptail
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V23.S4, V0.S4, V20.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V23.S4, V0.S4, V19.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V18.B16
+	VFMLA V23.S4, V0.S4, V18.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V17.B16
+	VFMLA V23.S4, V0.S4, V17.S4
+groupahead:
+	FMOVD 32(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e33f680 // fmax v0.4s, v20.4s, v19.4s
+	WORD $0x4e31f645 // fmax v5.4s, v18.4s, v17.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e36f405 // fmax v5.4s, v0.4s, v22.4s
+	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e36f407 // fmax v7.4s, v0.4s, v22.4s
+	WORD $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V7.S4, V8.S4
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, (R0)
+	WORD $0x4e218a40 // frintn v0.4s, v18.4s
+	WORD $0x4e36f406 // fmax v6.4s, v0.4s, v22.4s
+	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V6.S4, V8.S4
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218a20 // frintn v0.4s, v17.4s
+	WORD $0x4e36f409 // fmax v9.4s, v0.4s, v22.4s
+	WORD $0x4eb5f529 // fmin v9.4s, v9.4s, v21.4s
+	VMOV V28.B16, V10.B16
+	VFMLA V24.S4, V9.S4, V10.S4
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUSHR $16, V10.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V10.S4
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 16(R0)
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V9.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VAND V25.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	VMOV V1.B16, V20.B16
+	VMOV V2.B16, V19.B16
+	VMOV V3.B16, V18.B16
+	VMOV V4.B16, V17.B16
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e36f420 // fmax v0.4s, v1.4s, v22.4s
+	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e36f441 // fmax v1.4s, v2.4s, v22.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e36f462 // fmax v2.4s, v3.4s, v22.4s
+	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V2.S4, V5.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e36f483 // fmax v3.4s, v4.4s, v22.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V3.S4, V6.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+groupback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+grouptail:
+	CBZ R6, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R6, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R6, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R6, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e36f420 // fmax v0.4s, v1.4s, v22.4s
+	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e36f441 // fmax v1.4s, v2.4s, v22.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V1.S4, V6.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e36f462 // fmax v2.4s, v3.4s, v22.4s
+	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V24.S4, V2.S4, V7.S4
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e36f483 // fmax v3.4s, v4.4s, v22.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V3.S4, V8.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
+	VUSHR $16, V7.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R6, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R6, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R6, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	MOVD $1, R16
+	LSL R6, R16, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+	CMP $8, R6
+	BLE copied9
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+copied9:
+	ADD R6<<1, R0, R0
+	ADD R6>>3, R1, R1
+	ADD R6<<1, R2, R2
+groupend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, groups
+	RET
+lanes:
+	MOVD R7, R6
+	CMP $16, R6
+	BLT lanetail
+laneloop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R5), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R5), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V3.S4, V2.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V0.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V2.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V0.H8, V0.H8
+	FMOVQ F0, (R0)
+	FMOVQ 32(R5), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V2.S4, V0.S4
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	FMOVQ 48(R5), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V9.S4, V5.S4, V4.S4
+	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
+	VUSHR $16, V0.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V4.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUZP2 V4.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+laneback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE laneloop
+lanetail:
+	CBZ R6, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $2, R6, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $1, R6, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	TBZ $0, R6, piece13
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece13:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R3, R16
+	ADD $96, RSP, R17
+	TBZ $3, R6, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $2, R6, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $1, R6, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $0, R6, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R4, R16
+	ADD $160, RSP, R17
+	TBZ $3, R6, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $2, R6, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $1, R6, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $0, R6, piece21
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
@@ -5590,176 +8047,162 @@ piece21:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R7, piece22
+	TBZ $3, R6, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece22:
-	TBZ $2, R7, piece23
+	TBZ $2, R6, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece23:
-	TBZ $1, R7, piece24
+	TBZ $1, R6, piece24
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece24:
-	TBZ $0, R7, piece25
+	TBZ $0, R6, piece25
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece25:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R7, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $1, R7, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $0, R7, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
 	FMOVD 64(RSP), F0
 	VUXTL V0.H4, V0.S4
 	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	FMOVQ 304(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	FMOVQ 320(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	FMOVQ 144(RSP), F7
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	FMOVQ 336(RSP), F10
-	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e28f4a8 // fmax v8.4s, v5.4s, v8.4s
-	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
-	WORD $0x4e25e505 // fcmeq v5.4s, v8.4s, v5.4s
-	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
-	WORD $0x6e27dd08 // fmul v8.4s, v8.4s, v7.4s
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-lanenarrow:
-	VUSHR $16, V2.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V2.S4, V7.S4
-	VADD V28.S4, V7.S4, V7.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V27.B16, V7.B16, V2.B16
-	VUSHR $16, V4.S4, V7.S4
-	VAND V29.B16, V7.B16, V7.B16
-	VADD V7.S4, V4.S4, V7.S4
-	VADD V28.S4, V7.S4, V7.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V27.B16, V7.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V27.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V27.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V26.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	FMOVQ 224(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V3.S4, V2.S4
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V7.S4, V5.S4, V4.S4
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	CMP $13, R6
+	BLT lanetailnarrow
+	FMOVQ 272(RSP), F6
+	VSUB V6.S4, V30.S4, V7.S4
+	VSUB V6.S4, V29.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V9.S4, V7.S4, V6.S4
+	WORD $0x4e28e4e7 // fcmeq v7.4s, v7.4s, v8.4s
+lanetailnarrow:
+	VUSHR $16, V0.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V0.S4
+	VUSHR $16, V2.S4, V8.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VADD V8.S4, V2.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	VUZP2 V2.H8, V0.H8, V0.H8
+	FMOVQ F0, 16(RSP)
+	VUSHR $16, V4.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R7, piece30
+	TBZ $3, R6, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $2, R7, piece31
+piece26:
+	TBZ $2, R6, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $1, R7, piece32
+piece27:
+	TBZ $1, R6, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece32:
-	TBZ $0, R7, piece33
+piece28:
+	TBZ $0, R6, piece29
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece33:
+piece29:
 	MOVD $1, R16
-	LSL R7, R16, R16
+	LSL R6, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -5768,10 +8211,1584 @@ piece33:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R7
-	BLE copied34
+	CMP $8, R6
+	BLE copied30
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-copied34:
+copied30:
 laneend:
 	RET
+grouprare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e36f403 // fmax v3.4s, v0.4s, v22.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V2.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V5.B16, V2.B16
+	VUSHR $16, V4.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V5.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
+	FMOVD 16(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e36f444 // fmax v4.4s, v2.4s, v22.4s
+	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVD 24(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e36f446 // fmax v6.4s, v2.4s, v22.4s
+	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V2.B16, V5.B16
+	VUSHR $16, V7.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V7.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V2.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e36f403 // fmax v3.4s, v0.4s, v22.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e36f405 // fmax v5.4s, v0.4s, v22.4s
+	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e36f407 // fmax v7.4s, v0.4s, v22.4s
+	WORD $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V2.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V9.B16, V2.B16
+	VUSHR $16, V4.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V4.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V9.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V2.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F4
+	VSUB V4.S4, V30.S4, V6.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e3cd4c4 // fadd v4.4s, v6.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	FMOVD 24(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F7
+	VSUB V7.S4, V30.S4, V8.S4
+	VSUB V7.S4, V29.S4, V7.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V1.B16, V7.B16
+	VUZP2 V7.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(R0)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F6
+	VSUB V6.S4, V30.S4, V7.S4
+	VSUB V6.S4, V29.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e3cd4e6 // fadd v6.4s, v7.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F8
+	VSUB V8.S4, V30.S4, V9.S4
+	VSUB V8.S4, V29.S4, V8.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x4e3cd528 // fadd v8.4s, v9.4s, v28.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V2.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUSHR $16, V8.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V8.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V1.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B lanetailback
+
+// func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff, V25 table
+	// per group: V24 scale, V23 recip, V22 minval
+	// vector registers in use at once: 24
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD minval+40(FP), R5
+	FMOVS least+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+52(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD $1, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V25
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	VLD1R (R5), [V22.S4]
+	MOVD R8, R6
+	CMP $16, R6
+	BLT grouptail
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V23.S4, V0.S4, V21.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V23.S4, V0.S4, V20.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V23.S4, V0.S4, V19.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V18.B16
+	VFMLA V23.S4, V0.S4, V18.S4
+groupahead:
+	FMOVD 32(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
+	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V7.S4, V8.S4
+	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUSHR $16, V6.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, (R0)
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V6.S4, V8.S4
+	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218a40 // frintn v0.4s, v18.4s
+	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V10.B16
+	VFMLA V24.S4, V9.S4, V10.S4
+	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	VUSHR $16, V8.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUSHR $16, V10.S4, V0.S4
+	VAND V27.B16, V0.B16, V0.B16
+	VADD V0.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V10.S4
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 16(R0)
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V9.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VAND V25.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	VMOV V1.B16, V21.B16
+	VMOV V2.B16, V20.B16
+	VMOV V3.B16, V19.B16
+	VMOV V4.B16, V18.B16
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V1.S4, V6.S4
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, (R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V2.S4, V5.S4
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V3.S4, V6.S4
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+groupback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+grouptail:
+	CBZ R6, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R6, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R6, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R6, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V1.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V3.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V0.S4
+	VFMLA V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V24.S4, V1.S4, V6.S4
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V24.S4, V2.S4, V7.S4
+	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V24.S4, V3.S4, V8.S4
+	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUSHR $16, V5.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(RSP)
+	VUSHR $16, V7.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V4.S4
+	VAND V27.B16, V4.B16, V4.B16
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V8.S4
+	VUZP2 V8.H8, V7.H8, V7.H8
+	FMOVQ F7, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R6, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R6, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R6, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	MOVD $1, R16
+	LSL R6, R16, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+	CMP $8, R6
+	BLE copied9
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+copied9:
+	ADD R6<<1, R0, R0
+	ADD R6>>3, R1, R1
+	ADD R6<<1, R2, R2
+groupend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, groups
+	RET
+lanes:
+	MOVD R7, R6
+	CMP $16, R6
+	BLT lanetail
+laneloop:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R5), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R4), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 16(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 32(R4), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 32(R3), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 24(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(R5), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 48(R4), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 48(R3), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	VUSHR $16, V11.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V11.S4, V11.S4
+	VADD V26.S4, V11.S4, V11.S4
+	VUSHR $16, V3.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V11.H8, V11.H8
+	FMOVQ F11, (R0)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V13.S4, V4.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
+	VUSHR $16, V3.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUSHR $16, V5.S4, V6.S4
+	VAND V27.B16, V6.B16, V6.B16
+	VADD V6.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	VUZP2 V5.H8, V3.H8, V3.H8
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+laneback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE laneloop
+lanetail:
+	CBZ R6, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $2, R6, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $1, R6, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	TBZ $0, R6, piece13
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece13:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R3, R16
+	ADD $96, RSP, R17
+	TBZ $3, R6, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $2, R6, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $1, R6, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $0, R6, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R4, R16
+	ADD $160, RSP, R17
+	TBZ $3, R6, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $2, R6, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $1, R6, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $0, R6, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	FMOVQ F31, 272(RSP)
+	MOVD R5, R16
+	ADD $224, RSP, R17
+	TBZ $3, R6, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $2, R6, piece23
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece23:
+	TBZ $1, R6, piece24
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece24:
+	TBZ $0, R6, piece25
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece25:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 224(RSP), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 176(RSP), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 192(RSP), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 128(RSP), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 272(RSP), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 208(RSP), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 144(RSP), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V10.S4, V2.S4, V4.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	CMP $13, R6
+	BLT lanetailnarrow
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V13.S4, V5.S4, V6.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+lanetailnarrow:
+	VUSHR $16, V11.S4, V7.S4
+	VAND V27.B16, V7.B16, V7.B16
+	VADD V7.S4, V11.S4, V11.S4
+	VADD V26.S4, V11.S4, V11.S4
+	VUSHR $16, V3.S4, V7.S4
+	VAND V27.B16, V7.B16, V7.B16
+	VADD V7.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V3.S4
+	VUZP2 V3.H8, V11.H8, V11.H8
+	FMOVQ F11, 16(RSP)
+	VUSHR $16, V4.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V4.S4
+	VUSHR $16, V6.S4, V3.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VADD V3.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V6.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 32(RSP)
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V25.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $2, R6, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $1, R6, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	TBZ $0, R6, piece29
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece29:
+	MOVD $1, R16
+	LSL R6, R16, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+	CMP $8, R6
+	BLE copied30
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+copied30:
+laneend:
+	RET
+grouprare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V2.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V5.B16, V2.B16
+	VUSHR $16, V4.S4, V5.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VADD V5.S4, V4.S4, V5.S4
+	VADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V5.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, (R0)
+	FMOVD 16(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
+	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVD 24(R2), F2
+	VUXTL V2.H4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
+	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VUSHR $16, V5.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V5.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V0.B16, V2.B16, V5.B16
+	VUSHR $16, V7.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V7.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V2.B16, V7.B16
+	VUZP2 V7.H8, V5.H8, V5.H8
+	FMOVQ F5, 16(R0)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V2.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V2.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V0.B16, V9.B16, V2.B16
+	VUSHR $16, V4.S4, V9.S4
+	VAND V27.B16, V9.B16, V9.B16
+	VADD V9.S4, V4.S4, V9.S4
+	VADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V9.B16, V4.B16
+	VUZP2 V4.H8, V2.H8, V2.H8
+	FMOVQ F2, 16(RSP)
+	VUSHR $16, V6.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V6.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VUSHR $16, V8.S4, V2.S4
+	VAND V27.B16, V2.B16, V2.B16
+	VADD V2.S4, V8.S4, V2.S4
+	VADD V26.S4, V2.S4, V2.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V2.B16, V8.B16
+	VUZP2 V8.H8, V6.H8, V6.H8
+	FMOVQ F6, 32(RSP)
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, (R0)
+	FMOVD 16(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	FMOVD 24(R2), F1
+	VUXTL V1.H4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef428 // fmax v8.4s, v1.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e24d529 // fadd v9.4s, v9.4s, v4.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	VUSHR $16, V7.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V7.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V0.B16, V1.B16, V7.B16
+	VUSHR $16, V9.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V9.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
+	VBSL V0.B16, V1.B16, V9.B16
+	VUZP2 V9.H8, V7.H8, V7.H8
+	FMOVQ F7, 16(R0)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	VUXTL V0.H4, V0.S4
+	VSHL $16, V0.S4, V0.S4
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	WORD $0x4e3cd52a // fadd v10.4s, v9.4s, v28.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	VUSHR $16, V4.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V4.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VUSHR $16, V6.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V6.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VUZP2 V6.H8, V4.H8, V4.H8
+	FMOVQ F4, 16(RSP)
+	VUSHR $16, V8.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V8.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
+	VBSL V0.B16, V1.B16, V8.B16
+	VUSHR $16, V10.S4, V1.S4
+	VAND V27.B16, V1.B16, V1.B16
+	VADD V1.S4, V10.S4, V1.S4
+	VADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
+	VBSL V0.B16, V1.B16, V10.B16
+	VUZP2 V10.H8, V8.H8, V8.H8
+	FMOVQ F8, 32(RSP)
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B lanetailback

@@ -4,113 +4,4782 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-// Requires: AVX, F16C, FMA3
-TEXT ·FakeQuantizeF16AVX2(SB), $640-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 lo, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 lo, Y10 hi
-	// vector registers in use at once: 12
+// func FakeQuantizeF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·FakeQuantizeF16AVX2(SB), $384-56
+	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
+	// per group: Y12 scale, Y11 recip
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         lo+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
+	VBROADCASTSS least+32(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+36(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y12, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y12, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y12, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y12, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y12, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SP)
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y12, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SP)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y12, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SP)
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y12, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SP)
+
+grouptailnarrow:
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y12, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y12, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y11, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y11, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y3, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y5, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 16(DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VFMADD213PS  Y13, Y7, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(DI)
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VFMADD213PS  Y13, Y9, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 256(SP)(AX*1)
+
+piece25:
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      128(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      224(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y3, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (SP)
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y5, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 16(SP)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VFMADD213PS  Y13, Y7, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(SP)
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VFMADD213PS  Y13, Y9, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(SP)
+
+lanetailnarrow:
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 64(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
+
+grouptailrarenarrow:
+	JMP grouptailback
+
+short2rare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS   (DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VMOVUPS   32(DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VMOVUPS   96(DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 64(SP), Y0
+	VMOVUPS   128(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VMOVUPS   192(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VMOVUPS   224(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
+
+lanetailrarenarrow:
+	JMP lanetailback
+
+// func FakeQuantizeZeroPointF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $512-64
+	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 most, Y14 0x0
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS most+44(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y14, Y13, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y14, Y13, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VFMADD213PS  Y14, Y13, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y14, Y13, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y14, Y13, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SP)
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y14, Y13, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SP)
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VFMADD213PS  Y14, Y13, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SP)
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y14, Y13, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SP)
+
+grouptailnarrow:
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS 4(R8), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VFMADD213PS  Y14, Y13, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y7, Y2
+	VFMADD213PS  Y14, Y13, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VFMADD213PS  Y14, Y12, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y6, Y4
+	VFMADD213PS  Y14, Y12, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y2
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y3, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (DI)
+	VMOVUPS      32(R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y5, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 16(DI)
+	VMOVUPS      64(R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y0, Y6
+	VFMADD213PS  Y14, Y7, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(DI)
+	VMOVUPS      96(R8), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y1, Y8
+	VMINPS       Y8, Y0, Y8
+	VFMADD213PS  Y14, Y9, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 256(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	MOVQ  AX, 480(SP)
+	MOVQ  AX, 488(SP)
+	MOVQ  AX, 496(SP)
+	MOVQ  AX, 504(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 424(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 432(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 440(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 384(SP)(AX*1)
+
+piece30:
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      128(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      224(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      384(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y2
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y3, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (SP)
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VMOVUPS      416(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y1, Y4
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y5, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 16(SP)
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VMOVUPS      448(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y0, Y6
+	VFMADD213PS  Y14, Y7, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(SP)
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VMOVUPS      480(SP), Y0
+	VBROADCASTSS least+40(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y1, Y8
+	VMINPS       Y8, Y0, Y8
+	VFMADD213PS  Y14, Y9, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(SP)
+
+lanetailnarrow:
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece35:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 64(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
+
+grouptailrarenarrow:
+	JMP grouptailback
+
+short2rare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y9, Y0
+	VMINPS    Y0, Y7, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y9, Y0
+	VMINPS    Y0, Y7, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y8, Y0
+	VMINPS    Y0, Y6, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y8, Y0
+	VMINPS    Y0, Y6, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(R8), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(R8), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(R8), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      416(SP), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      448(SP), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      480(SP), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y2, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+
+lanetailrarenarrow:
+	JMP lanetailback
+
+// func FakeQuantizeMinvalF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·FakeQuantizeMinvalF16AVX2(SB), $512-64
+	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 minval
+	// loaded at each use: recip, least, most, 0x0
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y2, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y3, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    64(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    80(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    96(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    112(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y2, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y3, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+
+grouptailnarrow:
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y2, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y3, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y4, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      (DX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      32(BX), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      32(DX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(R8), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      64(BX), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      64(DX), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(R8), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      96(BX), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      96(DX), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y4, Y3, Y0
+	VADDPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y7, Y6, Y0
+	VADDPS       Y2, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y10, Y9, Y0
+	VADDPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y12, Y0
+	VADDPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 256(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	MOVQ  AX, 480(SP)
+	MOVQ  AX, 488(SP)
+	MOVQ  AX, 496(SP)
+	MOVQ  AX, 504(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 424(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 432(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 440(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 384(SP)(AX*1)
+
+piece30:
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      256(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      128(SP), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      416(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      288(SP), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      160(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      448(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      320(SP), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      192(SP), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      480(SP), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      352(SP), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      224(SP), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y4, Y3, Y0
+	VADDPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y7, Y6, Y0
+	VADDPS       Y2, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y10, Y9, Y0
+	VADDPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y12, Y0
+	VADDPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+
+lanetailnarrow:
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece35:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (SI), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 64(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
+
+grouptailrarenarrow:
+	JMP grouptailback
+
+short2rare:
+	VCVTPH2PS (SI), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y10, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y10, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS   (DX), Y1
+	VMOVUPS   (R8), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(R8), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(R8), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VMOVUPS   96(DX), Y1
+	VMOVUPS   96(R8), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 64(SP), Y0
+	VMOVUPS   128(SP), Y1
+	VMOVUPS   384(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VMOVUPS   416(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VMOVUPS   192(SP), Y1
+	VMOVUPS   448(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VMOVUPS   224(SP), Y1
+	VMOVUPS   480(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
+
+lanetailrarenarrow:
+	JMP lanetailback
+
+// func FakeQuantizeBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-64
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
+	// per group: Y11 scale, Y10 recip
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VMOVUPS      constantsAVX2<>+0(SB), Y12
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y12, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    144(SP), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SP)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SP)
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y12, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece15:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y12, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (DI)
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(DI)
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y12, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 288(SP)(AX*1)
+
+piece30:
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      160(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      192(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      224(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    144(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      256(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SP)
+	VCMPPS       $0x00, Y2, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y4, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VCMPPS       $0x00, Y6, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(SP)
+	VCMPPS       $0x00, Y8, Y3, Y3
+
+lanetailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y12, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece35:
+	TESTQ $0x00000010, R9
+	JEQ   piece36
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R9
+	JEQ   piece37
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R9
+	JEQ   piece38
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R9
+	JEQ   piece39
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R9
+	JEQ   piece40
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece40:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y11, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 144(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y11, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y10, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y10, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 16(DX), Y0
+	VMOVUPS   32(BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 32(DX), Y0
+	VMOVUPS   64(BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 32(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCVTPH2PS 48(DX), Y0
+	VMOVUPS   96(BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 48(DI)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSDW Y5, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y12, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (SI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 96(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VMOVUPS   192(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VMOVUPS   224(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 32(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 144(SP), Y0
+	VMOVUPS   256(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 48(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
+
+lanetailrarenarrow:
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSDW Y5, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y12, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, 64(SP)
+	JMP       lanetailback
+
+// func FakeQuantizeZeroPointBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $544-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 most, Y14 0x0
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least, table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         zeroPoint+40(FP), R9
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMAXPS       Y0, Y11, Y0
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
 	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          grouploop
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
 
 grouptail:
 	TESTQ R10, R10
 	JEQ   groupend
 	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R10
 	JEQ   piece1
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -118,10 +4787,10 @@ piece1:
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
 
 piece2:
 	TESTQ $0x00000004, R10
@@ -129,8 +4798,8 @@ piece2:
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
 
 piece3:
 	TESTQ $0x00000002, R10
@@ -138,8 +4807,8 @@ piece3:
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
 
 piece4:
 	TESTQ $0x00000001, R10
@@ -147,62 +4816,81 @@ piece4:
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
 
 piece5:
-	VCVTPH2PS    64(SP), Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	CMPQ         R10, $+17
-	JLT          groupnarrow
 	VCVTPH2PS    96(SP), Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	CMPQ         R10, $+25
-	JLT          groupnarrow
 	VCVTPH2PS    112(SP), Y0
-	VMAXPS       Y0, Y11, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    144(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
 	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SP)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SP)
+	VCMPPS       $0x00, Y4, Y3, Y3
 
-groupnarrow:
+grouptailnarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+grouptailback:
 	TESTQ $0x00000010, R10
 	JEQ   piece6
 	MOVQ  R10, AX
@@ -256,11 +4944,53 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
+	TESTQ $0x00000010, R10
+	JEQ   piece11
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R10
+	JEQ   piece12
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R10
+	JEQ   piece13
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R10
+	JEQ   piece14
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R10
+	JEQ   piece15
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece15:
 	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*2), SI
+	LEAQ (SI)(R10*1), SI
+	LEAQ (DX)(R10*2), DX
 
 groupend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -275,67 +5005,94 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VBROADCASTSS (R9), Y7
-	VBROADCASTSS 4(R9), Y6
-	VCVTPH2PS    (SI), Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMAXPS       Y0, Y9, Y0
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y0
 	VMINPS       Y0, Y7, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R11, R11
@@ -349,146 +5106,173 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (R9), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y3
-	VMOVUPS      64(R9), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y3
-	VMOVUPS      96(R9), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          laneloop
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VMOVUPS      32(R9), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VMOVUPS      64(R9), Y0
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VCMPPS       $0x00, Y6, Y3, Y3
+	VMOVUPS      96(R9), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y4, Y4
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(DI)
+	VCMPPS       $0x00, Y8, Y4, Y4
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece16
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R10
+	JEQ   piece17
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R10
+	JEQ   piece18
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R10
+	JEQ   piece19
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R10
+	JEQ   piece20
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
 	MOVQ  AX, 176(SP)
@@ -501,78 +5285,78 @@ piece15:
 	MOVQ  AX, 232(SP)
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece21
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R10
+	JEQ   piece22
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R10
+	JEQ   piece23
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R10
+	JEQ   piece24
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R10
+	JEQ   piece25
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
 	MOVQ  AX, 304(SP)
@@ -585,78 +5369,78 @@ piece20:
 	MOVQ  AX, 360(SP)
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece26
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R10
+	JEQ   piece27
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R10
+	JEQ   piece28
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R10
+	JEQ   piece29
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R10
+	JEQ   piece30
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 288(SP)(AX*1)
+
+piece30:
+	XORL  AX, AX
 	MOVQ  AX, 416(SP)
 	MOVQ  AX, 424(SP)
 	MOVQ  AX, 432(SP)
@@ -669,111 +5453,31 @@ piece25:
 	MOVQ  AX, 488(SP)
 	MOVQ  AX, 496(SP)
 	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
 	TESTQ $0x00000010, R10
 	JEQ   piece31
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  CX, 424(SP)(AX*1)
 	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
+	MOVQ  CX, 432(SP)(AX*1)
 	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
+	MOVQ  CX, 440(SP)(AX*1)
 	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
+	MOVQ  CX, 448(SP)(AX*1)
 	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
+	MOVQ  CX, 456(SP)(AX*1)
 	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
+	MOVQ  CX, 464(SP)(AX*1)
 	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
+	MOVQ  CX, 472(SP)(AX*1)
 
 piece31:
 	TESTQ $0x00000008, R10
@@ -782,13 +5486,13 @@ piece31:
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  CX, 424(SP)(AX*1)
 	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
+	MOVQ  CX, 432(SP)(AX*1)
 	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
+	MOVQ  CX, 440(SP)(AX*1)
 
 piece32:
 	TESTQ $0x00000004, R10
@@ -797,9 +5501,9 @@ piece32:
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  CX, 424(SP)(AX*1)
 
 piece33:
 	TESTQ $0x00000002, R10
@@ -808,7 +5512,7 @@ piece33:
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 
 piece34:
 	TESTQ $0x00000001, R10
@@ -817,77 +5521,108 @@ piece34:
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
+	MOVL  CX, 416(SP)(AX*1)
 
 piece35:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y3
-	VMOVUPS      512(SP), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      160(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      192(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      224(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    144(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      256(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      416(SP), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMOVUPS      544(SP), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
+	JLT          lanetailnarrow
+	VMOVUPS      448(SP), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y4, Y2, Y2
 	CMPQ         R10, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VMOVUPS      576(SP), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
+	JLT          lanetailnarrow
+	VMOVUPS      480(SP), Y0
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VCMPPS       $0x00, Y6, Y3, Y3
 	CMPQ         R10, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y3
-	VMOVUPS      608(SP), Y4
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(SP)
+	JLT          lanetailnarrow
+	VMOVUPS      512(SP), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y4, Y4
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(SP)
+	VCMPPS       $0x00, Y8, Y4, Y4
 
-lanenarrow:
+lanetailnarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+
+lanetailback:
 	TESTQ $0x00000010, R10
 	JEQ   piece36
 	MOVQ  R10, AX
@@ -941,1196 +5676,538 @@ piece39:
 	MOVW  CX, (DI)(AX*1)
 
 piece40:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeMinvalF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-// Requires: AVX, F16C, FMA3
-TEXT ·FakeQuantizeMinvalF16AVX2(SB), $768-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 lo, R9 hi, R10 minval, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 lo, Y10 hi, Y9 minval
-	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         lo+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	MOVQ         minval+48(FP), R10
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+56(FP), R12
-	MOVQ         length+64(FP), R13
-	CMPQ         R13, $+1
-	JEQ          lanes
-	CMPQ         R13, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R10), Y9
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    64(SP), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	CMPQ         R11, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	CMPQ         R11, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	CMPQ         R11, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    112(SP), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y9, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-
-groupnarrow:
-	TESTQ $0x00000010, R11
-	JEQ   piece6
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ (DI)(R11*2), DI
-	LEAQ (SI)(R11*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VBROADCASTSS (R9), Y7
-	VBROADCASTSS 4(R9), Y6
-	VBROADCASTSS (R10), Y5
-	VBROADCASTSS 4(R10), Y4
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y5, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VADDPS       Y5, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VSUBPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	VADDPS       Y4, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VSUBPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VADDPS       Y14, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	VADDPS       Y4, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
-	VMOVUPS      (R10), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y4
-	VMOVUPS      32(R10), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y3
-	VMOVUPS      64(R9), Y4
-	VMOVUPS      64(R10), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y3
-	VMOVUPS      96(R9), Y4
-	VMOVUPS      96(R10), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R11, R11
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece11
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R11
-	JEQ   piece12
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R11
-	JEQ   piece13
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R11
-	JEQ   piece14
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R11
-	JEQ   piece15
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece16
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R11
-	JEQ   piece17
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R11
-	JEQ   piece18
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R11
-	JEQ   piece19
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R11
-	JEQ   piece20
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece21
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R11
-	JEQ   piece22
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R11
-	JEQ   piece23
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R11
-	JEQ   piece24
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R11
-	JEQ   piece25
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece26
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R11
-	JEQ   piece27
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R11
-	JEQ   piece28
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R11
-	JEQ   piece29
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R11
-	JEQ   piece30
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece31
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R11
-	JEQ   piece37
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 640(SP)(AX*1)
-
-piece40:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y3
-	VMOVUPS      512(SP), Y4
-	VMOVUPS      640(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	CMPQ         R11, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMOVUPS      544(SP), Y4
-	VMOVUPS      672(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	CMPQ         R11, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VMOVUPS      576(SP), Y4
-	VMOVUPS      704(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	CMPQ         R11, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y3
-	VMOVUPS      608(SP), Y4
-	VMOVUPS      736(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y1, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(SP)
-
-lanenarrow:
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece41
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
 
 piece41:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece42
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
 
 piece42:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece43
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
 
 piece43:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece44
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
 
 piece44:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece45
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
 
 piece45:
 laneend:
 	VZEROUPPER
 	RET
 
-// func FakeQuantizeAnyF16AVX2(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, F16C
-TEXT ·FakeQuantizeAnyF16AVX2(SB), $640-64
-	// pointers: DI y, SI x, DX scale, BX least, R8 most, R9 minval, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y13 least, Y12 most, Y11 minval
-	// vector registers in use at once: 10
-	MOVQ   y+0(FP), DI
-	MOVQ   x+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   least+24(FP), BX
-	MOVQ   most+32(FP), R8
-	MOVQ   minval+40(FP), R9
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+48(FP), R11
-	MOVQ   length+56(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
+grouprare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y10, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y4
+	VMINPS    Y4, Y10, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y10, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 144(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y4
+	VMINPS    Y4, Y10, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y9, Y1
+	VMINPS    Y1, Y7, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y9, Y2
+	VMINPS    Y2, Y7, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y8, Y3
+	VMINPS    Y3, Y6, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y8, Y4
+	VMINPS    Y4, Y6, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y2, Y4
+	VADDPS       Y14, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 48(DI)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, (SI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      416(SP), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	CMPQ         R10, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      448(SP), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y2, Y4
+	VADDPS       Y14, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	CMPQ         R10, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      480(SP), Y2
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	CMPQ         R10, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    144(SP), Y0
+	VMOVUPS      256(SP), Y1
+	VMOVUPS      512(SP), Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 48(SP)
+	VCMPPS       $0x00, Y0, Y6, Y6
+
+lanetailrarenarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, 64(SP)
+	JMP       lanetailback
+
+// func FakeQuantizeMinvalBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $544-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 minval
+	// loaded at each use: recip, least, most, 0x0, table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         minval+40(FP), R9
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y14
 	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R9), Y12
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
 
 grouploop:
-	VCVTPH2PS (SI), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VCVTPH2PS 32(SI), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VCVTPH2PS 48(SI), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, R10
-	CMPQ      R10, $+32
-	JGE       grouploop
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
 
 grouptail:
 	TESTQ R10, R10
 	JEQ   groupend
 	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R10
 	JEQ   piece1
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -2138,10 +6215,10 @@ piece1:
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
 
 piece2:
 	TESTQ $0x00000004, R10
@@ -2149,8 +6226,8 @@ piece2:
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
 
 piece3:
 	TESTQ $0x00000002, R10
@@ -2158,8 +6235,8 @@ piece3:
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
 
 piece4:
 	TESTQ $0x00000001, R10
@@ -2167,62 +6244,97 @@ piece4:
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
 
 piece5:
-	VCVTPH2PS 64(SP), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      R10, $+9
-	JLT       groupnarrow
-	VCVTPH2PS 80(SP), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	CMPQ      R10, $+17
-	JLT       groupnarrow
-	VCVTPH2PS 96(SP), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	CMPQ      R10, $+25
-	JLT       groupnarrow
-	VCVTPH2PS 112(SP), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y0
-	VMINPS    Y0, Y12, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y11, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
+	VCVTPH2PS    96(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    112(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    128(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    144(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SP)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SP)
+	VCMPPS       $0x00, Y4, Y3, Y3
 
-groupnarrow:
+grouptailnarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+grouptailback:
 	TESTQ $0x00000010, R10
 	JEQ   piece6
 	MOVQ  R10, AX
@@ -2276,11 +6388,53 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
+	TESTQ $0x00000010, R10
+	JEQ   piece11
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R10
+	JEQ   piece12
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R10
+	JEQ   piece13
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R10
+	JEQ   piece14
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R10
+	JEQ   piece15
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece15:
 	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*2), SI
+	LEAQ (SI)(R10*1), SI
+	LEAQ (DX)(R10*2), DX
 
 groupend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -2295,67 +6449,2656 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, R10
+	CMPQ R10, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      (BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      32(R8), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      32(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R9), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      64(R8), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      64(BX), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R9), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      96(BX), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (DI)
+	VCMPPS       $0x00, Y3, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 16(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VADDPS       Y5, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y13, Y3, Y4
+	VADDPS       Y8, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(DI)
+	VCMPPS       $0x00, Y12, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R10, R10
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece16
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R10
+	JEQ   piece17
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R10
+	JEQ   piece18
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R10
+	JEQ   piece19
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R10
+	JEQ   piece20
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece21
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R10
+	JEQ   piece22
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R10
+	JEQ   piece23
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R10
+	JEQ   piece24
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R10
+	JEQ   piece25
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece26
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R10
+	JEQ   piece27
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R10
+	JEQ   piece28
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R10
+	JEQ   piece29
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R10
+	JEQ   piece30
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 288(SP)(AX*1)
+
+piece30:
+	XORL  AX, AX
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	MOVQ  AX, 480(SP)
+	MOVQ  AX, 488(SP)
+	MOVQ  AX, 496(SP)
+	MOVQ  AX, 504(SP)
+	MOVQ  AX, 512(SP)
+	MOVQ  AX, 520(SP)
+	MOVQ  AX, 528(SP)
+	MOVQ  AX, 536(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece31
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 424(SP)(AX*1)
+	MOVQ  16(R9)(AX*1), CX
+	MOVQ  CX, 432(SP)(AX*1)
+	MOVQ  24(R9)(AX*1), CX
+	MOVQ  CX, 440(SP)(AX*1)
+	MOVQ  32(R9)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+	MOVQ  40(R9)(AX*1), CX
+	MOVQ  CX, 456(SP)(AX*1)
+	MOVQ  48(R9)(AX*1), CX
+	MOVQ  CX, 464(SP)(AX*1)
+	MOVQ  56(R9)(AX*1), CX
+	MOVQ  CX, 472(SP)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R10
+	JEQ   piece32
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 424(SP)(AX*1)
+	MOVQ  16(R9)(AX*1), CX
+	MOVQ  CX, 432(SP)(AX*1)
+	MOVQ  24(R9)(AX*1), CX
+	MOVQ  CX, 440(SP)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R10
+	JEQ   piece33
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 424(SP)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R10
+	JEQ   piece34
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 416(SP)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R10
+	JEQ   piece35
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R9)(AX*1), CX
+	MOVL  CX, 416(SP)(AX*1)
+
+piece35:
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      416(SP), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      288(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      160(SP), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      448(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      320(SP), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      480(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      352(SP), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      224(SP), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPH2PS    144(SP), Y0
+	VMOVUPS      512(SP), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      384(SP), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      256(SP), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (SP)
+	VCMPPS       $0x00, Y3, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 16(SP)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VADDPS       Y5, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SP)
+	VCMPPS       $0x00, Y9, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y13, Y3, Y4
+	VADDPS       Y8, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SP)
+	VCMPPS       $0x00, Y12, Y3, Y3
+
+lanetailnarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece36
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R10
+	JEQ   piece37
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R10
+	JEQ   piece38
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R10
+	JEQ   piece39
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R10
+	JEQ   piece40
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece40:
+	TESTQ $0x00000010, R10
+	JEQ   piece41
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece41:
+	TESTQ $0x00000008, R10
+	JEQ   piece42
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece42:
+	TESTQ $0x00000004, R10
+	JEQ   piece43
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece43:
+	TESTQ $0x00000002, R10
+	JEQ   piece44
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece44:
+	TESTQ $0x00000001, R10
+	JEQ   piece45
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece45:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y12, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 96(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 144(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y12, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS (DX), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y11, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y11, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y10, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y10, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 16(DX), Y0
+	VMOVUPS   32(BX), Y1
+	VMOVUPS   32(R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y2, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 16(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCVTPH2PS 32(DX), Y0
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 32(DI)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	VCVTPH2PS 48(DX), Y0
+	VMOVUPS   96(BX), Y1
+	VMOVUPS   96(R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y2, Y7, Y7
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 48(DI)
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (SI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 96(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VMOVUPS   416(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VMOVUPS   192(SP), Y1
+	VMOVUPS   448(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y2, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 16(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	CMPQ      R10, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VMOVUPS   224(SP), Y1
+	VMOVUPS   480(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 32(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 144(SP), Y0
+	VMOVUPS   256(SP), Y1
+	VMOVUPS   512(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y2, Y7, Y7
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 48(SP)
+	VCMPPS    $0x00, Y0, Y6, Y6
+
+lanetailrarenarrow:
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, 64(SP)
+	JMP       lanetailback
+
+// func FakeQuantizeBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3
+TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-64
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
+	// per group: Y12 scale, Y11 recip
+	// vector registers in use at once: 13
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SP)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SP)
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged11:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
-	VBROADCASTSS (R9), Y8
-	VBROADCASTSS 4(R9), Y7
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y8, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y0
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (DI)
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(DI)
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece21:
+	XORL  AX, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000008, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000004, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000002, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000001, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
+
+piece26:
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      272(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      144(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      176(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      336(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      208(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      368(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      240(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SP)
+	VCMPPS       $0x00, Y2, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y4, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VCMPPS       $0x00, Y6, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(SP)
+	VCMPPS       $0x00, Y8, Y3, Y3
+
+lanetailnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000008, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000004, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000002, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece30:
+	TESTQ $0x00000001, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece31:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged32:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVMSKPS Y1, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 3(SI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 67(SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y11, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVMSKPS Y1, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 3(SI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 16(DX), Y0
+	VMOVUPS   32(BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 32(DX), Y0
+	VMOVUPS   64(BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 32(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCVTPH2PS 48(DX), Y0
+	VMOVUPS   96(BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 48(DI)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	VMOVMSKPS Y2, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 3(SI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 80(SP), Y0
+	VMOVUPS   144(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, (SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VMOVUPS   176(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VMOVUPS   208(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 32(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VMOVUPS   240(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 48(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
+
+lanetailrarenarrow:
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 67(SP)
+	JMP       lanetailback
+
+// func FakeQuantizeZeroPointBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3
+TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $528-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 most, Y14 0x0
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         zeroPoint+40(FP), R9
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
 	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y8, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R10, R10
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece1
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R10
+	JEQ   piece2
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R10
+	JEQ   piece3
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R10
+	JEQ   piece4
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R10
+	JEQ   piece5
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
 	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VSUBPS       Y7, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y7, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VSUBPS       Y7, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y7, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SP)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SP)
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R10
+	JEQ   piece7
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R10
+	JEQ   piece8
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R10
+	JEQ   piece9
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R10
+	JEQ   piece10
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged11:
+	LEAQ (DI)(R10*2), DI
+	MOVQ R10, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R10*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R11, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R11, R11
@@ -2369,144 +9112,174 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
-	VMOVUPS   (R8), Y3
-	VMOVUPS   (R9), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R8), Y3
-	VMOVUPS   32(R9), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VCVTPH2PS 32(SI), Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R8), Y3
-	VMOVUPS   64(R9), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VCVTPH2PS 48(SI), Y0
-	VMOVUPS   96(DX), Y1
-	VMOVUPS   96(BX), Y2
-	VMOVUPS   96(R8), Y3
-	VMOVUPS   96(R9), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
-	ADDQ      $+128, R9
-	SUBQ      $+32, R10
-	CMPQ      R10, $+32
-	JGE       laneloop
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      (R9), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VMOVUPS      32(R9), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VMOVUPS      64(R9), Y0
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VCMPPS       $0x00, Y6, Y3, Y3
+	VMOVUPS      96(R9), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y4, Y4
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(DI)
+	VCMPPS       $0x00, Y8, Y4, Y4
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 3(SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece11
+	JEQ   piece12
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
+	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
+	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
 
-piece11:
+piece12:
 	TESTQ $0x00000008, R10
-	JEQ   piece12
+	JEQ   piece13
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
 
-piece12:
+piece13:
 	TESTQ $0x00000004, R10
-	JEQ   piece13
+	JEQ   piece14
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
 
-piece13:
+piece14:
 	TESTQ $0x00000002, R10
-	JEQ   piece14
+	JEQ   piece15
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
 
-piece14:
+piece15:
 	TESTQ $0x00000001, R10
-	JEQ   piece15
+	JEQ   piece16
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
 
-piece15:
+piece16:
 	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	MOVQ  AX, 160(SP)
@@ -2521,76 +9294,76 @@ piece15:
 	MOVQ  AX, 232(SP)
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece16
+	JEQ   piece17
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
+	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
+	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
+	MOVQ  16(BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
+	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
+	MOVQ  32(BX)(AX*1), CX
 	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
+	MOVQ  40(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
 
-piece16:
+piece17:
 	TESTQ $0x00000008, R10
-	JEQ   piece17
+	JEQ   piece18
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
+	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
+	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
 
-piece17:
+piece18:
 	TESTQ $0x00000004, R10
-	JEQ   piece18
+	JEQ   piece19
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
 
-piece18:
+piece19:
 	TESTQ $0x00000002, R10
-	JEQ   piece19
+	JEQ   piece20
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
 
-piece19:
+piece20:
 	TESTQ $0x00000001, R10
-	JEQ   piece20
+	JEQ   piece21
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
 
-piece20:
+piece21:
 	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	MOVQ  AX, 288(SP)
@@ -2605,76 +9378,76 @@ piece20:
 	MOVQ  AX, 360(SP)
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece21
+	JEQ   piece22
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
+	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
+	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
+	MOVQ  16(R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
+	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
+	MOVQ  32(R8)(AX*1), CX
 	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
+	MOVQ  40(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
 
-piece21:
+piece22:
 	TESTQ $0x00000008, R10
-	JEQ   piece22
+	JEQ   piece23
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
+	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
+	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
 
-piece22:
+piece23:
 	TESTQ $0x00000004, R10
-	JEQ   piece23
+	JEQ   piece24
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
 
-piece23:
+piece24:
 	TESTQ $0x00000002, R10
-	JEQ   piece24
+	JEQ   piece25
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
 
-piece24:
+piece25:
 	TESTQ $0x00000001, R10
-	JEQ   piece25
+	JEQ   piece26
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
 
-piece25:
+piece26:
 	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	MOVQ  AX, 416(SP)
@@ -2689,227 +9462,177 @@ piece25:
 	MOVQ  AX, 488(SP)
 	MOVQ  AX, 496(SP)
 	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece31
+	JEQ   piece27
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 400(SP)(AX*1)
 	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  CX, 408(SP)(AX*1)
 	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
+	MOVQ  CX, 424(SP)(AX*1)
 	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
+	MOVQ  CX, 432(SP)(AX*1)
 	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
+	MOVQ  CX, 440(SP)(AX*1)
 	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
+	MOVQ  CX, 448(SP)(AX*1)
 	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
+	MOVQ  CX, 456(SP)(AX*1)
 
-piece31:
+piece27:
 	TESTQ $0x00000008, R10
-	JEQ   piece32
+	JEQ   piece28
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 400(SP)(AX*1)
 	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  CX, 408(SP)(AX*1)
 	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
+	MOVQ  CX, 416(SP)(AX*1)
 	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
+	MOVQ  CX, 424(SP)(AX*1)
 
-piece32:
+piece28:
 	TESTQ $0x00000004, R10
-	JEQ   piece33
+	JEQ   piece29
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 400(SP)(AX*1)
 	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  CX, 408(SP)(AX*1)
 
-piece33:
+piece29:
 	TESTQ $0x00000002, R10
-	JEQ   piece34
+	JEQ   piece30
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  CX, 400(SP)(AX*1)
 
-piece34:
+piece30:
 	TESTQ $0x00000001, R10
-	JEQ   piece35
+	JEQ   piece31
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
+	MOVL  CX, 400(SP)(AX*1)
 
-piece35:
-	VCVTPH2PS 64(SP), Y0
-	VMOVUPS   128(SP), Y1
-	VMOVUPS   256(SP), Y2
-	VMOVUPS   384(SP), Y3
-	VMOVUPS   512(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      R10, $+9
-	JLT       lanenarrow
-	VCVTPH2PS 80(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   288(SP), Y2
-	VMOVUPS   416(SP), Y3
-	VMOVUPS   544(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	CMPQ      R10, $+17
-	JLT       lanenarrow
-	VCVTPH2PS 96(SP), Y0
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   320(SP), Y2
-	VMOVUPS   448(SP), Y3
-	VMOVUPS   576(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	CMPQ      R10, $+25
-	JLT       lanenarrow
-	VCVTPH2PS 112(SP), Y0
-	VMOVUPS   224(SP), Y1
-	VMOVUPS   352(SP), Y2
-	VMOVUPS   480(SP), Y3
-	VMOVUPS   608(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VMINPS    Y0, Y3, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
+piece31:
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      272(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      144(SP), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      176(SP), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      336(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      208(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      368(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      240(SP), Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      400(SP), Y0
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y0, Y1, Y1
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+9
+	JLT          lanetailnarrow
+	VMOVUPS      432(SP), Y0
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y4, Y2, Y2
+	CMPQ         R10, $+17
+	JLT          lanetailnarrow
+	VMOVUPS      464(SP), Y0
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VCMPPS       $0x00, Y6, Y3, Y3
+	CMPQ         R10, $+25
+	JLT          lanetailnarrow
+	VMOVUPS      496(SP), Y0
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y4, Y4
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(SP)
+	VCMPPS       $0x00, Y8, Y4, Y4
 
-lanenarrow:
+lanetailnarrow:
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 67(SP)
+
+lanetailback:
 	TESTQ $0x00000010, R10
-	JEQ   piece36
+	JEQ   piece32
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -2922,9 +9645,9 @@ lanenarrow:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece36:
+piece32:
 	TESTQ $0x00000008, R10
-	JEQ   piece37
+	JEQ   piece33
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -2933,6159 +9656,968 @@ piece36:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece37:
+piece33:
 	TESTQ $0x00000004, R10
-	JEQ   piece38
+	JEQ   piece34
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece38:
+piece34:
 	TESTQ $0x00000002, R10
-	JEQ   piece39
+	JEQ   piece35
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece39:
+piece35:
 	TESTQ $0x00000001, R10
-	JEQ   piece40
+	JEQ   piece36
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece40:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeBytesF16AVX2(SB), $672-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 lo, Y10 hi
-	// loaded at each use: table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+56(FP), R12
-	MOVQ         length+64(FP), R13
-	CMPQ         R13, $+1
-	JEQ          lanes
-	CMPQ         R13, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R10), Y10
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMAXPS       Y2, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMAXPS       Y3, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    96(SP), Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         R11, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    112(SP), Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	CMPQ         R11, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    128(SP), Y2
-	VMAXPS       Y2, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(SP)
-	CMPQ         R11, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    144(SP), Y3
-	VMAXPS       Y3, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-
-groupnarrow:
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece6
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R11
-	JEQ   piece11
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R11
-	JEQ   piece12
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R11
-	JEQ   piece13
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R11
-	JEQ   piece14
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R11
-	JEQ   piece15
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ (DI)(R11*2), DI
-	LEAQ (SI)(R11*1), SI
-	LEAQ (DX)(R11*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VBROADCASTSS (R10), Y7
-	VBROADCASTSS 4(R10), Y6
-	VCVTPH2PS    (DX), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y7, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y11, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y11, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMAXPS       Y2, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMAXPS       Y3, Y8, Y4
-	VMINPS       Y4, Y6, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y10, Y4, Y5
-	VFNMADD231PS Y12, Y5, Y4
-	VFMADD231PS  Y10, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y12, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y4
-	VMOVUPS      32(R10), Y5
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y6
-	VMOVUPS      96(R10), Y7
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R11, R11
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece16
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R11
-	JEQ   piece17
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R11
-	JEQ   piece18
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R11
-	JEQ   piece19
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R11
-	JEQ   piece20
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece21
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R11
-	JEQ   piece22
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R11
-	JEQ   piece23
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R11
-	JEQ   piece24
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R11
-	JEQ   piece25
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece26
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R11
-	JEQ   piece27
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R11
-	JEQ   piece28
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R11
-	JEQ   piece29
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R11
-	JEQ   piece30
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece31
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
 piece36:
-	TESTQ $0x00000008, R11
-	JEQ   piece37
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged37
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged37
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged37
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
 
-piece37:
-	TESTQ $0x00000004, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece40:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMOVUPS      544(SP), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
-	CMPQ         R11, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    112(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      320(SP), Y3
-	VMOVUPS      448(SP), Y4
-	VMOVUPS      576(SP), Y5
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	CMPQ         R11, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    128(SP), Y2
-	VMOVUPS      224(SP), Y3
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y5
-	VMOVUPS      608(SP), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	CMPQ         R11, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    144(SP), Y3
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VMOVUPS      512(SP), Y6
-	VMOVUPS      640(SP), Y7
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-
-lanenarrow:
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece41
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R11
-	JEQ   piece45
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000010, R11
-	JEQ   piece46
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece50:
+staged37:
 laneend:
 	VZEROUPPER
 	RET
 
-// func FakeQuantizeMinvalBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $800-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 minval, R12 elements left, R13 groups left, R15 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 hi, Y10 minval
-	// loaded at each use: lo, table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	MOVQ         minval+56(FP), R11
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+64(FP), R13
-	MOVQ         length+72(FP), R15
-	CMPQ         R15, $+1
-	JEQ          lanes
-	CMPQ         R15, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS (R11), Y10
-	MOVQ         R15, R12
-	CMPQ         R12, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y10, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VSUBPS       Y10, Y1, Y1
-	VBROADCASTSS (R9), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y11, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VADDPS       Y10, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VSUBPS       Y10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y10, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VSUBPS       Y10, Y3, Y3
-	VBROADCASTSS (R9), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y11, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VADDPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R12, R12
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece1
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R12
-	JEQ   piece2
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R12
-	JEQ   piece3
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R12
-	JEQ   piece4
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R12
-	JEQ   piece5
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y10, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         R12, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    112(SP), Y1
-	VSUBPS       Y10, Y1, Y1
-	VBROADCASTSS (R9), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y11, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VADDPS       Y10, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	CMPQ         R12, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    128(SP), Y2
-	VSUBPS       Y10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y10, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(SP)
-	CMPQ         R12, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    144(SP), Y3
-	VSUBPS       Y10, Y3, Y3
-	VBROADCASTSS (R9), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y11, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VADDPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-
-groupnarrow:
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	TESTQ     $0x00000010, R12
-	JEQ       piece6
-	MOVQ      R12, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R12
-	JEQ   piece7
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R12
-	JEQ   piece8
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R12
-	JEQ   piece9
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R12
-	JEQ   piece10
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R12
-	JEQ   piece11
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R12
-	JEQ   piece12
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R12
-	JEQ   piece13
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R12
-	JEQ   piece14
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R12
-	JEQ   piece15
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ (DI)(R12*2), DI
-	LEAQ (SI)(R12*1), SI
-	LEAQ (DX)(R12*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	ADDQ  $+4, R11
-	SUBQ  $+1, R13
-	TESTQ R13, R13
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R13, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R10), Y9
-	VBROADCASTSS 4(R10), Y8
-	VBROADCASTSS (R11), Y7
-	VBROADCASTSS 4(R11), Y6
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y7, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y7, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VSUBPS       Y7, Y1, Y1
-	VBROADCASTSS (R9), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y9, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y11, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y11, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VADDPS       Y7, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VSUBPS       Y6, Y2, Y2
-	VBROADCASTSS 4(R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y8, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VADDPS       Y6, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VSUBPS       Y6, Y3, Y3
-	VBROADCASTSS 4(R9), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y8, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y10, Y4, Y5
-	VFNMADD231PS Y12, Y5, Y4
-	VFMADD231PS  Y10, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y12, Y5
-	VADDPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+8, R11
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R13
-	CMPQ         R13, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R13, R13
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R13, R12
-	CMPQ R12, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMOVUPS      (R11), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y5, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y4
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R11), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VADDPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMOVUPS      64(R11), Y7
-	VSUBPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y7, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y6
-	VMOVUPS      96(R10), Y7
-	VMOVUPS      96(R11), Y8
-	VSUBPS       Y8, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VADDPS       Y8, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	ADDQ         $+128, R11
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R12, R12
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece16
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R12
-	JEQ   piece17
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R12
-	JEQ   piece18
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R12
-	JEQ   piece19
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R12
-	JEQ   piece20
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece21
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R12
-	JEQ   piece22
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R12
-	JEQ   piece23
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R12
-	JEQ   piece24
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R12
-	JEQ   piece25
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece26
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R12
-	JEQ   piece27
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R12
-	JEQ   piece28
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R12
-	JEQ   piece29
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R12
-	JEQ   piece30
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece31
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R12
-	JEQ   piece32
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R12
-	JEQ   piece33
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R12
-	JEQ   piece34
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R12
-	JEQ   piece35
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece36
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R12
-	JEQ   piece37
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R12
-	JEQ   piece38
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R12
-	JEQ   piece39
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R12
-	JEQ   piece40
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	MOVQ  AX, 768(SP)
-	MOVQ  AX, 776(SP)
-	MOVQ  AX, 784(SP)
-	MOVQ  AX, 792(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece41
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-	MOVQ  32(R11)(AX*1), CX
-	MOVQ  CX, 704(SP)(AX*1)
-	MOVQ  40(R11)(AX*1), CX
-	MOVQ  CX, 712(SP)(AX*1)
-	MOVQ  48(R11)(AX*1), CX
-	MOVQ  CX, 720(SP)(AX*1)
-	MOVQ  56(R11)(AX*1), CX
-	MOVQ  CX, 728(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R12
-	JEQ   piece42
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R12
-	JEQ   piece43
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R12
-	JEQ   piece44
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R12
-	JEQ   piece45
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 672(SP)(AX*1)
-
-piece45:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMOVUPS      544(SP), Y4
-	VMOVUPS      672(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y5, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
-	CMPQ         R12, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    112(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      320(SP), Y3
-	VMOVUPS      448(SP), Y4
-	VMOVUPS      576(SP), Y5
-	VMOVUPS      704(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VADDPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	CMPQ         R12, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    128(SP), Y2
-	VMOVUPS      224(SP), Y3
-	VMOVUPS      352(SP), Y4
-	VMOVUPS      480(SP), Y5
-	VMOVUPS      608(SP), Y6
-	VMOVUPS      736(SP), Y7
-	VSUBPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y7, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	CMPQ         R12, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    144(SP), Y3
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VMOVUPS      512(SP), Y6
-	VMOVUPS      640(SP), Y7
-	VMOVUPS      768(SP), Y8
-	VSUBPS       Y8, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VADDPS       Y8, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-
-lanenarrow:
-	VMOVUPS   constantsAVX2<>+4(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	TESTQ     $0x00000010, R12
-	JEQ       piece46
-	MOVQ      R12, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R12
-	JEQ   piece47
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R12
-	JEQ   piece48
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R12
-	JEQ   piece49
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R12
-	JEQ   piece50
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R12
-	JEQ   piece51
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R12
-	JEQ   piece52
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R12
-	JEQ   piece53
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R12
-	JEQ   piece54
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R12
-	JEQ   piece55
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece55:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeAnyBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·FakeQuantizeAnyBytesF16AVX2(SB), $672-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 least, R9 most, R10 minval, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0, Y14 table
-	// per group: Y13 scale, Y12 least, Y11 most, Y10 minval
-	// vector registers in use at once: 15
-	MOVQ    y+0(FP), DI
-	MOVQ    mask+8(FP), SI
-	MOVQ    x+16(FP), DX
-	MOVQ    scale+24(FP), BX
-	MOVQ    least+32(FP), R8
-	MOVQ    most+40(FP), R9
-	MOVQ    minval+48(FP), R10
-	VXORPS  Y15, Y15, Y15
-	VMOVUPS constantsAVX2<>+4(SB), Y14
-	MOVQ    groups+56(FP), R12
-	MOVQ    length+64(FP), R13
-	CMPQ    R13, $+1
-	JEQ     lanes
-	CMPQ    R13, $+16
-	JEQ     short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R10), Y10
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
-	JLT          grouptail
-
-grouploop:
+grouprare:
 	VCVTPH2PS (DX), Y0
-	VSUBPS    Y10, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VCMPPS    $0x00, Y0, Y1, Y0
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y10, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (DI)
-	VCVTPH2PS 16(DX), Y1
-	VSUBPS    Y10, Y1, Y1
-	VDIVPS    Y13, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y12, Y2
-	VMINPS    Y2, Y11, Y2
-	VCMPPS    $0x00, Y1, Y2, Y1
-	VADDPS    Y15, Y2, Y2
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y10, Y1
+	VADDPS    Y14, Y1, Y2
 	VMULPS    Y13, Y2, Y2
-	VADDPS    Y10, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(DI)
-	VCVTPH2PS 32(DX), Y2
-	VSUBPS    Y10, Y2, Y2
-	VDIVPS    Y13, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y12, Y3
-	VMINPS    Y3, Y11, Y3
-	VCMPPS    $0x00, Y2, Y3, Y2
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y10, Y3, Y3
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(DI)
-	VCVTPH2PS 48(DX), Y3
-	VSUBPS    Y10, Y3, Y3
-	VDIVPS    Y13, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y12, Y4
-	VMINPS    Y4, Y11, Y4
-	VCMPPS    $0x00, Y3, Y4, Y3
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y10, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(DI)
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, (SI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+64, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS 96(SP), Y0
-	VSUBPS    Y10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VCMPPS    $0x00, Y0, Y1, Y0
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y10, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SP)
-	CMPQ      R11, $+9
-	JLT       groupnarrow
-	VCVTPH2PS 112(SP), Y1
-	VSUBPS    Y10, Y1, Y1
-	VDIVPS    Y13, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y12, Y2
-	VMINPS    Y2, Y11, Y2
-	VCMPPS    $0x00, Y1, Y2, Y1
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y10, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SP)
-	CMPQ      R11, $+17
-	JLT       groupnarrow
-	VCVTPH2PS 128(SP), Y2
-	VSUBPS    Y10, Y2, Y2
-	VDIVPS    Y13, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y12, Y3
-	VMINPS    Y3, Y11, Y3
-	VCMPPS    $0x00, Y2, Y3, Y2
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y10, Y3, Y3
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SP)
-	CMPQ      R11, $+25
-	JLT       groupnarrow
-	VCVTPH2PS 144(SP), Y3
-	VSUBPS    Y10, Y3, Y3
-	VDIVPS    Y13, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y12, Y4
-	VMINPS    Y4, Y11, Y4
-	VCMPPS    $0x00, Y3, Y4, Y3
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y10, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SP)
-
-groupnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece6
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R11
-	JEQ   piece11
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R11
-	JEQ   piece12
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R11
-	JEQ   piece13
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R11
-	JEQ   piece14
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R11
-	JEQ   piece15
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ (DI)(R11*2), DI
-	LEAQ (SI)(R11*1), SI
-	LEAQ (DX)(R11*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VBROADCASTSS (R10), Y7
-	VBROADCASTSS 4(R10), Y6
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y7, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y7, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VSUBPS       Y7, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VADDPS       Y15, Y2, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y7, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VSUBPS       Y6, Y2, Y2
-	VDIVPS       Y12, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y6, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VSUBPS       Y6, Y3, Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y4
-	VMINPS       Y4, Y8, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y6, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R8), Y2
-	VMOVUPS   (R9), Y3
-	VMOVUPS   (R10), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
+	VADDPS    Y14, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (DI)
-	VCVTPH2PS 16(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R8), Y3
-	VMOVUPS   32(R9), Y4
-	VMOVUPS   32(R10), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y3
-	VMINPS    Y3, Y4, Y3
-	VCMPPS    $0x00, Y1, Y3, Y1
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    Y5, Y3, Y3
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(DI)
-	VCVTPH2PS 32(DX), Y2
-	VMOVUPS   64(BX), Y3
-	VMOVUPS   64(R8), Y4
-	VMOVUPS   64(R9), Y5
-	VMOVUPS   64(R10), Y6
-	VSUBPS    Y6, Y2, Y2
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y2, Y4, Y2
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(DI)
-	VCVTPH2PS 48(DX), Y3
-	VMOVUPS   96(BX), Y4
-	VMOVUPS   96(R8), Y5
-	VMOVUPS   96(R9), Y6
-	VMOVUPS   96(R10), Y7
-	VSUBPS    Y7, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y5, Y5
-	VMINPS    Y5, Y6, Y5
-	VCMPPS    $0x00, Y3, Y5, Y3
-	VADDPS    Y15, Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    Y7, Y5, Y5
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y4
+	VMINPS    Y4, Y10, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, (SI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+64, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
-	ADDQ      $+128, R9
-	ADDQ      $+128, R10
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       laneloop
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVMSKPS Y1, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 3(SI)
+	JMP       groupback
 
-lanetail:
-	TESTQ R11, R11
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece16
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R11
-	JEQ   piece17
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R11
-	JEQ   piece18
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R11
-	JEQ   piece19
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R11
-	JEQ   piece20
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece21
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R11
-	JEQ   piece22
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R11
-	JEQ   piece23
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R11
-	JEQ   piece24
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R11
-	JEQ   piece25
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece26
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R11
-	JEQ   piece27
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R11
-	JEQ   piece28
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R11
-	JEQ   piece29
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R11
-	JEQ   piece30
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece31
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R11
-	JEQ   piece37
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece40:
-	VCVTPH2PS 96(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   288(SP), Y2
-	VMOVUPS   416(SP), Y3
-	VMOVUPS   544(SP), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
+grouptailrare:
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y10, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
-	CMPQ      R11, $+9
-	JLT       lanenarrow
-	VCVTPH2PS 112(SP), Y1
-	VMOVUPS   192(SP), Y2
-	VMOVUPS   320(SP), Y3
-	VMOVUPS   448(SP), Y4
-	VMOVUPS   576(SP), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y3
-	VMINPS    Y3, Y4, Y3
-	VCMPPS    $0x00, Y1, Y3, Y1
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    Y5, Y3, Y3
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
-	CMPQ      R11, $+17
-	JLT       lanenarrow
-	VCVTPH2PS 128(SP), Y2
-	VMOVUPS   224(SP), Y3
-	VMOVUPS   352(SP), Y4
-	VMOVUPS   480(SP), Y5
-	VMOVUPS   608(SP), Y6
-	VSUBPS    Y6, Y2, Y2
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y2, Y4, Y2
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
-	CMPQ      R11, $+25
-	JLT       lanenarrow
-	VCVTPH2PS 144(SP), Y3
-	VMOVUPS   256(SP), Y4
-	VMOVUPS   384(SP), Y5
-	VMOVUPS   512(SP), Y6
-	VMOVUPS   640(SP), Y7
-	VSUBPS    Y7, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y5, Y5
-	VMINPS    Y5, Y6, Y5
-	VCMPPS    $0x00, Y3, Y5, Y3
-	VADDPS    Y15, Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    Y7, Y5, Y5
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y4
+	VMINPS    Y4, Y10, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
 
-lanenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece41
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R11
-	JEQ   piece42
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R11
-	JEQ   piece43
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R11
-	JEQ   piece44
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R11
-	JEQ   piece45
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000010, R11
-	JEQ   piece46
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R11
-	JEQ   piece47
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R11
-	JEQ   piece48
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R11
-	JEQ   piece49
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R11
-	JEQ   piece50
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece50:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-// Requires: AVX, BMI2, F16C, FMA3
-TEXT ·FakeQuantizeBitsF16AVX2(SB), $656-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 lo, Y10 hi
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+56(FP), R12
-	MOVQ         length+64(FP), R13
-	CMPQ         R13, $+1
-	JEQ          lanes
-	CMPQ         R13, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R10), Y10
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMAXPS       Y2, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMAXPS       Y3, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    80(SP), Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         R11, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    96(SP), Y1
-	VMAXPS       Y1, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	CMPQ         R11, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    112(SP), Y2
-	VMAXPS       Y2, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(SP)
-	CMPQ         R11, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    128(SP), Y3
-	VMAXPS       Y3, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-
-groupnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
+grouptailrarenarrow:
 	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece6
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ (DI)(R11*2), DI
-	MOVQ R11, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R11*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VBROADCASTSS (R10), Y7
-	VBROADCASTSS 4(R10), Y6
-	VCVTPH2PS    (DX), Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y7, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y11, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y11, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMAXPS       Y2, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMAXPS       Y3, Y8, Y4
-	VMINPS       Y4, Y6, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y10, Y4, Y5
-	VFNMADD231PS Y12, Y5, Y4
-	VFMADD231PS  Y10, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y12, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y4
-	VMOVUPS      32(R10), Y5
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y6
-	VMOVUPS      96(R10), Y7
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R11, R11
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece12
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R11
-	JEQ   piece13
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R11
-	JEQ   piece14
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R11
-	JEQ   piece15
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R11
-	JEQ   piece16
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece17
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R11
-	JEQ   piece18
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R11
-	JEQ   piece19
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R11
-	JEQ   piece20
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R11
-	JEQ   piece21
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece22
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R11
-	JEQ   piece23
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R11
-	JEQ   piece24
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R11
-	JEQ   piece25
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R11
-	JEQ   piece26
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece27
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R11
-	JEQ   piece28
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R11
-	JEQ   piece29
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R11
-	JEQ   piece30
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R11
-	JEQ   piece31
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece32
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R11
-	JEQ   piece33
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R11
-	JEQ   piece34
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R11
-	JEQ   piece35
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R11
-	JEQ   piece36
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
-
-piece36:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VMOVUPS      528(SP), Y4
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
-	CMPQ         R11, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    96(SP), Y1
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      304(SP), Y3
-	VMOVUPS      432(SP), Y4
-	VMOVUPS      560(SP), Y5
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	CMPQ         R11, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    112(SP), Y2
-	VMOVUPS      208(SP), Y3
-	VMOVUPS      336(SP), Y4
-	VMOVUPS      464(SP), Y5
-	VMOVUPS      592(SP), Y6
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	CMPQ         R11, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    128(SP), Y3
-	VMOVUPS      240(SP), Y4
-	VMOVUPS      368(SP), Y5
-	VMOVUPS      496(SP), Y6
-	VMOVUPS      624(SP), Y7
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-
-lanenarrow:
-	VMOVMSKPS Y0, AX
 	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
 	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece37
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000008, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000004, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000002, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000001, R11
-	JEQ   piece41
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece41:
-	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged42:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeMinvalBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-// Requires: AVX, BMI2, F16C, FMA3
-TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $784-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 lo, R10 hi, R11 minval, R12 elements left, R13 groups left, R15 length
-	// per call: Y15 0x0, Y14 0x4b400000
-	// per group: Y13 scale, Y12 recip, Y11 hi, Y10 minval
-	// loaded at each use: lo
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         lo+40(FP), R9
-	MOVQ         hi+48(FP), R10
-	MOVQ         minval+56(FP), R11
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+64(FP), R13
-	MOVQ         length+72(FP), R15
-	CMPQ         R15, $+1
-	JEQ          lanes
-	CMPQ         R15, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS (R11), Y10
-	MOVQ         R15, R12
-	CMPQ         R12, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y10, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VSUBPS       Y10, Y1, Y1
-	VBROADCASTSS (R9), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y11, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VADDPS       Y10, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VSUBPS       Y10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y10, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VSUBPS       Y10, Y3, Y3
-	VBROADCASTSS (R9), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y11, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VADDPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R12, R12
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece1
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R12
-	JEQ   piece2
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R12
-	JEQ   piece3
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R12
-	JEQ   piece4
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R12
-	JEQ   piece5
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    80(SP), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y10, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         R12, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    96(SP), Y1
-	VSUBPS       Y10, Y1, Y1
-	VBROADCASTSS (R9), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y11, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VADDPS       Y10, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	CMPQ         R12, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    112(SP), Y2
-	VSUBPS       Y10, Y2, Y2
-	VBROADCASTSS (R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y11, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VADDPS       Y10, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(SP)
-	CMPQ         R12, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    128(SP), Y3
-	VSUBPS       Y10, Y3, Y3
-	VBROADCASTSS (R9), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y11, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y12, Y4, Y5
-	VFNMADD231PS Y13, Y5, Y4
-	VFMADD231PS  Y12, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y13, Y5
-	VADDPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-
-groupnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
 	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
 	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-	TESTQ     $0x00000010, R12
-	JEQ       piece6
-	MOVQ      R12, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R12
-	JEQ   piece7
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R12
-	JEQ   piece8
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R12
-	JEQ   piece9
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R12
-	JEQ   piece10
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R12, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R12, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R12, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R12, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ (DI)(R12*2), DI
-	MOVQ R12, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R12*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	ADDQ  $+4, R11
-	SUBQ  $+1, R13
-	TESTQ R13, R13
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R13, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R10), Y9
-	VBROADCASTSS 4(R10), Y8
-	VBROADCASTSS (R11), Y7
-	VBROADCASTSS 4(R11), Y6
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y7, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VADDPS       Y14, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VADDPS       Y7, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VSUBPS       Y7, Y1, Y1
-	VBROADCASTSS (R9), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y9, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VMULPS       Y11, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y11, Y2, Y3
-	VADDPS       Y14, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VADDPS       Y7, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VSUBPS       Y6, Y2, Y2
-	VBROADCASTSS 4(R9), Y3
-	VMAXPS       Y2, Y3, Y3
-	VMINPS       Y3, Y8, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VADDPS       Y6, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VSUBPS       Y6, Y3, Y3
-	VBROADCASTSS 4(R9), Y4
-	VMAXPS       Y3, Y4, Y4
-	VMINPS       Y4, Y8, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VMULPS       Y10, Y4, Y5
-	VFNMADD231PS Y12, Y5, Y4
-	VFMADD231PS  Y10, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y12, Y5
-	VADDPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+8, R11
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R13
-	CMPQ         R13, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R13, R13
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R13, R12
-	CMPQ R12, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMOVUPS      (R10), Y4
-	VMOVUPS      (R11), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y5, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VMOVUPS      32(R9), Y4
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R11), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VADDPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VMOVUPS      64(R10), Y6
-	VMOVUPS      64(R11), Y7
-	VSUBPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y7, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y5
-	VMOVUPS      96(R9), Y6
-	VMOVUPS      96(R10), Y7
-	VMOVUPS      96(R11), Y8
-	VSUBPS       Y8, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VADDPS       Y8, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	ADDQ         $+128, R11
-	SUBQ         $+32, R12
-	CMPQ         R12, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R12, R12
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece12
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R12
-	JEQ   piece13
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R12
-	JEQ   piece14
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R12
-	JEQ   piece15
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R12
-	JEQ   piece16
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece17
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R12
-	JEQ   piece18
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R12
-	JEQ   piece19
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R12
-	JEQ   piece20
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R12
-	JEQ   piece21
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece22
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R12
-	JEQ   piece23
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R12
-	JEQ   piece24
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R12
-	JEQ   piece25
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R12
-	JEQ   piece26
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece27
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R12
-	JEQ   piece28
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R12
-	JEQ   piece29
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R12
-	JEQ   piece30
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R12
-	JEQ   piece31
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece32
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R12
-	JEQ   piece33
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R12
-	JEQ   piece34
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R12
-	JEQ   piece35
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R12
-	JEQ   piece36
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
-
-piece36:
-	XORL  AX, AX
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	MOVQ  AX, 768(SP)
-	MOVQ  AX, 776(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece37
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  32(R11)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  40(R11)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-	MOVQ  48(R11)(AX*1), CX
-	MOVQ  CX, 704(SP)(AX*1)
-	MOVQ  56(R11)(AX*1), CX
-	MOVQ  CX, 712(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000008, R12
-	JEQ   piece38
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000004, R12
-	JEQ   piece39
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000002, R12
-	JEQ   piece40
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000001, R12
-	JEQ   piece41
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 656(SP)(AX*1)
-
-piece41:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VMOVUPS      528(SP), Y4
-	VMOVUPS      656(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VCMPPS       $0x00, Y0, Y3, Y0
-	VMULPS       Y2, Y3, Y4
-	VFNMADD231PS Y1, Y4, Y3
-	VFMADD231PS  Y2, Y3, Y4
-	VADDPS       Y14, Y4, Y4
-	VSUBPS       Y14, Y4, Y4
-	VFMADD213PS  Y15, Y1, Y4
-	VADDPS       Y5, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
-	CMPQ         R12, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    96(SP), Y1
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      304(SP), Y3
-	VMOVUPS      432(SP), Y4
-	VMOVUPS      560(SP), Y5
-	VMOVUPS      688(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMAXPS       Y1, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VCMPPS       $0x00, Y1, Y4, Y1
-	VMULPS       Y3, Y4, Y5
-	VFNMADD231PS Y2, Y5, Y4
-	VFMADD231PS  Y3, Y4, Y5
-	VADDPS       Y14, Y5, Y5
-	VSUBPS       Y14, Y5, Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VADDPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	CMPQ         R12, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    112(SP), Y2
-	VMOVUPS      208(SP), Y3
-	VMOVUPS      336(SP), Y4
-	VMOVUPS      464(SP), Y5
-	VMOVUPS      592(SP), Y6
-	VMOVUPS      720(SP), Y7
-	VSUBPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VCMPPS       $0x00, Y2, Y5, Y2
-	VMULPS       Y4, Y5, Y6
-	VFNMADD231PS Y3, Y6, Y5
-	VFMADD231PS  Y4, Y5, Y6
-	VADDPS       Y14, Y6, Y6
-	VSUBPS       Y14, Y6, Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VADDPS       Y7, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	CMPQ         R12, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    128(SP), Y3
-	VMOVUPS      240(SP), Y4
-	VMOVUPS      368(SP), Y5
-	VMOVUPS      496(SP), Y6
-	VMOVUPS      624(SP), Y7
-	VMOVUPS      752(SP), Y8
-	VSUBPS       Y8, Y3, Y3
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VCMPPS       $0x00, Y3, Y6, Y3
-	VMULPS       Y5, Y6, Y7
-	VFNMADD231PS Y4, Y7, Y6
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       Y14, Y7, Y7
-	VSUBPS       Y14, Y7, Y7
-	VFMADD213PS  Y15, Y4, Y7
-	VADDPS       Y8, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-
-lanenarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
 	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
+	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
-	TESTQ     $0x00000010, R12
-	JEQ       piece42
-	MOVQ      R12, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+	JMP       grouptailback
 
-piece42:
-	TESTQ $0x00000008, R12
-	JEQ   piece43
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000004, R12
-	JEQ   piece44
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000002, R12
-	JEQ   piece45
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000001, R12
-	JEQ   piece46
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece46:
-	MOVQ  64(SP), AX
-	BZHIQ R12, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R12, $+9
-	JLT   staged47
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R12, $+17
-	JLT   staged47
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R12, $+25
-	JLT   staged47
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged47:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeAnyBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-// Requires: AVX, BMI2, F16C
-TEXT ·FakeQuantizeAnyBitsF16AVX2(SB), $656-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 least, R9 most, R10 minval, R11 elements left, R12 groups left, R13 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y13 least, Y12 most, Y11 minval
-	// vector registers in use at once: 14
-	MOVQ   y+0(FP), DI
-	MOVQ   mask+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   scale+24(FP), BX
-	MOVQ   least+32(FP), R8
-	MOVQ   most+40(FP), R9
-	MOVQ   minval+48(FP), R10
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+56(FP), R12
-	MOVQ   length+64(FP), R13
-	CMPQ   R13, $+1
-	JEQ    lanes
-	CMPQ   R13, $+16
-	JEQ    short2
-
-groups:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R10), Y11
-	MOVQ         R13, R11
-	CMPQ         R11, $+32
-	JLT          grouptail
-
-grouploop:
+short2rare:
 	VCVTPH2PS (DX), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VMINPS    Y1, Y12, Y1
-	VCMPPS    $0x00, Y0, Y1, Y0
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y14, Y1, Y1
-	VADDPS    Y11, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (DI)
-	VCVTPH2PS 16(DX), Y1
-	VSUBPS    Y11, Y1, Y1
-	VDIVPS    Y14, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y13, Y2
-	VMINPS    Y2, Y12, Y2
-	VCMPPS    $0x00, Y1, Y2, Y1
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y14, Y2, Y2
-	VADDPS    Y11, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(DI)
-	VCVTPH2PS 32(DX), Y2
-	VSUBPS    Y11, Y2, Y2
-	VDIVPS    Y14, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y13, Y3
-	VMINPS    Y3, Y12, Y3
-	VCMPPS    $0x00, Y2, Y3, Y2
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y14, Y3, Y3
-	VADDPS    Y11, Y3, Y3
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(DI)
-	VCVTPH2PS 48(DX), Y3
-	VSUBPS    Y11, Y3, Y3
-	VDIVPS    Y14, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y13, Y4
-	VMINPS    Y4, Y12, Y4
-	VCMPPS    $0x00, Y3, Y4, Y3
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y14, Y4, Y4
-	VADDPS    Y11, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(DI)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 3(SI)
-	ADDQ      $+64, DI
-	ADDQ      $+4, SI
-	ADDQ      $+64, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ R11, R11
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
-	JEQ   piece1
-	MOVQ  R11, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R11
-	JEQ   piece2
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R11
-	JEQ   piece3
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R11
-	JEQ   piece4
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R11
-	JEQ   piece5
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS 80(SP), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VMINPS    Y1, Y12, Y1
-	VCMPPS    $0x00, Y0, Y1, Y0
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y14, Y1, Y1
-	VADDPS    Y11, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SP)
-	CMPQ      R11, $+9
-	JLT       groupnarrow
-	VCVTPH2PS 96(SP), Y1
-	VSUBPS    Y11, Y1, Y1
-	VDIVPS    Y14, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y13, Y2
-	VMINPS    Y2, Y12, Y2
-	VCMPPS    $0x00, Y1, Y2, Y1
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y14, Y2, Y2
-	VADDPS    Y11, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SP)
-	CMPQ      R11, $+17
-	JLT       groupnarrow
-	VCVTPH2PS 112(SP), Y2
-	VSUBPS    Y11, Y2, Y2
-	VDIVPS    Y14, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y13, Y3
-	VMINPS    Y3, Y12, Y3
-	VCMPPS    $0x00, Y2, Y3, Y2
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y14, Y3, Y3
-	VADDPS    Y11, Y3, Y3
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 32(SP)
-	CMPQ      R11, $+25
-	JLT       groupnarrow
-	VCVTPH2PS 128(SP), Y3
-	VSUBPS    Y11, Y3, Y3
-	VDIVPS    Y14, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y13, Y4
-	VMINPS    Y4, Y12, Y4
-	VCMPPS    $0x00, Y3, Y4, Y3
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y14, Y4, Y4
-	VADDPS    Y11, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SP)
-
-groupnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece6
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R11
-	JEQ   piece7
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R11
-	JEQ   piece8
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R11
-	JEQ   piece9
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R11
-	JEQ   piece10
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ (DI)(R11*2), DI
-	MOVQ R11, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R11*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R12
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R12, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS 4(R9), Y9
-	VBROADCASTSS (R10), Y8
-	VBROADCASTSS 4(R10), Y7
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VCMPPS       $0x00, Y0, Y1, Y0
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y14, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(DX), Y1
-	VSUBPS       Y8, Y1, Y1
-	VDIVPS       Y14, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y2
-	VMINPS       Y2, Y10, Y2
-	VCMPPS       $0x00, Y1, Y2, Y1
-	VADDPS       Y15, Y2, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y8, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
-	VCVTPH2PS    32(DX), Y2
-	VSUBPS       Y7, Y2, Y2
-	VDIVPS       Y13, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VCMPPS       $0x00, Y2, Y3, Y2
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y7, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VCVTPH2PS    48(DX), Y3
-	VSUBPS       Y7, Y3, Y3
-	VDIVPS       Y13, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y4
-	VMINPS       Y4, Y9, Y4
-	VCMPPS       $0x00, Y3, Y4, Y3
-	VADDPS       Y15, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y7, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R12
-	CMPQ         R12, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R12, R12
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R12, R11
-	CMPQ R11, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R8), Y2
-	VMOVUPS   (R9), Y3
-	VMOVUPS   (R10), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
+	VMAXPS    Y0, Y9, Y1
+	VMINPS    Y1, Y7, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (DI)
-	VCVTPH2PS 16(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R8), Y3
-	VMOVUPS   32(R9), Y4
-	VMOVUPS   32(R10), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y3
-	VMINPS    Y3, Y4, Y3
-	VCMPPS    $0x00, Y1, Y3, Y1
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    Y5, Y3, Y3
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y9, Y2
+	VMINPS    Y2, Y7, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(DI)
-	VCVTPH2PS 32(DX), Y2
-	VMOVUPS   64(BX), Y3
-	VMOVUPS   64(R8), Y4
-	VMOVUPS   64(R9), Y5
-	VMOVUPS   64(R10), Y6
-	VSUBPS    Y6, Y2, Y2
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y2, Y4, Y2
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y8, Y3
+	VMINPS    Y3, Y6, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y14, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(DI)
-	VCVTPH2PS 48(DX), Y3
-	VMOVUPS   96(BX), Y4
-	VMOVUPS   96(R8), Y5
-	VMOVUPS   96(R9), Y6
-	VMOVUPS   96(R10), Y7
-	VSUBPS    Y7, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y5, Y5
-	VMINPS    Y5, Y6, Y5
-	VCMPPS    $0x00, Y3, Y5, Y3
-	VADDPS    Y15, Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    Y7, Y5, Y5
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y8, Y4
+	VMINPS    Y4, Y6, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y14, Y5, Y5
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, (SI)
+	VCMPPS    $0x00, Y0, Y4, Y4
 	VMOVMSKPS Y1, AX
-	MOVB      AL, 1(SI)
+	MOVB      AL, (SI)
 	VMOVMSKPS Y2, AX
-	MOVB      AL, 2(SI)
+	MOVB      AL, 1(SI)
 	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
 	MOVB      AL, 3(SI)
-	ADDQ      $+64, DI
-	ADDQ      $+4, SI
-	ADDQ      $+64, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
-	ADDQ      $+128, R9
-	ADDQ      $+128, R10
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       laneloop
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y2, Y4
+	VADDPS       Y14, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 48(DI)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 3(SI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      400(SP), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	CMPQ         R10, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      432(SP), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y2, Y4
+	VADDPS       Y14, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	CMPQ         R10, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      208(SP), Y1
+	VMOVUPS      464(SP), Y2
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y5
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	CMPQ         R10, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      496(SP), Y2
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y6, Y6
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 48(SP)
+	VCMPPS       $0x00, Y0, Y6, Y6
+
+lanetailrarenarrow:
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y6, AX
+	MOVB      AL, 67(SP)
+	JMP       lanetailback
+
+// func FakeQuantizeMinvalBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3
+TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $528-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 minval
+	// loaded at each use: recip, least, most, 0x0
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	MOVQ         minval+40(FP), R9
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R10, R10
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece1
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R10
+	JEQ   piece2
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R10
+	JEQ   piece3
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R10
+	JEQ   piece4
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R10
+	JEQ   piece5
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    80(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    96(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    128(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SP)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          grouptailnarrow
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SP)
+	VCMPPS       $0x00, Y4, Y3, Y3
+
+grouptailnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece6
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R10
+	JEQ   piece7
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R10
+	JEQ   piece8
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R10
+	JEQ   piece9
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R10
+	JEQ   piece10
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged11
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged11:
+	LEAQ (DI)(R10*2), DI
+	MOVQ R10, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R10*2), DX
+
+groupend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R11, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, R10
+	CMPQ R10, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      (BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      32(R8), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      32(BX), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R9), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      64(R8), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      64(BX), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R9), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      96(BX), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (DI)
+	VCMPPS       $0x00, Y3, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 16(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VADDPS       Y5, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y13, Y3, Y4
+	VADDPS       Y8, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(DI)
+	VCMPPS       $0x00, Y12, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	ADDQ $+128, R9
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
@@ -9096,9 +10628,9 @@ lanetail:
 	MOVQ  AX, 120(SP)
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece12
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -9111,9 +10643,9 @@ lanetail:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece13
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -9122,27 +10654,27 @@ piece12:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece14
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece15
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece16
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -9166,9 +10698,9 @@ piece16:
 	MOVQ  AX, 248(SP)
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece17
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -9189,9 +10721,9 @@ piece16:
 	MOVQ  CX, 200(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece18
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -9204,9 +10736,9 @@ piece17:
 	MOVQ  CX, 168(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece19
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -9215,18 +10747,18 @@ piece18:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece20
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece21
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -9250,9 +10782,9 @@ piece21:
 	MOVQ  AX, 376(SP)
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece22
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -9273,9 +10805,9 @@ piece21:
 	MOVQ  CX, 328(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece23
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -9288,9 +10820,9 @@ piece22:
 	MOVQ  CX, 296(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece24
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -9299,18 +10831,18 @@ piece23:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece25
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece26
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
@@ -9334,9 +10866,9 @@ piece26:
 	MOVQ  AX, 504(SP)
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R11
+	TESTQ $0x00000010, R10
 	JEQ   piece27
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -9357,9 +10889,9 @@ piece26:
 	MOVQ  CX, 456(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece28
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -9372,9 +10904,9 @@ piece27:
 	MOVQ  CX, 424(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece29
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
@@ -9383,269 +10915,543 @@ piece28:
 	MOVQ  CX, 408(SP)(AX*1)
 
 piece29:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece30
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 400(SP)(AX*1)
 
 piece30:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece31
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 400(SP)(AX*1)
 
 piece31:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R11
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      400(SP), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      272(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      144(SP), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      432(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      304(SP), Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      176(SP), Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      464(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      336(SP), Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      208(SP), Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      496(SP), Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      368(SP), Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      240(SP), Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (SP)
+	VCMPPS       $0x00, Y3, Y0, Y0
+	CMPQ         R10, $+9
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 16(SP)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	CMPQ         R10, $+17
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VADDPS       Y5, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SP)
+	VCMPPS       $0x00, Y9, Y2, Y2
+	CMPQ         R10, $+25
+	JLT          lanetailnarrow
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y13, Y3, Y4
+	VADDPS       Y8, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SP)
+	VCMPPS       $0x00, Y12, Y3, Y3
+
+lanetailnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R10
 	JEQ   piece32
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece32:
-	TESTQ $0x00000008, R11
+	TESTQ $0x00000008, R10
 	JEQ   piece33
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
 piece33:
-	TESTQ $0x00000004, R11
+	TESTQ $0x00000004, R10
 	JEQ   piece34
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
 
 piece34:
-	TESTQ $0x00000002, R11
+	TESTQ $0x00000002, R10
 	JEQ   piece35
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
 
 piece35:
-	TESTQ $0x00000001, R11
+	TESTQ $0x00000001, R10
 	JEQ   piece36
-	MOVQ  R11, AX
+	MOVQ  R10, AX
 	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
 
 piece36:
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged37
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged37
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged37
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged37:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y12, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVMSKPS Y1, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 3(SI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 80(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y12, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 67(SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS (DX), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y11, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VSUBPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y11, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y10, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VSUBPS    Y10, Y0, Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y10, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVMSKPS Y1, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 3(SI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 16(DX), Y0
+	VMOVUPS   32(BX), Y1
+	VMOVUPS   32(R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y2, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 16(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VCVTPH2PS 32(DX), Y0
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 32(DI)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	VCVTPH2PS 48(DX), Y0
+	VMOVUPS   96(BX), Y1
+	VMOVUPS   96(R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y2, Y7, Y7
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 48(DI)
+	VCMPPS    $0x00, Y0, Y6, Y6
+	VMOVMSKPS Y3, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y6, AX
+	MOVB      AL, 3(SI)
+	JMP       laneback
+
+lanetailrare:
 	VCVTPH2PS 80(SP), Y0
 	VMOVUPS   144(SP), Y1
-	VMOVUPS   272(SP), Y2
-	VMOVUPS   400(SP), Y3
-	VMOVUPS   528(SP), Y4
-	VSUBPS    Y4, Y0, Y0
+	VMOVUPS   400(SP), Y2
+	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x00, Y0, Y2, Y0
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, (SP)
-	CMPQ      R11, $+9
-	JLT       lanenarrow
-	VCVTPH2PS 96(SP), Y1
-	VMOVUPS   176(SP), Y2
-	VMOVUPS   304(SP), Y3
-	VMOVUPS   432(SP), Y4
-	VMOVUPS   560(SP), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y3, Y3
-	VMINPS    Y3, Y4, Y3
-	VCMPPS    $0x00, Y1, Y3, Y1
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    Y5, Y3, Y3
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 16(SP)
-	CMPQ      R11, $+17
-	JLT       lanenarrow
-	VCVTPH2PS 112(SP), Y2
-	VMOVUPS   208(SP), Y3
-	VMOVUPS   336(SP), Y4
-	VMOVUPS   464(SP), Y5
-	VMOVUPS   592(SP), Y6
-	VSUBPS    Y6, Y2, Y2
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x00, Y2, Y4, Y2
-	VADDPS    Y15, Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y6, Y4, Y4
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SP)
-	CMPQ      R11, $+25
-	JLT       lanenarrow
-	VCVTPH2PS 128(SP), Y3
-	VMOVUPS   240(SP), Y4
-	VMOVUPS   368(SP), Y5
-	VMOVUPS   496(SP), Y6
-	VMOVUPS   624(SP), Y7
-	VSUBPS    Y7, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y5, Y5
-	VMINPS    Y5, Y6, Y5
-	VCMPPS    $0x00, Y3, Y5, Y3
-	VADDPS    Y15, Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    Y7, Y5, Y5
+	VMOVUPS   X4, (SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VMOVUPS   176(SP), Y1
+	VMOVUPS   432(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y2, Y5, Y5
 	VCVTPS2PH $0x00, Y5, X5
-	VMOVUPS   X5, 48(SP)
+	VMOVUPS   X5, 16(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	CMPQ      R10, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VMOVUPS   208(SP), Y1
+	VMOVUPS   464(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VCVTPS2PH $0x00, Y6, X6
+	VMOVUPS   X6, 32(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VMOVUPS   240(SP), Y1
+	VMOVUPS   496(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y2, Y7, Y7
+	VCVTPS2PH $0x00, Y7, X7
+	VMOVUPS   X7, 48(SP)
+	VCMPPS    $0x00, Y0, Y6, Y6
 
-lanenarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
+lanetailrarenarrow:
 	VMOVMSKPS Y3, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y6, AX
 	MOVB      AL, 67(SP)
-	TESTQ     $0x00000010, R11
-	JEQ       piece37
-	MOVQ      R11, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+	JMP       lanetailback
 
-piece37:
-	TESTQ $0x00000008, R11
-	JEQ   piece38
-	MOVQ  R11, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000004, R11
-	JEQ   piece39
-	MOVQ  R11, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000002, R11
-	JEQ   piece40
-	MOVQ  R11, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000001, R11
-	JEQ   piece41
-	MOVQ  R11, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece41:
-	MOVQ  64(SP), AX
-	BZHIQ R11, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R11, $+9
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R11, $+17
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R11, $+25
-	JLT   staged42
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged42:
-laneend:
-	VZEROUPPER
-	RET
-
-DATA constantsAVX2<>+0(SB)/4, $0x4b400000
-DATA constantsAVX2<>+4(SB)/4, $0x00000000
-DATA constantsAVX2<>+8(SB)/4, $0x00000004
-DATA constantsAVX2<>+12(SB)/4, $0x00000001
-DATA constantsAVX2<>+16(SB)/4, $0x00000005
-DATA constantsAVX2<>+20(SB)/4, $0x00000002
-DATA constantsAVX2<>+24(SB)/4, $0x00000006
-DATA constantsAVX2<>+28(SB)/4, $0x00000003
-DATA constantsAVX2<>+32(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36
+DATA constantsAVX2<>+0(SB)/4, $0x00000000
+DATA constantsAVX2<>+4(SB)/4, $0x00000004
+DATA constantsAVX2<>+8(SB)/4, $0x00000001
+DATA constantsAVX2<>+12(SB)/4, $0x00000005
+DATA constantsAVX2<>+16(SB)/4, $0x00000002
+DATA constantsAVX2<>+20(SB)/4, $0x00000006
+DATA constantsAVX2<>+24(SB)/4, $0x00000003
+DATA constantsAVX2<>+28(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32

@@ -4,83 +4,80 @@
 
 package asm
 
-// FakeQuantizeF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeZeroPointF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyF16NEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do.
-// In place (y == x) is allowed.
+// FakeQuantizeMinvalF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyF16NEON(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBytesF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBytesF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBytesF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBytesF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBytesF16NEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBytesF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBitsF16NEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBitsF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBitsF16NEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBitsF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBitsF16NEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBitsF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)

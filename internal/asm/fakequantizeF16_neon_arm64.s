@@ -4,93 +4,3495 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+// func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $328-64
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V30 0x0
-	// per group: V29 scale, V28 recip, V27 lo, V26 hi
-	// vector registers in use at once: 7
+TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-56
+	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
+	// per group: V27 scale, V26 recip
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD lo+32(FP), R4
-	MOVD hi+40(FP), R5
-	VMOVI $0, V30.B16
-	MOVD groups+48(FP), R7
-	MOVD length+56(FP), R8
-	CMP $1, R8
+	FMOVS least+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
-	VLD1R (R3), [V28.S4]
-	VLD1R (R4), [V27.S4]
-	VLD1R (R5), [V26.S4]
-	MOVD R8, R6
-	CMP $16, R6
+	VLD1R (R2), [V27.S4]
+	VLD1R (R3), [V26.S4]
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V25.B16
+	VFMLA V26.S4, V0.S4, V25.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V26.S4, V0.S4, V24.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V26.S4, V0.S4, V23.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V26.S4, V0.S4, V22.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e38f720 // fmax v0.4s, v25.4s, v24.4s
+	WORD $0x4e36f6e5 // fmax v5.4s, v23.4s, v22.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218b20 // frintn v0.4s, v25.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e218b00 // frintn v0.4s, v24.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	VMOV V1.B16, V25.B16
+	VMOV V2.B16, V24.B16
+	VMOV V3.B16, V23.B16
+	VMOV V4.B16, V22.B16
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+groupback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailnarrow:
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R2), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V8.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+laneback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT lanetailnarrow
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V8.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailnarrow:
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, (R0)
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 8(R0)
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(R0)
 	FMOVD 24(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(R0)
+	B groupback
+grouptailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailrarenarrow:
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+	B laneback
+lanetailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailrarenarrow:
+	B lanetailback
+
+// func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-64
+	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V29 most, V28 0x0
+	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
+	// vector registers in use at once: 17
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD zeroPoint+32(FP), R4
+	FMOVS least+40(FP), F30
+	VDUP V30.S[0], V30.S4
+	FMOVS most+44(FP), F29
+	VDUP V29.S[0], V29.S4
+	VMOVI $0, V28.B16
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V27.S4]
+	VLD1R (R3), [V26.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V30.S4, V1.S4
+	WORD $0x4e21d839 // scvtf v25.4s, v1.4s
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V26.S4, V0.S4, V23.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V26.S4, V0.S4, V22.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V26.S4, V0.S4, V21.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V26.S4, V0.S4, V20.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
+	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	VMOV V1.B16, V23.B16
+	VMOV V2.B16, V22.B16
+	VMOV V3.B16, V21.B16
+	VMOV V4.B16, V20.B16
 	ADD $32, R0, R0
 	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+groupback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailnarrow:
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R5<<1, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R2), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R4), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	FMOVQ 16(R4), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	FMOVQ 32(R4), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	FMOVQ 48(R4), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V8.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+laneback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R4, R16
+	ADD $208, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	FMOVQ 208(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT lanetailnarrow
+	FMOVQ 224(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVQ 240(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V8.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailnarrow:
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+	B groupback
+grouptailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailrarenarrow:
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R4), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R4), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R4), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+	B laneback
+lanetailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailrarenarrow:
+	B lanetailback
+
+// func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-64
+	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
+	// per group: V27 scale, V26 recip, V25 minval
+	// vector registers in use at once: 17
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD minval+32(FP), R4
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V27.S4]
+	VLD1R (R3), [V26.S4]
+	VLD1R (R4), [V25.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V26.S4, V0.S4, V24.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V26.S4, V0.S4, V23.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V26.S4, V0.S4, V22.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V26.S4, V0.S4, V21.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
+	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218b00 // frintn v0.4s, v24.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	VMOV V1.B16, V24.B16
+	VMOV V2.B16, V23.B16
+	VMOV V3.B16, V22.B16
+	VMOV V4.B16, V21.B16
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+groupback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailnarrow:
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R5<<1, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R4), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R3), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ (R2), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R3), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R2), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R4), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 32(R3), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 32(R2), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 48(R3), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 48(R2), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V4.S4, V3.S4, V0.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V10.S4, V9.S4, V0.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V13.S4, V12.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+laneback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R4, R16
+	ADD $208, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 208(RSP), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 160(RSP), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 96(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 240(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 176(RSP), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 112(RSP), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 256(RSP), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 192(RSP), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 128(RSP), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V4.S4, V3.S4, V0.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT lanetailnarrow
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V10.S4, V9.S4, V0.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V13.S4, V12.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailnarrow:
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+	B groupback
+grouptailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailrarenarrow:
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+	B laneback
+lanetailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailrarenarrow:
+	B lanetailback
+
+// func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-64
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
+	// per group: V27 scale, V26 recip
+	// vector registers in use at once: 19
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R3), [V27.S4]
+	VLD1R (R4), [V26.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V25.B16
+	VFMLA V26.S4, V0.S4, V25.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V26.S4, V0.S4, V24.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V26.S4, V0.S4, V23.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V26.S4, V0.S4, V22.S4
+groupahead:
+	FMOVD 32(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e38f720 // fmax v0.4s, v25.4s, v24.4s
+	WORD $0x4e36f6e5 // fmax v5.4s, v23.4s, v22.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218b20 // frintn v0.4s, v25.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V27.S4, V5.S4, V6.S4
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, (R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218b00 // frintn v0.4s, v24.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V27.S4, V6.S4, V7.S4
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V27.S4, V7.S4, V8.S4
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V9.B16
+	VFMLA V27.S4, V8.S4, V9.S4
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	VMOV V1.B16, V25.B16
+	VMOV V2.B16, V24.B16
+	VMOV V3.B16, V23.B16
+	VMOV V4.B16, V22.B16
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+groupback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	ADD R5<<1, R0, R0
+	ADD R5, R1, R1
+	ADD R5<<1, R2, R2
+groupend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 8(R0)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
+	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+laneback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R3, R16
+	ADD $96, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R4, R16
+	ADD $160, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
+	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
+lanetailnarrow:
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece29
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece29:
+	TBZ $2, R5, piece30
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece32:
+laneend:
+	RET
+grouprare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+grouptailrarenarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, (R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 8(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 24(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 40(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+lanetailrarenarrow:
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	B lanetailback
+
+// func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+	// per call: V30 least, V29 most, V28 0x0
+	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
+	// vector registers in use at once: 21
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD zeroPoint+40(FP), R5
+	FMOVS least+48(FP), F30
+	VDUP V30.S[0], V30.S4
+	FMOVS most+52(FP), F29
+	VDUP V29.S[0], V29.S4
+	VMOVI $0, V28.B16
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	VLD1R (R3), [V27.S4]
+	VLD1R (R4), [V26.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V30.S4, V1.S4
+	WORD $0x4e21d839 // scvtf v25.4s, v1.4s
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT grouptail
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V26.S4, V0.S4, V23.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V26.S4, V0.S4, V22.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V26.S4, V0.S4, V21.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V26.S4, V0.S4, V20.S4
+groupahead:
+	FMOVD 32(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
+	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e39f405 // fmax v5.4s, v0.4s, v25.4s
+	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V27.S4, V5.S4, V6.S4
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, (R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e39f406 // fmax v6.4s, v0.4s, v25.4s
+	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V27.S4, V6.S4, V7.S4
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e39f407 // fmax v7.4s, v0.4s, v25.4s
+	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V27.S4, V7.S4, V8.S4
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e39f408 // fmax v8.4s, v0.4s, v25.4s
+	WORD $0x4eb8f508 // fmin v8.4s, v8.4s, v24.4s
+	VMOV V28.B16, V9.B16
+	VFMLA V27.S4, V8.S4, V9.S4
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	VMOV V1.B16, V23.B16
+	VMOV V2.B16, V22.B16
+	VMOV V3.B16, V21.B16
+	VMOV V4.B16, V20.B16
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+groupback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
 	TBZ $3, R6, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -107,61 +3509,77 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R6
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R6
-	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R6
-	BLT groupnarrow
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-groupnarrow:
+	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
+	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -180,10 +3598,28 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R6, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R6, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R6, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
 	ADD R6<<1, R0, R0
-	ADD R6<<1, R1, R1
+	ADD R6, R1, R1
+	ADD R6<<1, R2, R2
 groupend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -195,73 +3631,101 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R5), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R5), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	FMOVQ 32(R5), F0
+	VSUB V0.S4, V30.S4, V3.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	FMOVQ 48(R5), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
+	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
+	FMOVQ 48(R5), F0
+	VSUB V0.S4, V30.S4, V4.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(R0)
+	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+laneback:
 	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -271,58 +3735,33 @@ laneloop:
 lanetail:
 	CBZ R6, laneend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
-	ADD $80, RSP, R17
+	ADD $64, RSP, R17
 	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
 	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
+piece14:
+	TBZ $1, R6, piece15
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R6, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
 piece16:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
-	ADD $144, RSP, R17
+	ADD $96, RSP, R17
 	TBZ $3, R6, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -342,12 +3781,12 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
 	MOVD R4, R16
-	ADD $208, RSP, R17
+	ADD $160, RSP, R17
 	TBZ $3, R6, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -367,12 +3806,12 @@ piece23:
 	MOVW.P R19, 4(R17)
 piece24:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
 	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
 	MOVD R5, R16
-	ADD $272, RSP, R17
+	ADD $224, RSP, R17
 	TBZ $3, R6, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -391,77 +3830,105 @@ piece27:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece28:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F3
-	FMOVQ 272(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R6
-	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	FMOVQ 304(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R6
-	BLT lanenarrow
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	FMOVQ 320(RSP), F4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	FMOVQ 224(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	FMOVQ 240(RSP), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F0
+	VSUB V0.S4, V30.S4, V3.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
+	CMP $13, R6
+	BLT lanetailnarrow
+	FMOVQ 272(RSP), F0
+	VSUB V0.S4, V30.S4, V4.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanenarrow:
+	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+lanetailnarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -480,644 +3947,538 @@ piece31:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece32:
-laneend:
-	RET
-
-// func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $392-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 lo, R5 hi, R6 minval, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0
-	// per group: V29 scale, V28 recip, V27 lo, V26 hi, V25 minval
-	// vector registers in use at once: 8
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD lo+32(FP), R4
-	MOVD hi+40(FP), R5
-	MOVD minval+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R2), [V29.S4]
-	VLD1R (R3), [V28.S4]
-	VLD1R (R4), [V27.S4]
-	VLD1R (R5), [V26.S4]
-	VLD1R (R6), [V25.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece33
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf400 // fmax v0.4s, v0.4s, v27.4s
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
-	VFMLS V29.S4, V1.S4, V0.S4
-	VFMLA V28.S4, V0.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V29.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-groupnarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R7, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R7, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R7, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R7<<1, R0, R0
-	ADD R7<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
-	RET
-lanes:
-	MOVD R8, R7
-	CMP $16, R7
-	BLT lanetail
-laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	FMOVQ (R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F4
-	FMOVQ 32(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	FMOVQ 48(R5), F4
-	FMOVQ 48(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE laneloop
-lanetail:
-	CBZ R7, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R7, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R7, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R7, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R7, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R7, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R7, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R7, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R7, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R7, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R7, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R7, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R7, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R7, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R7, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R7, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R7, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R5, R16
-	ADD $272, RSP, R17
-	TBZ $3, R7, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R7, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R7, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 336(RSP)
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	MOVD R6, R16
-	ADD $336, RSP, R17
-	TBZ $3, R7, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F3
-	FMOVQ 272(RSP), F4
-	FMOVQ 336(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	FMOVQ 352(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	FMOVQ 304(RSP), F4
-	FMOVQ 368(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	FMOVQ 320(RSP), F4
-	FMOVQ 384(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V0.B16
-	VFMLA V1.S4, V3.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanenarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
 piece33:
-	TBZ $2, R7, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R7, piece35
+	TBZ $2, R6, piece34
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R7, piece36
+piece34:
+	TBZ $1, R6, piece35
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
+piece35:
+	TBZ $0, R6, piece36
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
 piece36:
 laneend:
 	RET
+grouprare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f402 // fmax v2.4s, v0.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f404 // fmax v4.4s, v0.4s, v25.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f402 // fmax v2.4s, v0.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f404 // fmax v4.4s, v0.4s, v25.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+grouptailrarenarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	VSUB V2.S4, V30.S4, V4.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
+	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 8(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F2
+	VSUB V2.S4, V30.S4, V6.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V4.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
+	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
+	VSUB V2.S4, V30.S4, V6.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+lanetailrarenarrow:
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
+	B lanetailback
 
-// func FakeQuantizeAnyF16NEON(y *uint16, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+// func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-TEXT ·FakeQuantizeAnyF16NEON(SB), NOSPLIT, $328-64
-	// pointers: R0 y, R1 x, R2 scale, R3 least, R4 most, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V30 0x0
-	// per group: V29 scale, V28 least, V27 most, V26 minval
-	// vector registers in use at once: 6
+TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
+	// per group: V27 scale, V26 recip, V25 minval
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD least+24(FP), R3
-	MOVD most+32(FP), R4
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
 	MOVD minval+40(FP), R5
-	VMOVI $0, V30.B16
-	MOVD groups+48(FP), R7
-	MOVD length+56(FP), R8
+	FMOVS least+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+52(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
-	VLD1R (R3), [V28.S4]
-	VLD1R (R4), [V27.S4]
-	VLD1R (R5), [V26.S4]
+	VLD1R (R3), [V27.S4]
+	VLD1R (R4), [V26.S4]
+	VLD1R (R5), [V25.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V26.S4, V0.S4, V24.S4
+	FMOVD 8(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V26.S4, V0.S4, V23.S4
+	FMOVD 16(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V26.S4, V0.S4, V22.S4
+	FMOVD 24(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V26.S4, V0.S4, V21.S4
+groupahead:
+	FMOVD 32(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
+	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218b00 // frintn v0.4s, v24.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V27.S4, V5.S4, V6.S4
+	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, (R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V27.S4, V6.S4, V7.S4
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V27.S4, V7.S4, V8.S4
+	WORD $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V9.B16
+	VFMLA V27.S4, V8.S4, V9.S4
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	VMOV V1.B16, V24.B16
+	VMOV V2.B16, V23.B16
+	VMOV V3.B16, V22.B16
+	VMOV V4.B16, V21.B16
 	ADD $32, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V2.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+groupback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
 	TBZ $3, R6, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1134,61 +4495,85 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R6
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R6
-	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R6
-	BLT groupnarrow
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V1.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V1.S4
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
-	WORD $0x4ebbf400 // fmin v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-groupnarrow:
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V3.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V0.S4
+	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V0.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V2.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece5
@@ -1207,10 +4592,28 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R6, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R6, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R6, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
 	ADD R6<<1, R0, R0
-	ADD R6<<1, R1, R1
+	ADD R6, R1, R1
+	ADD R6<<1, R2, R2
 groupend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -1222,73 +4625,93 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
+	FMOVQ (R5), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 8(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R4), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 16(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
+	FMOVQ 32(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 32(R4), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 32(R3), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 24(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	FMOVQ 48(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	FMOVQ 48(R5), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 48(R4), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 48(R3), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, (R0)
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V13.S4, V3.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
+	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+laneback:
 	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -1298,58 +4721,33 @@ laneloop:
 lanetail:
 	CBZ R6, laneend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
-	ADD $80, RSP, R17
+	ADD $64, RSP, R17
 	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
 	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
+piece14:
+	TBZ $1, R6, piece15
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R6, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
 piece16:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
-	ADD $144, RSP, R17
+	ADD $96, RSP, R17
 	TBZ $3, R6, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1369,12 +4767,12 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
 	MOVD R4, R16
-	ADD $208, RSP, R17
+	ADD $160, RSP, R17
 	TBZ $3, R6, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1394,12 +4792,12 @@ piece23:
 	MOVW.P R19, 4(R17)
 piece24:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
 	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
 	MOVD R5, R16
-	ADD $272, RSP, R17
+	ADD $224, RSP, R17
 	TBZ $3, R6, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1418,77 +4816,97 @@ piece27:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece28:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F3
-	FMOVQ 272(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R6
-	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	FMOVQ 304(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R6
-	BLT lanenarrow
+	FMOVQ 224(RSP), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	FMOVQ 320(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanenarrow:
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 176(RSP), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 192(RSP), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 128(RSP), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 272(RSP), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 208(RSP), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 144(RSP), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, 16(RSP)
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	CMP $13, R6
+	BLT lanetailnarrow
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V13.S4, V3.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
+	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+lanetailnarrow:
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R6, piece29
@@ -1507,1948 +4925,617 @@ piece31:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece32:
-laneend:
-	RET
-
-// func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
-
-TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0
-	// per group: V29 scale, V28 recip, V27 lo, V26 hi
-	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R3), [V29.S4]
-	VLD1R (R4), [V28.S4]
-	VLD1R (R5), [V27.S4]
-	VLD1R (R6), [V26.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
-	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3cdc22 // fmul v2.4s, v1.4s, v28.4s
-	VFMLS V29.S4, V2.S4, V1.S4
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V2.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3cdc43 // fmul v3.4s, v2.4s, v28.4s
-	VFMLS V29.S4, V3.S4, V2.S4
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V3.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3cdc64 // fmul v4.4s, v3.4s, v28.4s
-	VFMLS V29.S4, V4.S4, V3.S4
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V4.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3cdc85 // fmul v5.4s, v4.4s, v28.4s
-	VFMLS V29.S4, V5.S4, V4.S4
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V5.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
-	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3cdc22 // fmul v2.4s, v1.4s, v28.4s
-	VFMLS V29.S4, V2.S4, V1.S4
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V2.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3cdc43 // fmul v3.4s, v2.4s, v28.4s
-	VFMLS V29.S4, V3.S4, V2.S4
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V3.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3cdc64 // fmul v4.4s, v3.4s, v28.4s
-	VFMLS V29.S4, V4.S4, V3.S4
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V4.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3cdc85 // fmul v5.4s, v4.4s, v28.4s
-	VFMLS V29.S4, V5.S4, V4.S4
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V5.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-groupnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R7, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R7, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R7, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R7, piece9
+	TBZ $3, R6, piece33
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R7, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R7, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R7, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R7<<1, R0, R0
-	ADD R7, R1, R1
-	ADD R7<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
-	RET
-lanes:
-	MOVD R8, R7
-	CMP $16, R7
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE laneloop
-lanetail:
-	CBZ R7, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R7, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R7, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R7, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R7, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R7, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R7, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R7, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R7, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R7, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R7, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R7, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R7, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R7, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R7, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-lanenarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
 piece33:
-	TBZ $2, R7, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
+	TBZ $2, R6, piece34
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
 piece34:
-	TBZ $1, R7, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
+	TBZ $1, R6, piece35
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
 piece35:
-	TBZ $0, R7, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R7, piece37
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece37:
-	TBZ $2, R7, piece38
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece38:
-	TBZ $1, R7, piece39
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece39:
-	TBZ $0, R7, piece40
+	TBZ $0, R6, piece36
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece40:
+piece36:
 laneend:
 	RET
-
-// func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $408-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
-	// per call: V30 0x0
-	// per group: V29 scale, V28 recip, V27 lo, V26 hi, V25 minval
-	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	MOVD minval+56(FP), R7
-	VMOVI $0, V30.B16
-	MOVD groups+64(FP), R9
-	MOVD length+72(FP), R10
-	CMP $1, R10
-	BEQ lanes
-groups:
-	VLD1R (R3), [V29.S4]
-	VLD1R (R4), [V28.S4]
-	VLD1R (R5), [V27.S4]
-	VLD1R (R6), [V26.S4]
-	VLD1R (R7), [V25.S4]
-	MOVD R10, R8
-	CMP $16, R8
-	BLT grouptail
-grouploop:
+grouprare:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
-	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3cdc22 // fmul v2.4s, v1.4s, v28.4s
-	VFMLS V29.S4, V2.S4, V1.S4
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V2.S4, V1.S4
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3cdc43 // fmul v3.4s, v2.4s, v28.4s
-	VFMLS V29.S4, V3.S4, V2.S4
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V3.S4, V2.S4
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
-	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3cdc64 // fmul v4.4s, v3.4s, v28.4s
-	VFMLS V29.S4, V4.S4, V3.S4
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V4.S4, V3.S4
+	FMOVD F2, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3cdc85 // fmul v5.4s, v4.4s, v28.4s
-	VFMLS V29.S4, V5.S4, V4.S4
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V5.S4, V4.S4
+	FMOVD F3, 8(R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
 	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE grouploop
-grouptail:
-	CBZ R8, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R8, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R8, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R8, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R8, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
+	FMOVD F4, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	B groupback
+grouptailrare:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
-	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3cdc22 // fmul v2.4s, v1.4s, v28.4s
-	VFMLS V29.S4, V2.S4, V1.S4
-	VFMLA V28.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V2.S4, V1.S4
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R8
-	BLT groupnarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3cdc43 // fmul v3.4s, v2.4s, v28.4s
-	VFMLS V29.S4, V3.S4, V2.S4
-	VFMLA V28.S4, V2.S4, V3.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V29.S4, V3.S4, V2.S4
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R8
-	BLT groupnarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
-	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3cdc64 // fmul v4.4s, v3.4s, v28.4s
-	VFMLS V29.S4, V4.S4, V3.S4
-	VFMLA V28.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V29.S4, V4.S4, V3.S4
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R8
-	BLT groupnarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3cdc85 // fmul v5.4s, v4.4s, v28.4s
-	VFMLS V29.S4, V5.S4, V4.S4
-	VFMLA V28.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V29.S4, V5.S4, V4.S4
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
 	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-groupnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R8, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R8, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R8, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R8, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R8, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R8, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R8, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R8<<1, R0, R0
-	ADD R8, R1, R1
-	ADD R8<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUB $1, R9, R9
-	CBNZ R9, groups
-	RET
-lanes:
-	MOVD R9, R8
-	CMP $16, R8
-	BLT lanetail
-laneloop:
+	FMOVD F4, 32(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+grouptailrarenarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	B grouptailback
+lanerare:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	FMOVQ (R7), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	FMOVQ 16(R7), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	FMOVQ 32(R7), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	FMOVQ (R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	FMOVQ 48(R7), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	FMOVD F4, (R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	ADD $64, R7, R7
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE laneloop
-lanetail:
-	CBZ R8, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R8, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R8, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R8, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R8, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R8, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R8, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R8, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R8, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R8, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R8, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R8, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R8, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R8, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R8, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R8, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R8, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R8, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R8, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R8, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R8, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	FMOVQ F31, 400(RSP)
-	MOVD R7, R16
-	ADD $352, RSP, R17
-	TBZ $3, R8, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R8, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R8, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R8, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
+	FMOVD F5, 8(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	B laneback
+lanetailrare:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	FMOVQ 352(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R8
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	FMOVQ 368(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R8
-	BLT lanenarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	FMOVQ 384(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	CMP $13, R8
-	BLT lanenarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	FMOVQ 400(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-lanenarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R8, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R8, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R8, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R8, piece41
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece41:
-	TBZ $2, R8, piece42
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece42:
-	TBZ $1, R8, piece43
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece43:
-	TBZ $0, R8, piece44
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece44:
-laneend:
-	RET
-
-// func FakeQuantizeAnyBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeAnyBytesF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0
-	// per group: V29 scale, V28 least, V27 most, V26 minval
-	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD least+32(FP), R4
-	MOVD most+40(FP), R5
-	MOVD minval+48(FP), R6
-	VMOVI $0, V30.B16
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R3), [V29.S4]
-	VLD1R (R4), [V28.S4]
-	VLD1R (R5), [V27.S4]
-	VLD1R (R6), [V26.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf401 // fmax v1.4s, v0.4s, v28.4s
-	WORD $0x4ebbf421 // fmin v1.4s, v1.4s, v27.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
-	WORD $0x6e3dfc21 // fdiv v1.4s, v1.4s, v29.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3cf422 // fmax v2.4s, v1.4s, v28.4s
-	WORD $0x4ebbf442 // fmin v2.4s, v2.4s, v27.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x6e3dfc42 // fdiv v2.4s, v2.4s, v29.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3cf443 // fmax v3.4s, v2.4s, v28.4s
-	WORD $0x4ebbf463 // fmin v3.4s, v3.4s, v27.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3ddc63 // fmul v3.4s, v3.4s, v29.4s
-	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
-	WORD $0x6e3dfc63 // fdiv v3.4s, v3.4s, v29.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3cf464 // fmax v4.4s, v3.4s, v28.4s
-	WORD $0x4ebbf484 // fmin v4.4s, v4.4s, v27.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e3ddc84 // fmul v4.4s, v4.4s, v29.4s
-	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3dfc00 // fdiv v0.4s, v0.4s, v29.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3cf401 // fmax v1.4s, v0.4s, v28.4s
-	WORD $0x4ebbf421 // fmin v1.4s, v1.4s, v27.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
-	WORD $0x6e3dfc21 // fdiv v1.4s, v1.4s, v29.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3cf422 // fmax v2.4s, v1.4s, v28.4s
-	WORD $0x4ebbf442 // fmin v2.4s, v2.4s, v27.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x6e3dfc42 // fdiv v2.4s, v2.4s, v29.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3cf443 // fmax v3.4s, v2.4s, v28.4s
-	WORD $0x4ebbf463 // fmin v3.4s, v3.4s, v27.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3ddc63 // fmul v3.4s, v3.4s, v29.4s
-	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
-	WORD $0x6e3dfc63 // fdiv v3.4s, v3.4s, v29.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3cf464 // fmax v4.4s, v3.4s, v28.4s
-	WORD $0x4ebbf484 // fmin v4.4s, v4.4s, v27.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e3ddc84 // fmul v4.4s, v4.4s, v29.4s
-	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-groupnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R7, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R7, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R7, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R7, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R7, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R7, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R7, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R7<<1, R0, R0
-	ADD R7, R1, R1
-	ADD R7<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
-	RET
-lanes:
-	MOVD R8, R7
-	CMP $16, R7
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE laneloop
-lanetail:
-	CBZ R7, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R7, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R7, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R7, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R7, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R7, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R7, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R7, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R7, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R7, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R7, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R7, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R7, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R7, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R7, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVD 64(RSP), F0
+	FMOVD F4, 16(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-lanenarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R7, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R7, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R7, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R7, piece37
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece37:
-	TBZ $2, R7, piece38
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece38:
-	TBZ $1, R7, piece39
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece39:
-	TBZ $0, R7, piece40
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece40:
-laneend:
-	RET
+	FMOVD F5, 24(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 32(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+lanetailrarenarrow:
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
+	B lanetailback
 
-// func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+// func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 table
-	// per group: V28 scale, V27 recip, V26 lo, V25 hi
-	// vector registers in use at once: 12
+TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-64
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
+	// per group: V26 scale, V25 recip
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	VMOVI $0, V30.B16
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V29
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V28.S4]
-	VLD1R (R4), [V27.S4]
-	VLD1R (R5), [V26.S4]
-	VLD1R (R6), [V25.S4]
-	MOVD R9, R7
-	CMP $16, R7
+	VLD1R (R3), [V26.S4]
+	VLD1R (R4), [V25.S4]
+	MOVD R7, R5
+	CMP $16, R5
 	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V25.S4, V0.S4, V24.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V25.S4, V0.S4, V23.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V25.S4, V0.S4, V22.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V25.S4, V0.S4, V21.S4
+groupahead:
+	FMOVD 32(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
+	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218b00 // frintn v0.4s, v24.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V26.S4, V5.S4, V6.S4
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, (R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V26.S4, V6.S4, V7.S4
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V26.S4, V7.S4, V8.S4
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V9.B16
+	VFMLA V26.S4, V8.S4, V9.S4
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VAND V27.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	VMOV V1.B16, V24.B16
+	VMOV V2.B16, V23.B16
+	VMOV V3.B16, V22.B16
+	VMOV V4.B16, V21.B16
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
 grouploop:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4eb9f421 // fmin v1.4s, v1.4s, v25.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3bdc22 // fmul v2.4s, v1.4s, v27.4s
-	VFMLS V28.S4, V2.S4, V1.S4
-	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V28.S4, V2.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VFMLS V28.S4, V3.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V3.S4
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V3.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e3af443 // fmax v3.4s, v2.4s, v26.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VFMLS V28.S4, V4.S4, V3.S4
-	VFMLA V27.S4, V3.S4, V4.S4
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V4.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e3af464 // fmax v4.4s, v3.4s, v26.4s
-	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VFMLS V28.S4, V5.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V5.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000020 // str h0, [x1]
+groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
 grouptail:
-	CBZ R7, groupend
+	CBZ R5, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
+	TBZ $3, R5, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R7, piece2
+	TBZ $2, R5, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R7, piece3
+	TBZ $1, R5, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R7, piece4
+	TBZ $0, R5, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4eb9f421 // fmin v1.4s, v1.4s, v25.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3bdc22 // fmul v2.4s, v1.4s, v27.4s
-	VFMLS V28.S4, V2.S4, V1.S4
-	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V28.S4, V2.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VFMLS V28.S4, V3.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V3.S4
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R5
+	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V3.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e3af443 // fmax v3.4s, v2.4s, v26.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VFMLS V28.S4, V4.S4, V3.S4
-	VFMLA V27.S4, V3.S4, V4.S4
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R5
+	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V4.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e3af464 // fmax v4.4s, v3.4s, v26.4s
-	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VFMLS V28.S4, V5.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V5.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-groupnarrow:
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d0063e0 // str h0, [sp, #48]
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R7, piece5
+	TBZ $3, R5, piece5
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece5:
-	TBZ $2, R7, piece6
+	TBZ $2, R5, piece6
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece6:
-	TBZ $1, R7, piece7
+	TBZ $1, R5, piece7
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece7:
-	TBZ $0, R7, piece8
+	TBZ $0, R5, piece8
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
 	MOVD $1, R16
-	LSL R7, R16, R16
+	LSL R5, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -3457,133 +5544,128 @@ piece8:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R7
+	CMP $8, R5
 	BLE copied9
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 copied9:
-	ADD R7<<1, R0, R0
-	ADD R7>>3, R1, R1
-	ADD R7<<1, R2, R2
+	ADD R5<<1, R0, R0
+	ADD R5>>3, R1, R1
+	ADD R5<<1, R2, R2
 groupend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
+	SUB $1, R6, R6
+	CBNZ R6, groups
 	RET
 lanes:
-	MOVD R8, R7
-	CMP $16, R7
+	MOVD R6, R5
+	CMP $16, R5
 	BLT lanetail
 laneloop:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
+	FMOVD F2, 8(R0)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
+	FMOVD F4, 24(R0)
+	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000020 // str h0, [x1]
+laneback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE laneloop
 lanetail:
-	CBZ R7, laneend
+	CBZ R5, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R7, piece10
+	TBZ $3, R5, piece10
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece10:
-	TBZ $2, R7, piece11
+	TBZ $2, R5, piece11
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece11:
-	TBZ $1, R7, piece12
+	TBZ $1, R5, piece12
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	TBZ $0, R7, piece13
+	TBZ $0, R5, piece13
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
@@ -3594,21 +5676,21 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R7, piece14
+	TBZ $3, R5, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $2, R7, piece15
+	TBZ $2, R5, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece15:
-	TBZ $1, R7, piece16
+	TBZ $1, R5, piece16
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece16:
-	TBZ $0, R7, piece17
+	TBZ $0, R5, piece17
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
@@ -3619,21 +5701,926 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R7, piece18
+	TBZ $3, R5, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $2, R7, piece19
+	TBZ $2, R5, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece19:
-	TBZ $1, R7, piece20
+	TBZ $1, R5, piece20
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece20:
-	TBZ $0, R7, piece21
+	TBZ $0, R5, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V1.B16
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V2.B16
+	VFMLA V5.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
+	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
+lanetailnarrow:
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $2, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $1, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	TBZ $0, R5, piece25
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece25:
+	MOVD $1, R16
+	LSL R5, R16, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+	CMP $8, R5
+	BLE copied26
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+copied26:
+laneend:
+	RET
+grouprare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+grouptailrarenarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, (R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 8(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 24(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 40(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+lanetailrarenarrow:
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B lanetailback
+
+// func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+
+TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+	// per call: V30 least, V29 most, V28 0x0, V27 table
+	// per group: V26 scale, V25 recip, V0 zeroPoint, V1 ISub, V0 ISub, V24 ToFloat, V23 ToFloat
+	// vector registers in use at once: 22
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	MOVD zeroPoint+40(FP), R5
+	FMOVS least+48(FP), F30
+	VDUP V30.S[0], V30.S4
+	FMOVS most+52(FP), F29
+	VDUP V29.S[0], V29.S4
+	VMOVI $0, V28.B16
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	VLD1R (R3), [V26.S4]
+	VLD1R (R4), [V25.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V30.S4, V1.S4
+	WORD $0x4e21d838 // scvtf v24.4s, v1.4s
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d817 // scvtf v23.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT grouptail
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V25.S4, V0.S4, V22.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V25.S4, V0.S4, V21.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V25.S4, V0.S4, V20.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V25.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
+	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e38f405 // fmax v5.4s, v0.4s, v24.4s
+	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V26.S4, V5.S4, V6.S4
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, (R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e38f406 // fmax v6.4s, v0.4s, v24.4s
+	WORD $0x4eb7f4c6 // fmin v6.4s, v6.4s, v23.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V26.S4, V6.S4, V7.S4
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e38f407 // fmax v7.4s, v0.4s, v24.4s
+	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V26.S4, V7.S4, V8.S4
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e218a60 // frintn v0.4s, v19.4s
+	WORD $0x4e38f408 // fmax v8.4s, v0.4s, v24.4s
+	WORD $0x4eb7f508 // fmin v8.4s, v8.4s, v23.4s
+	VMOV V28.B16, V9.B16
+	VFMLA V26.S4, V8.S4, V9.S4
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VAND V27.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
+	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+groupback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+grouptail:
+	CBZ R6, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R6, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R6, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R6, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
+	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R6, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R6, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R6, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	MOVD $1, R16
+	LSL R6, R16, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+	CMP $8, R6
+	BLE copied9
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+copied9:
+	ADD R6<<1, R0, R0
+	ADD R6>>3, R1, R1
+	ADD R6<<1, R2, R2
+groupend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, groups
+	RET
+lanes:
+	MOVD R7, R6
+	CMP $16, R6
+	BLT lanetail
+laneloop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R5), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R5), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	FMOVQ 32(R5), F0
+	VSUB V0.S4, V30.S4, V3.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
+	FMOVQ 48(R5), F0
+	VSUB V0.S4, V30.S4, V4.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+laneback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE laneloop
+lanetail:
+	CBZ R6, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $2, R6, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $1, R6, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	TBZ $0, R6, piece13
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece13:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R3, R16
+	ADD $96, RSP, R17
+	TBZ $3, R6, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $2, R6, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $1, R6, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $0, R6, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R4, R16
+	ADD $160, RSP, R17
+	TBZ $3, R6, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $2, R6, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $1, R6, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $0, R6, piece21
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
@@ -3644,152 +6631,146 @@ piece21:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R7, piece22
+	TBZ $3, R6, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece22:
-	TBZ $2, R7, piece23
+	TBZ $2, R6, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece23:
-	TBZ $1, R7, piece24
+	TBZ $1, R6, piece24
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece24:
-	TBZ $0, R7, piece25
+	TBZ $0, R6, piece25
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece25:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	FMOVQ 224(RSP), F0
+	VSUB V0.S4, V30.S4, V1.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	FMOVQ 240(RSP), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V5.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F0
+	VSUB V0.S4, V30.S4, V3.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V7.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
+	CMP $13, R6
+	BLT lanetailnarrow
+	FMOVQ 272(RSP), F0
+	VSUB V0.S4, V30.S4, V4.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VMOV V28.B16, V0.B16
+	VFMLA V9.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+lanetailnarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece26:
-	TBZ $2, R7, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
+	TBZ $2, R6, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
 piece27:
-	TBZ $1, R7, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
+	TBZ $1, R6, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
 piece28:
-	TBZ $0, R7, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-lanenarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $2, R7, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $1, R7, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	TBZ $0, R7, piece33
+	TBZ $0, R6, piece29
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece33:
+piece29:
 	MOVD $1, R16
-	LSL R7, R16, R16
+	LSL R6, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -3798,237 +6779,662 @@ piece33:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R7
-	BLE copied34
+	CMP $8, R6
+	BLE copied30
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-copied34:
+copied30:
 laneend:
 	RET
+grouprare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f402 // fmax v2.4s, v0.4s, v24.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f404 // fmax v4.4s, v0.4s, v24.4s
+	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f402 // fmax v2.4s, v0.4s, v24.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f404 // fmax v4.4s, v0.4s, v24.4s
+	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+grouptailrarenarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	VSUB V2.S4, V30.S4, V4.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
+	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 8(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F2
+	VSUB V2.S4, V30.S4, V6.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V27.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	VSUB V2.S4, V30.S4, V3.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V4.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
+	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
+	VSUB V2.S4, V30.S4, V6.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+lanetailrarenarrow:
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V27.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B lanetailback
 
-// func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+// func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $408-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 lo, R6 hi, R7 minval, R8 elements left, R9 groups left, R10 length
-	// per call: V30 0x0, V29 table
-	// per group: V28 scale, V27 recip, V26 lo, V25 hi, V24 minval
-	// vector registers in use at once: 13
+TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
+	// per group: V26 scale, V25 recip, V24 minval
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
-	MOVD lo+40(FP), R5
-	MOVD hi+48(FP), R6
-	MOVD minval+56(FP), R7
-	VMOVI $0, V30.B16
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V29
-	MOVD groups+64(FP), R9
-	MOVD length+72(FP), R10
-	CMP $1, R10
+	MOVD minval+40(FP), R5
+	FMOVS least+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	FMOVS most+52(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	VMOVI $0, V28.B16
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V28.S4]
-	VLD1R (R4), [V27.S4]
-	VLD1R (R5), [V26.S4]
-	VLD1R (R6), [V25.S4]
-	VLD1R (R7), [V24.S4]
-	MOVD R10, R8
-	CMP $16, R8
+	VLD1R (R3), [V26.S4]
+	VLD1R (R4), [V25.S4]
+	VLD1R (R5), [V24.S4]
+	MOVD R8, R6
+	CMP $16, R6
 	BLT grouptail
+	CMP $64, R6
+	BLT grouploop
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V25.S4, V0.S4, V23.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V25.S4, V0.S4, V22.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V25.S4, V0.S4, V21.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V25.S4, V0.S4, V20.S4
+groupahead:
+	FMOVD 32(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
+	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouploop
+	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	VMOV V28.B16, V6.B16
+	VFMLA V26.S4, V5.S4, V6.S4
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, (R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	VMOV V28.B16, V7.B16
+	VFMLA V26.S4, V6.S4, V7.S4
+	WORD $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	VMOV V28.B16, V8.B16
+	VFMLA V26.S4, V7.S4, V8.S4
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e218a80 // frintn v0.4s, v20.4s
+	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
+	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	VMOV V28.B16, V9.B16
+	VFMLA V26.S4, V8.S4, V9.S4
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VAND V27.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	VMOV V1.B16, V23.B16
+	VMOV V2.B16, V22.B16
+	VMOV V3.B16, V21.B16
+	VMOV V4.B16, V20.B16
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $32, R6
+	BGE groupahead
 grouploop:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4eb9f421 // fmin v1.4s, v1.4s, v25.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3bdc22 // fmul v2.4s, v1.4s, v27.4s
-	VFMLS V28.S4, V2.S4, V1.S4
-	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V0.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V28.S4, V2.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VFMLS V28.S4, V3.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V3.S4
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V3.S4, V2.S4
-	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x4e3af443 // fmax v3.4s, v2.4s, v26.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VFMLS V28.S4, V4.S4, V3.S4
-	VFMLA V27.S4, V3.S4, V4.S4
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V2.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V4.S4, V3.S4
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4e3af464 // fmax v4.4s, v3.4s, v26.4s
-	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VFMLS V28.S4, V5.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V5.S4, V4.S4
-	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000020 // str h0, [x1]
+groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R8, R8
-	CMP $16, R8
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
 grouptail:
-	CBZ R8, groupend
+	CBZ R6, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R8, piece1
+	TBZ $3, R6, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R8, piece2
+	TBZ $2, R6, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R8, piece3
+	TBZ $1, R6, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R8, piece4
+	TBZ $0, R6, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4eb9f421 // fmin v1.4s, v1.4s, v25.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x6e3bdc22 // fmul v2.4s, v1.4s, v27.4s
-	VFMLS V28.S4, V2.S4, V1.S4
-	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V0.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V28.S4, V2.S4, V1.S4
-	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R8
-	BLT groupnarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VFMLS V28.S4, V3.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V3.S4
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	CMP $9, R6
+	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V28.S4, V3.S4, V2.S4
-	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R8
-	BLT groupnarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x4e3af443 // fmax v3.4s, v2.4s, v26.4s
-	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VFMLS V28.S4, V4.S4, V3.S4
-	VFMLA V27.S4, V3.S4, V4.S4
+	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V2.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V28.S4, V4.S4, V3.S4
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R8
-	BLT groupnarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4e3af464 // fmax v4.4s, v3.4s, v26.4s
-	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VFMLS V28.S4, V5.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V28.S4, V5.S4, V4.S4
-	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-groupnarrow:
+	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V5.B16
+	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+grouptailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d0063e0 // str h0, [sp, #48]
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R8, piece5
+	TBZ $3, R6, piece5
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece5:
-	TBZ $2, R8, piece6
+	TBZ $2, R6, piece6
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece6:
-	TBZ $1, R8, piece7
+	TBZ $1, R6, piece7
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece7:
-	TBZ $0, R8, piece8
+	TBZ $0, R6, piece8
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
 	MOVD $1, R16
-	LSL R8, R16, R16
+	LSL R6, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -4037,746 +7443,142 @@ piece8:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R8
+	CMP $8, R6
 	BLE copied9
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 copied9:
-	ADD R8<<1, R0, R0
-	ADD R8>>3, R1, R1
-	ADD R8<<1, R2, R2
+	ADD R6<<1, R0, R0
+	ADD R6>>3, R1, R1
+	ADD R6<<1, R2, R2
 groupend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUB $1, R9, R9
-	CBNZ R9, groups
+	SUB $1, R7, R7
+	CBNZ R7, groups
 	RET
 lanes:
-	MOVD R9, R8
-	CMP $16, R8
+	MOVD R7, R6
+	CMP $16, R6
 	BLT lanetail
 laneloop:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
+	FMOVQ (R5), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	FMOVQ (R7), F5
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R4), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R3), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R5), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	FMOVQ 16(R7), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	FMOVQ 32(R4), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 32(R3), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R5), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 48(R4), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 48(R3), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, (R0)
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	FMOVQ 32(R7), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	FMOVQ 48(R7), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	ADD $64, R7, R7
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE laneloop
-lanetail:
-	CBZ R8, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R8, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R8, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R8, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R8, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R8, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R8, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $1, R8, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R8, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R8, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R8, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $1, R8, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R8, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R8, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $2, R8, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $1, R8, piece24
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $0, R8, piece25
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece25:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R8, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R8, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $1, R8, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $0, R8, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	FMOVQ F31, 400(RSP)
-	MOVD R7, R16
-	ADD $352, RSP, R17
-	TBZ $3, R8, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $2, R8, piece31
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece31:
-	TBZ $1, R8, piece32
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece32:
-	TBZ $0, R8, piece33
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece33:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	FMOVQ 352(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e20e460 // fcmeq v0.4s, v3.4s, v0.4s
-	WORD $0x6e22dc64 // fmul v4.4s, v3.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V4.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R8
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	FMOVQ 368(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e21e481 // fcmeq v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	VMOV V30.B16, V3.B16
-	VFMLA V2.S4, V5.S4, V3.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R8
-	BLT lanenarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	FMOVQ 384(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x4e25f445 // fmax v5.4s, v2.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e4a2 // fcmeq v2.4s, v5.4s, v2.4s
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	VFMLS V3.S4, V6.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	VMOV V30.B16, V4.B16
-	VFMLA V3.S4, V6.S4, V4.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	CMP $13, R8
-	BLT lanenarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	FMOVQ 400(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4e26f466 // fmax v6.4s, v3.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e4c3 // fcmeq v3.4s, v6.4s, v3.4s
-	WORD $0x6e25dcc7 // fmul v7.4s, v6.4s, v5.4s
-	VFMLS V4.S4, V7.S4, V6.S4
-	VFMLA V5.S4, V6.S4, V7.S4
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	VMOV V30.B16, V5.B16
-	VFMLA V4.S4, V7.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-lanenarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $2, R8, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $1, R8, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	TBZ $0, R8, piece37
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece37:
-	MOVD $1, R16
-	LSL R8, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R8
-	BLE copied38
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied38:
-laneend:
-	RET
-
-// func FakeQuantizeAnyBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
-
-TEXT ·FakeQuantizeAnyBitsF16NEON(SB), NOSPLIT, $344-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 least, R5 most, R6 minval, R7 elements left, R8 groups left, R9 length
-	// per call: V30 0x0, V29 table
-	// per group: V28 scale, V27 least, V26 most, V25 minval
-	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD least+32(FP), R4
-	MOVD most+40(FP), R5
-	MOVD minval+48(FP), R6
-	VMOVI $0, V30.B16
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V29
-	MOVD groups+56(FP), R8
-	MOVD length+64(FP), R9
-	CMP $1, R9
-	BEQ lanes
-groups:
-	VLD1R (R3), [V28.S4]
-	VLD1R (R4), [V27.S4]
-	VLD1R (R5), [V26.S4]
-	VLD1R (R6), [V25.S4]
-	MOVD R9, R7
-	CMP $16, R7
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3cfc00 // fdiv v0.4s, v0.4s, v28.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
-	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3cfc21 // fdiv v1.4s, v1.4s, v28.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
-	WORD $0x6e3cfc42 // fdiv v2.4s, v2.4s, v28.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3cfc63 // fdiv v3.4s, v3.4s, v28.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e3cdc84 // fmul v4.4s, v4.4s, v28.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V13.S4, V3.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(R0)
+	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d000020 // str h0, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-grouptail:
-	CBZ R7, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R7, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R7, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R7, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R7, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3cfc00 // fdiv v0.4s, v0.4s, v28.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3bf401 // fmax v1.4s, v0.4s, v27.4s
-	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
-	WORD $0x4e20e420 // fcmeq v0.4s, v1.4s, v0.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R7
-	BLT groupnarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3cfc21 // fdiv v1.4s, v1.4s, v28.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3bf422 // fmax v2.4s, v1.4s, v27.4s
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x4e21e441 // fcmeq v1.4s, v2.4s, v1.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R7
-	BLT groupnarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb9d442 // fsub v2.4s, v2.4s, v25.4s
-	WORD $0x6e3cfc42 // fdiv v2.4s, v2.4s, v28.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3bf443 // fmax v3.4s, v2.4s, v27.4s
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x4e22e462 // fcmeq v2.4s, v3.4s, v2.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R7
-	BLT groupnarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3cfc63 // fdiv v3.4s, v3.4s, v28.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3bf464 // fmax v4.4s, v3.4s, v27.4s
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x4e23e483 // fcmeq v3.4s, v4.4s, v3.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e3cdc84 // fmul v4.4s, v4.4s, v28.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-groupnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R7, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R7, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R7, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R7, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $1, R16
-	LSL R7, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R7
-	BLE copied9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied9:
-	ADD R7<<1, R0, R0
-	ADD R7>>3, R1, R1
-	ADD R7<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R8, R8
-	CBNZ R8, groups
-	RET
-lanes:
-	MOVD R8, R7
-	CMP $16, R7
-	BLT lanetail
-laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	FMOVQ (R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	FMOVD 16(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	FMOVQ 32(R6), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	FMOVD 24(R2), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F5
-	FMOVQ 48(R5), F6
-	FMOVQ 48(R6), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+laneback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE laneloop
 lanetail:
-	CBZ R7, laneend
+	CBZ R6, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R7, piece10
+	TBZ $3, R6, piece10
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece10:
-	TBZ $2, R7, piece11
+	TBZ $2, R6, piece11
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece11:
-	TBZ $1, R7, piece12
+	TBZ $1, R6, piece12
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	TBZ $0, R7, piece13
+	TBZ $0, R6, piece13
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
@@ -4787,21 +7589,21 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R7, piece14
+	TBZ $3, R6, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $2, R7, piece15
+	TBZ $2, R6, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece15:
-	TBZ $1, R7, piece16
+	TBZ $1, R6, piece16
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece16:
-	TBZ $0, R7, piece17
+	TBZ $0, R6, piece17
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
@@ -4812,21 +7614,21 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R7, piece18
+	TBZ $3, R6, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $2, R7, piece19
+	TBZ $2, R6, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece19:
-	TBZ $1, R7, piece20
+	TBZ $1, R6, piece20
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece20:
-	TBZ $0, R7, piece21
+	TBZ $0, R6, piece21
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
@@ -4837,152 +7639,138 @@ piece21:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R7, piece22
+	TBZ $3, R6, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece22:
-	TBZ $2, R7, piece23
+	TBZ $2, R6, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece23:
-	TBZ $1, R7, piece24
+	TBZ $1, R6, piece24
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece24:
-	TBZ $0, R7, piece25
+	TBZ $0, R6, piece25
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece25:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R6, R16
-	ADD $288, RSP, R17
-	TBZ $3, R7, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R7, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $1, R7, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $0, R7, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	FMOVQ 288(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e22f402 // fmax v2.4s, v0.4s, v2.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e440 // fcmeq v0.4s, v2.4s, v0.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R7
-	BLT lanenarrow
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	FMOVQ 240(RSP), F4
-	FMOVQ 304(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e23f423 // fmax v3.4s, v1.4s, v3.4s
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e21e461 // fcmeq v1.4s, v3.4s, v1.4s
-	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 176(RSP), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 112(RSP), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 192(RSP), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 128(RSP), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 272(RSP), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 208(RSP), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 144(RSP), F13
+	VFMLS V13.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	VMOV V28.B16, V11.B16
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, 16(RSP)
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	CMP $5, R6
+	BLT lanetailnarrow
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
-	CMP $9, R7
-	BLT lanenarrow
-	FMOVD 80(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	FMOVQ 256(RSP), F5
-	FMOVQ 320(RSP), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e22e482 // fcmeq v2.4s, v4.4s, v2.4s
-	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	VMOV V28.B16, V3.B16
+	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	CMP $13, R6
+	BLT lanetailnarrow
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	VMOV V28.B16, V4.B16
+	VFMLA V13.S4, V3.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	CMP $13, R7
-	BLT lanenarrow
-	FMOVD 88(RSP), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	FMOVQ 272(RSP), F6
-	FMOVQ 336(RSP), F7
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e25f465 // fmax v5.4s, v3.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e23e4a3 // fcmeq v3.4s, v5.4s, v3.4s
-	WORD $0x4e3ed4a5 // fadd v5.4s, v5.4s, v30.4s
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-lanenarrow:
+	FMOVD F4, 40(RSP)
+	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+lanetailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V29.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	WORD $0x7d0063e0 // str h0, [sp, #48]
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R7, piece30
+	TBZ $3, R6, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $2, R7, piece31
+piece26:
+	TBZ $2, R6, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $1, R7, piece32
+piece27:
+	TBZ $1, R6, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece32:
-	TBZ $0, R7, piece33
+piece28:
+	TBZ $0, R6, piece29
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece33:
+piece29:
 	MOVD $1, R16
-	LSL R7, R16, R16
+	LSL R6, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -4991,10 +7779,288 @@ piece33:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R7
-	BLE copied34
+	CMP $8, R6
+	BLE copied30
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-copied34:
+copied30:
 laneend:
 	RET
+grouprare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	B groupback
+grouptailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+grouptailrarenarrow:
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, (R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V27.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	FMOVQ 256(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 32(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+lanetailrarenarrow:
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V27.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B lanetailback

@@ -4,83 +4,80 @@
 
 package asm
 
-// FakeQuantizeAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeZeroPointAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyAVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do.
-// In place (y == x) is allowed.
+// FakeQuantizeMinvalAVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyAVX2(y *float32, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBytesAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBytesAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBytesAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBytesAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBytesAVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBytesAVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBitsAVX2 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBitsAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBitsAVX2 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBitsAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBitsAVX2 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBitsAVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)

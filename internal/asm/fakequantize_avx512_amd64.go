@@ -4,83 +4,80 @@
 
 package asm
 
-// FakeQuantizeAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeAVX512 sets y = clip(round(x/scale))*scale, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAVX512(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeZeroPointAVX512 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointAVX512(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyAVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do.
-// In place (y == x) is allowed.
+// FakeQuantizeMinvalAVX512 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyAVX512(y *float32, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBytesAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBytesAVX512 sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBytesAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBytesAVX512 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBytesAVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBytesAVX512 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBitsAVX512 sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBitsAVX512 sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBitsAVX512 sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBitsAVX512 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBitsAVX512 sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBitsAVX512 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)

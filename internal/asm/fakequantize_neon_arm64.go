@@ -4,83 +4,80 @@
 
 package asm
 
-// FakeQuantizeNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeNEON sets y = clip(round(x/scale))*scale, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's.
-// In place (y == x) is allowed.
+// FakeQuantizeZeroPointNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyNEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do.
-// In place (y == x) is allowed.
+// FakeQuantizeMinvalNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyNEON(y *float32, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBytesNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBytesNEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBytesNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBytesNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBytesNEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBytesNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeBitsNEON sets y = round(c/scale)*scale with c = min(max(x, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeBitsNEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, groups int, length int)
+func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeMinvalBitsNEON sets y = round(c/scale)*scale + minval with c = min(max(x-minval, lo), hi), recip, lo and hi being Prepare's,
+// FakeQuantizeZeroPointBitsNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, lo *float32, hi *float32, minval *float32, groups int, length int)
+func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// FakeQuantizeAnyBitsNEON sets y = c*scale + minval with c = min(max(round((x-minval)/scale), least), most).
-// It divides, so any scale will do,
+// FakeQuantizeMinvalBitsNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// In place (y == x) is allowed.
+// recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeAnyBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, least *float32, most *float32, minval *float32, groups int, length int)
+func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)

@@ -4,136 +4,166 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+// func FakeQuantizeFpBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeFpBF16AVX2(SB), $512-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y14 step, Y13 0x80000000, Y12 0x7f800000
-	// per group: Y11 scale, Y10 recip, Y9 hi, Y8 Xor
-	// loaded at each use: 0x7fff
+TEXT ·FakeQuantizeFpBF16AVX2(SB), $384-64
+	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 most, Y14 0x80000000
+	// per group: Y13 scale
+	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS least+40(FP), Y15
-	VBROADCASTSS step+44(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	VBROADCASTSS most+40(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	MOVQ         groups+48(FP), R9
+	MOVQ         length+56(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R10, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VPXOR        Y13, Y9, Y8
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
+	VBROADCASTSS (DX), Y13
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y3
-	VFNMADD231PS Y11, Y3, Y1
-	VFMADD231PS  Y10, Y1, Y3
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y13, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y13, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y1, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+36(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VSUBPS       Y0, Y3, Y3
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
+	VPADDD       Y2, Y1, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y3
-	VFNMADD231PS Y11, Y3, Y1
-	VFMADD231PS  Y10, Y1, Y3
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
+	VPADDD       Y1, Y3, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y7, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VSUBPS       Y0, Y7, Y7
+	VPAND        Y14, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
+	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          grouploop
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
 
 grouptail:
-	TESTQ R9, R9
+	TESTQ R8, R8
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
@@ -144,9 +174,9 @@ grouptail:
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece1
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -159,9 +189,9 @@ grouptail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece2
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -170,27 +200,27 @@ piece1:
 	MOVQ  CX, 72(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece3
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece4
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece5
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -199,90 +229,422 @@ piece4:
 piece5:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y3
-	VFNMADD231PS Y11, Y3, Y1
-	VFMADD231PS  Y10, Y1, Y3
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y4
-	VFNMADD231PS Y11, Y4, Y1
-	VFMADD231PS  Y10, Y1, Y4
-	VPAND        Y12, Y4, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VSUBPS       Y1, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y8, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y10, Y1, Y5
-	VFNMADD231PS Y11, Y5, Y1
-	VFMADD231PS  Y10, Y1, Y5
-	VPAND        Y12, Y5, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-
-groupnarrow:
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    80(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    96(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y13, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    112(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y13, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y1, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+36(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VSUBPS       Y0, Y3, Y3
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VMULPS       Y13, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS least+32(FP), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS step+36(FP), Y2
+	VPADDD       Y2, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y13, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y7, Y0
+	VBROADCASTSS least+32(FP), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS step+36(FP), Y2
+	VPADDD       Y2, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VSUBPS       Y0, Y7, Y7
+	VPAND        Y14, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
+	VPADDD       Y1, Y3, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
+	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, 32(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y13, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y13, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS 4(BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y12, Y5, Y6
+	VBROADCASTSS 4(BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y12, Y7, Y8
+	VBROADCASTSS 4(BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y1, Y8
+	VBROADCASTSS least+32(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+36(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y4, Y1
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS step+36(FP), Y8
+	VPADDD       Y8, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VSUBPS       Y0, Y3, Y3
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y7, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VSUBPS       Y0, Y7, Y7
+	VPAND        Y14, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y3, Y2, Y4
+	VFMADD231PS  Y1, Y4, Y2
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y4
+	VMULPS       Y4, Y1, Y5
+	VMOVUPS      32(DX), Y6
+	VMOVAPS      Y1, Y7
+	VFNMADD231PS Y6, Y5, Y7
+	VFMADD231PS  Y4, Y7, Y5
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      64(BX), Y7
+	VMULPS       Y7, Y4, Y8
+	VMOVUPS      64(DX), Y9
+	VMOVAPS      Y4, Y10
+	VFNMADD231PS Y9, Y8, Y10
+	VFMADD231PS  Y7, Y10, Y8
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      96(BX), Y10
+	VMULPS       Y10, Y7, Y11
+	VMOVUPS      96(DX), Y12
+	VMOVAPS      Y7, Y13
+	VFNMADD231PS Y12, Y11, Y13
+	VFMADD231PS  Y10, Y13, Y11
+	VCMPPS       $0x03, Y5, Y2, Y10
+	VCMPPS       $0x03, Y11, Y8, Y13
+	VORPS        Y13, Y10, Y10
+	VPMOVMSKB    Y10, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y10
+	VBROADCASTSS least+32(FP), Y13
+	VPMAXUD      Y13, Y10, Y10
+	VBROADCASTSS step+36(FP), Y13
+	VPADDD       Y13, Y10, Y10
+	VADDPS       Y10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VBROADCASTSS step+36(FP), Y3
+	VPADDD       Y3, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y5, Y2
@@ -292,310 +654,61 @@ groupnarrow:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece6
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VPXOR        Y13, Y7, Y5
-	VPXOR        Y13, Y6, Y4
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y7, Y1
-	VMULPS       Y9, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y9, Y1, Y2
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y7, Y1
-	VMULPS       Y9, Y1, Y3
-	VFNMADD231PS Y11, Y3, Y1
-	VFMADD231PS  Y9, Y1, Y3
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y8, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y8, Y1, Y2
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y8, Y1, Y3
-	VFNMADD231PS Y10, Y3, Y1
-	VFMADD231PS  Y8, Y1, Y3
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPAND        Y0, Y8, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VSUBPS       Y0, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y11, Y11
+	VPMINUD      Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y11, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y11, Y11
+	VSUBPS       Y0, Y11, Y11
+	VPAND        Y14, Y7, Y7
+	VPOR         Y7, Y11, Y11
+	VMULPS       Y12, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y8, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
+	VPADDD       Y1, Y8, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
+	VPSLLD       $0x0f, Y11, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
+	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
 
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VPXOR        Y13, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y12, Y3, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VPXOR        Y13, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VPAND        Y12, Y4, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VSUBPS       Y2, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y3
-	VPXOR        Y13, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y12, Y3, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VPXOR        Y13, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VPAND        Y12, Y4, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VSUBPS       Y2, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R9, R9
+	TESTQ R8, R8
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
@@ -606,9 +719,9 @@ lanetail:
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece11
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -621,9 +734,9 @@ lanetail:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece11:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece12
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -632,27 +745,27 @@ piece11:
 	MOVQ  CX, 72(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece13
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece14
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece15
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -676,9 +789,9 @@ piece15:
 	MOVQ  AX, 232(SP)
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece16
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -699,9 +812,9 @@ piece15:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece17
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -714,9 +827,9 @@ piece16:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece18
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -725,18 +838,18 @@ piece17:
 	MOVQ  CX, 136(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece19
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece20
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -760,9 +873,9 @@ piece20:
 	MOVQ  AX, 360(SP)
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece21
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -783,9 +896,9 @@ piece20:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece22
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -798,9 +911,9 @@ piece21:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece23
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -809,238 +922,174 @@ piece22:
 	MOVQ  CX, 264(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece24
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece25
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
 piece25:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece30:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y3
-	VPXOR        Y13, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VPAND        Y12, Y3, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VSUBPS       Y2, Y3, Y3
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y4
-	VPXOR        Y13, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VPAND        Y12, Y4, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VSUBPS       Y2, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y1, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y5
-	VPXOR        Y13, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VPAND        Y12, Y5, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y5, Y5
-	VSUBPS       Y2, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y6
-	VPXOR        Y13, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y2, Y7, Y6
-	VFNMADD231PS Y1, Y6, Y7
-	VFMADD231PS  Y2, Y7, Y6
-	VPAND        Y12, Y6, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VSUBPS       Y2, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-
-lanenarrow:
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      128(SP), Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y3, Y2, Y4
+	VFMADD231PS  Y1, Y4, Y2
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      288(SP), Y4
+	VMULPS       Y4, Y1, Y5
+	VMOVUPS      160(SP), Y6
+	VMOVAPS      Y1, Y7
+	VFNMADD231PS Y6, Y5, Y7
+	VFMADD231PS  Y4, Y7, Y5
+	VPMOVZXWD    96(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      320(SP), Y7
+	VMULPS       Y7, Y4, Y8
+	VMOVUPS      192(SP), Y9
+	VMOVAPS      Y4, Y10
+	VFNMADD231PS Y9, Y8, Y10
+	VFMADD231PS  Y7, Y10, Y8
+	VPMOVZXWD    112(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      352(SP), Y10
+	VMULPS       Y10, Y7, Y11
+	VMOVUPS      224(SP), Y12
+	VMOVAPS      Y7, Y13
+	VFNMADD231PS Y12, Y11, Y13
+	VFMADD231PS  Y10, Y13, Y11
+	VCMPPS       $0x03, Y5, Y2, Y10
+	VCMPPS       $0x03, Y11, Y8, Y13
+	VORPS        Y13, Y10, Y10
+	VPMOVMSKB    Y10, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y10
+	VBROADCASTSS least+32(FP), Y13
+	VPMAXUD      Y13, Y10, Y10
+	VBROADCASTSS step+36(FP), Y13
+	VPADDD       Y13, Y10, Y10
+	VADDPS       Y10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VBROADCASTSS step+36(FP), Y3
+	VPADDD       Y3, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y8, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VSUBPS       Y0, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y11, Y11
+	VPMINUD      Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y11, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS step+36(FP), Y1
+	VPADDD       Y1, Y0, Y0
+	VADDPS       Y0, Y11, Y11
+	VSUBPS       Y0, Y11, Y11
+	VPAND        Y14, Y7, Y7
+	VPOR         Y7, Y11, Y11
+	VMULPS       Y12, Y11, Y11
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
+	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y4, Y2
+	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
+	VPADDD       Y2, Y5, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y8, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
+	VPADDD       Y1, Y8, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y6, Y2
+	VPSLLD       $0x0f, Y11, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
+	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece31
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
 
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -1048,1057 +1097,783 @@ piece31:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece30:
 laneend:
 	VZEROUPPER
 	RET
 
-// func FakeQuantizeFpAnyBF16AVX2(y *uint16, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·FakeQuantizeFpAnyBF16AVX2(SB), NOSPLIT, $256-56
-	// pointers: DI y, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 least, Y14 step, Y13 most, Y12 0x80000000, Y11 Xor, Y10 0x7f800000, Y9 0x7fff, Y8 0x7fc00000
-	// per group: Y7 scale
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS least+24(FP), Y15
-	VBROADCASTSS step+28(FP), Y14
-	VBROADCASTSS most+32(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VPXOR        Y12, Y13, Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
-	MOVQ         groups+40(FP), R8
-	MOVQ         length+48(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (DX), Y7
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y10, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y7, Y1, Y1
-	VPMOVZXWD 16(SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y7, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y0, Y8, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPACKUSDW Y2, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, (DI)
-	VPMOVZXWD 32(SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y10, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y7, Y1, Y1
-	VPMOVZXWD 48(SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y7, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y0, Y8, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPACKUSDW Y2, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y10, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y7, Y1, Y1
-	CMPQ      BX, $+9
-	JLT       groupnarrow
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y7, Y2, Y2
-	CMPQ      BX, $+17
-	JLT       groupnarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y10, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VMULPS    Y7, Y3, Y3
-	CMPQ      BX, $+25
-	JLT       groupnarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y11, Y4
-	VMINPS    Y4, Y13, Y4
-	VPAND     Y10, Y4, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPAND     Y12, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VMULPS    Y7, Y4, Y4
-
-groupnarrow:
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y0, Y8, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPACKUSDW Y2, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y8, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x0f, Y4, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y4, Y4, Y4
-	VBLENDVPS Y4, Y0, Y8, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPACKUSDW Y4, Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
+grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+36(FP), Y3
+	VPADDD       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y1
+	VMULPS       Y13, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y8, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+36(FP), Y3
+	VPADDD       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y6, Y1, Y1
+	VMULPS       Y13, Y1, Y1
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y11, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y9, Y0, Y0
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y8, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	JMP          groupback
 
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+grouptailrare:
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+36(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y13, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y13, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
+	JMP          grouptailback
 
-laneloop:
-	VMOVUPS   (DX), Y0
-	VPMOVZXWD (SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   32(DX), Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y10, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y8, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VMOVUPS   64(DX), Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   96(DX), Y0
-	VPMOVZXWD 48(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y10, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y8, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+36(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+36(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	JMP          short2back
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	JMP          laneback
 
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+lanetailrare:
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+32(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+36(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VMINPS       Y3, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+36(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VMINPS       Y4, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+36(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VMINPS       Y5, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+36(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y1, Y5, Y5
 
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y6, Y1, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y1, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	JMP          lanetailback
 
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece20:
-	VMOVUPS   128(SP), Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y10, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	CMPQ      BX, $+9
-	JLT       lanenarrow
-	VMOVUPS   160(SP), Y0
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y10, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	CMPQ      BX, $+17
-	JLT       lanenarrow
-	VMOVUPS   192(SP), Y0
-	VPMOVZXWD 96(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y4
-	VMINPS    Y4, Y13, Y4
-	VPAND     Y10, Y4, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y4, Y4
-	VMULPS    Y0, Y4, Y4
-	CMPQ      BX, $+25
-	JLT       lanenarrow
-	VMOVUPS   224(SP), Y0
-	VPMOVZXWD 112(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y0, Y1, Y1
-	VMAXPS    Y1, Y11, Y5
-	VMINPS    Y5, Y13, Y5
-	VPAND     Y10, Y5, Y6
-	VPMAXUD   Y15, Y6, Y6
-	VPADDD    Y14, Y6, Y6
-	VADDPS    Y6, Y5, Y5
-	VSUBPS    Y6, Y5, Y5
-	VPAND     Y12, Y1, Y1
-	VPOR      Y1, Y5, Y5
-	VMULPS    Y0, Y5, Y5
-
-lanenarrow:
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y8, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y8, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VPSLLD    $0x0f, Y4, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y4, Y4, Y4
-	VBLENDVPS Y4, Y0, Y8, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPSLLD    $0x0f, Y5, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y5, Y0
-	VPADDD    Y9, Y0, Y0
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VBLENDVPS Y5, Y0, Y8, Y5
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+// func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $544-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x80000000
-	// per group: Y14 recip, Y13 hi, Y12 Xor
-	// loaded at each use: least, step, scale, 0x7f800000, 0x7fff, table
+TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 most
+	// per group: Y14 scale
+	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000, 0x7fff, table, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	VBROADCASTSS most+48(FP), Y15
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R12, $+16
+	CMPQ         R11, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (R9), Y13
-	VPXOR        Y15, Y13, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
+	VBROADCASTSS (BX), Y14
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VMULPS       Y14, Y1, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y14, Y1, Y3
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y14, Y3, Y4
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y5, Y6
+	VBROADCASTSS (R8), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (R8), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y14, Y7, Y8
+	VBROADCASTSS (R8), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VPCMPEQD     Y1, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y1, Y1
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y1, Y1
+	VADDPS       Y1, Y0, Y9
+	VSUBPS       Y1, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y2, Y2
+	VPOR         Y2, Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VPCMPEQD     Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y10, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y10, Y2
+	VPADDD       Y1, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y1, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+	VPAND        Y1, Y5, Y5
+	VPMINUD      Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y7, Y7
+	VPMINUD      Y15, Y7, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VPCMPEQD     Y7, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y6
-	VMULPS       Y14, Y1, Y7
-	VBROADCASTSS (BX), Y8
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y14, Y1, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y7, Y1
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y1, Y1
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VSUBPS       Y1, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          grouploop
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y3
+	VPACKSSDW    Y0, Y8, Y8
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y8, Y8
+	VPERMD       Y8, Y3, Y8
+	VPABSB       Y8, Y8
+	VMOVUPS      Y8, (SI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
 
 grouptail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
@@ -2109,9 +1884,9 @@ grouptail:
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece1
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2124,9 +1899,9 @@ grouptail:
 	MOVQ  CX, 120(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece2
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2135,27 +1910,27 @@ piece1:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece3
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece4
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece5
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -2164,149 +1939,169 @@ piece4:
 piece5:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VMULPS       Y14, Y1, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y14, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y6
-	VMULPS       Y14, Y1, Y7
-	VBROADCASTSS (BX), Y8
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y14, Y1, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y7, Y1
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y1, Y1
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VSUBPS       Y1, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y7, Y7
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y8
-	VMULPS       Y14, Y1, Y9
-	VBROADCASTSS (BX), Y10
-	VFNMADD231PS Y10, Y9, Y1
-	VFMADD231PS  Y14, Y1, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y9, Y1
-	VBROADCASTSS least+48(FP), Y10
-	VPMAXUD      Y10, Y1, Y1
-	VBROADCASTSS step+52(FP), Y10
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y9, Y9
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    112(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y14, Y3, Y4
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    128(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y5, Y6
+	VBROADCASTSS (R8), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    144(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (R8), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y14, Y7, Y8
+	VBROADCASTSS (R8), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VPCMPEQD     Y1, Y8, Y8
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y1, Y1
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y1, Y1
+	VADDPS       Y1, Y0, Y9
 	VSUBPS       Y1, Y9, Y9
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y2, Y2
+	VPOR         Y2, Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VPCMPEQD     Y3, Y0, Y0
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y5, Y5
+	VPMINUD      Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VPCMPEQD     Y5, Y1, Y1
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y7, Y7
+	VPMINUD      Y15, Y7, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VPCMPEQD     Y7, Y2, Y2
 
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y10, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y10, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y9, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y9, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y7, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+20(SB), Y3
+	VPACKSSDW    Y0, Y8, Y8
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y8, Y8
+	VPERMD       Y8, Y3, Y8
+	VPABSB       Y8, Y8
+	VMOVUPS      Y8, 64(SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece7
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -2315,36 +2110,36 @@ piece6:
 	MOVQ  CX, 8(DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece8
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece9
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece10
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece11
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
@@ -2352,343 +2147,368 @@ piece10:
 	MOVQ  CX, 8(SI)(AX*1)
 
 piece11:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece12
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
 piece12:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece13
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
 piece13:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece14
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
 piece14:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece15
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
 
 groupend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
+	CMPQ R10, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS 4(R8), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS 4(R9), Y11
-	VPXOR        Y15, Y12, Y10
-	VPXOR        Y15, Y11, Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VMULPS       Y14, Y1, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y14, Y1, Y3
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y14, Y3, Y4
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS 4(R8), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y13, Y5, Y6
+	VBROADCASTSS 4(R8), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(R8), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y13, Y7, Y8
+	VBROADCASTSS 4(R8), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VPCMPEQD     Y1, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y1, Y1
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y1, Y1
+	VADDPS       Y1, Y0, Y9
+	VSUBPS       Y1, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y2, Y2
+	VPOR         Y2, Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VPCMPEQD     Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y10, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y10, Y2
+	VPADDD       Y1, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y1, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+	VPAND        Y1, Y5, Y5
+	VPMINUD      Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y13, Y3, Y3
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y7, Y7
+	VPMINUD      Y15, Y7, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y13, Y5, Y5
+	VPCMPEQD     Y7, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y13, Y1, Y5
-	VBROADCASTSS 4(BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y13, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y6
-	VMULPS       Y13, Y1, Y7
-	VBROADCASTSS 4(BX), Y8
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y13, Y1, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y7, Y1
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y1, Y1
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VSUBPS       Y1, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y3
+	VPACKSSDW    Y0, Y8, Y8
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y8, Y8
+	VPERMD       Y8, Y3, Y8
+	VPABSB       Y8, Y8
+	VMOVUPS      Y8, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
+	MOVQ R10, R9
+	CMPQ R9, $+32
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VCMPPS       $0x00, Y0, Y4, Y3
-	VMULPS       Y2, Y4, Y5
-	VFNMADD231PS Y1, Y5, Y4
-	VFMADD231PS  Y2, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y5, Y5
-	VSUBPS       Y2, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y4
-	VPXOR        Y15, Y4, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y4, Y6
-	VCMPPS       $0x00, Y0, Y6, Y4
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y2
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y3, Y2, Y4
+	VFMADD231PS  Y1, Y4, Y2
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(R8), Y4
+	VMULPS       Y4, Y1, Y5
+	VMOVUPS      32(BX), Y6
+	VMOVAPS      Y1, Y7
+	VFNMADD231PS Y6, Y5, Y7
+	VFMADD231PS  Y4, Y7, Y5
+	VPMOVZXWD    32(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      64(R8), Y7
+	VMULPS       Y7, Y4, Y8
+	VMOVUPS      64(BX), Y9
+	VMOVAPS      Y4, Y10
+	VFNMADD231PS Y9, Y8, Y10
+	VFMADD231PS  Y7, Y10, Y8
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      96(R8), Y10
+	VMULPS       Y10, Y7, Y11
+	VMOVUPS      96(BX), Y12
+	VMOVAPS      Y7, Y13
+	VFNMADD231PS Y12, Y11, Y13
+	VFMADD231PS  Y10, Y13, Y11
+	VCMPPS       $0x03, Y5, Y2, Y10
+	VCMPPS       $0x03, Y11, Y8, Y13
+	VORPS        Y13, Y10, Y10
+	VPMOVMSKB    Y10, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y2, Y2
+	VPMINUD      Y15, Y2, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VPAND        Y13, Y10, Y13
+	VBROADCASTSS least+40(FP), Y14
+	VPMAXUD      Y14, Y13, Y13
+	VBROADCASTSS step+44(FP), Y14
+	VPADDD       Y14, Y13, Y13
+	VADDPS       Y13, Y10, Y14
+	VSUBPS       Y13, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y14, Y14
+	VMULPS       Y3, Y14, Y14
+	VPCMPEQD     Y2, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y14, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPADDD       Y2, Y14, Y2
+	VPADDD       Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VPXOR        Y15, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VCMPPS       $0x00, Y0, Y6, Y5
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
+	VPSLLD       $0x0f, Y3, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y3, Y5
+	VPADDD       Y1, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y8, Y8
+	VPMINUD      Y15, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y9, Y3, Y3
+	VPCMPEQD     Y8, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y6
-	VPXOR        Y15, Y6, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y6, Y8
-	VCMPPS       $0x00, Y0, Y8, Y6
-	VMULPS       Y2, Y8, Y9
-	VFNMADD231PS Y1, Y9, Y8
-	VFMADD231PS  Y2, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y9, Y2
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y2, Y2
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y2, Y2
-	VADDPS       Y2, Y9, Y9
-	VSUBPS       Y2, Y9, Y9
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y7, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y9, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          laneloop
+	VPAND        Y2, Y11, Y11
+	VPMINUD      Y15, Y11, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y7, Y7
+	VPOR         Y7, Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VPCMPEQD     Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y4, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y3
+	VPACKSSDW    Y0, Y10, Y10
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y10, Y10
+	VPERMD       Y10, Y3, Y10
+	VPABSB       Y10, Y10
+	VMOVUPS      Y10, (SI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
@@ -2699,9 +2519,9 @@ lanetail:
 	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece16
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2714,9 +2534,9 @@ lanetail:
 	MOVQ  CX, 120(SP)(AX*1)
 
 piece16:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece17
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -2725,27 +2545,27 @@ piece16:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece18
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece19
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece20
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -2769,9 +2589,9 @@ piece20:
 	MOVQ  AX, 264(SP)
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece21
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2792,9 +2612,9 @@ piece20:
 	MOVQ  CX, 216(SP)(AX*1)
 
 piece21:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece22
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2807,9 +2627,9 @@ piece21:
 	MOVQ  CX, 184(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece23
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -2818,18 +2638,18 @@ piece22:
 	MOVQ  CX, 168(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece24
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece25
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -2853,9 +2673,9 @@ piece25:
 	MOVQ  AX, 392(SP)
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece26
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2876,9 +2696,9 @@ piece25:
 	MOVQ  CX, 344(SP)(AX*1)
 
 piece26:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece27
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2891,9 +2711,9 @@ piece26:
 	MOVQ  CX, 312(SP)(AX*1)
 
 piece27:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece28
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -2902,1563 +2722,1091 @@ piece27:
 	MOVQ  CX, 296(SP)(AX*1)
 
 piece28:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece29
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
 piece29:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece30
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
 piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VCMPPS       $0x00, Y0, Y4, Y3
-	VMULPS       Y2, Y4, Y5
-	VFNMADD231PS Y1, Y5, Y4
-	VFMADD231PS  Y2, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y5, Y5
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      160(SP), Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y3, Y2, Y4
+	VFMADD231PS  Y1, Y4, Y2
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      320(SP), Y4
+	VMULPS       Y4, Y1, Y5
+	VMOVUPS      192(SP), Y6
+	VMOVAPS      Y1, Y7
+	VFNMADD231PS Y6, Y5, Y7
+	VFMADD231PS  Y4, Y7, Y5
+	VPMOVZXWD    128(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      352(SP), Y7
+	VMULPS       Y7, Y4, Y8
+	VMOVUPS      224(SP), Y9
+	VMOVAPS      Y4, Y10
+	VFNMADD231PS Y9, Y8, Y10
+	VFMADD231PS  Y7, Y10, Y8
+	VPMOVZXWD    144(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      384(SP), Y10
+	VMULPS       Y10, Y7, Y11
+	VMOVUPS      256(SP), Y12
+	VMOVAPS      Y7, Y13
+	VFNMADD231PS Y12, Y11, Y13
+	VFMADD231PS  Y10, Y13, Y11
+	VCMPPS       $0x03, Y5, Y2, Y10
+	VCMPPS       $0x03, Y11, Y8, Y13
+	VORPS        Y13, Y10, Y10
+	VPMOVMSKB    Y10, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y2, Y2
+	VPMINUD      Y15, Y2, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VPAND        Y13, Y10, Y13
+	VBROADCASTSS least+40(FP), Y14
+	VPMAXUD      Y14, Y13, Y13
+	VBROADCASTSS step+44(FP), Y14
+	VPADDD       Y14, Y13, Y13
+	VADDPS       Y13, Y10, Y14
+	VSUBPS       Y13, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y14, Y14
+	VMULPS       Y3, Y14, Y14
+	VPCMPEQD     Y2, Y10, Y10
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VPCMPEQD     Y5, Y0, Y0
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y8, Y8
+	VPMINUD      Y15, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y2, Y2
+	VADDPS       Y2, Y1, Y5
 	VSUBPS       Y2, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	CMPQ         R10, $+9
-	JLT          lanenarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y9, Y5, Y5
+	VPCMPEQD     Y8, Y1, Y1
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y11, Y11
+	VPMINUD      Y15, Y11, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y4, Y4
+	VADDPS       Y4, Y2, Y6
+	VSUBPS       Y4, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VPCMPEQD     Y11, Y2, Y2
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y14, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y14, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y3, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y3, Y8
+	VPADDD       Y4, Y8, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y3, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      constantsAVX2<>+20(SB), Y3
+	VPACKSSDW    Y0, Y10, Y10
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y10, Y10
+	VPERMD       Y10, Y3, Y10
+	VPABSB       Y10, Y10
+	VMOVUPS      Y10, 64(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece35:
+	TESTQ $0x00000010, R9
+	JEQ   piece36
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R9
+	JEQ   piece37
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R9
+	JEQ   piece38
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R9
+	JEQ   piece39
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R9
+	JEQ   piece40
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece40:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, (SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VPXOR        Y15, Y4, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y4, Y6
-	VCMPPS       $0x00, Y0, Y6, Y4
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y6
-	VPXOR        Y15, Y6, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y6, Y8
-	VCMPPS       $0x00, Y0, Y8, Y6
-	VMULPS       Y2, Y8, Y9
-	VFNMADD231PS Y1, Y9, Y8
-	VFMADD231PS  Y2, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y9, Y2
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y2, Y2
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y2, Y2
-	VADDPS       Y2, Y9, Y9
-	VSUBPS       Y2, Y9, Y9
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	CMPQ         R10, $+25
-	JLT          lanenarrow
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y8
-	VPXOR        Y15, Y8, Y10
-	VMAXPS       Y0, Y10, Y10
-	VMINPS       Y10, Y8, Y10
-	VCMPPS       $0x00, Y0, Y10, Y8
-	VMULPS       Y2, Y10, Y11
-	VFNMADD231PS Y1, Y11, Y10
-	VFMADD231PS  Y2, Y10, Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y2
-	VBROADCASTSS least+48(FP), Y10
-	VPMAXUD      Y10, Y2, Y2
-	VBROADCASTSS step+52(FP), Y10
-	VPADDD       Y10, Y2, Y2
-	VADDPS       Y2, Y11, Y11
-	VSUBPS       Y2, Y11, Y11
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y11, Y11
-	VMULPS       Y1, Y11, Y11
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VCMPPS       $0x00, Y1, Y7, Y7
 
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y4, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y4, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y9, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y9, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y10, Y10, Y10
+	VBLENDVPS    Y10, Y4, Y1, Y10
+	VPSRLD       $0x10, Y10, Y10
+	VPACKUSDW    Y10, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, 64(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, (SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x00, Y2, Y3, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y1, Y5
+	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y9, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y9, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y9
+	VSUBPS       Y8, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y9, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y9, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y9, Y9, Y9
+	VBLENDVPS    Y9, Y2, Y1, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, (SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x00, Y2, Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y4, Y4
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y9
+	VSUBPS       Y8, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x00, Y2, Y6, Y6
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y8, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y8, Y11
+	VSUBPS       Y10, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y11, Y11
+	VMULPS       Y1, Y11, Y11
+	VCMPPS       $0x00, Y2, Y8, Y8
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y1, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y9, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y9, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y9, Y9, Y9
+	VBLENDVPS    Y9, Y2, Y1, Y9
+	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y11, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y11, Y11, Y11
+	VBLENDVPS    Y11, Y2, Y1, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, 32(SP)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSWB    Y6, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece36
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+	JMP          lanetailback
 
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000010, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece45:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpAnyBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·FakeQuantizeFpAnyBytesBF16AVX2(SB), $288-64
-	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x80000000, Y13 Xor, Y12 0x7f800000
-	// per group: Y11 scale
-	// loaded at each use: least, step, 0x7fff, 0x7fc00000, table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	VBROADCASTSS most+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VPXOR        Y14, Y15, Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y15, Y3
-	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y12, Y3, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y15, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y12, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPSLLD       $0x0f, Y1, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y1, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y15, Y3
-	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y12, Y3, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y15, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y12, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y7
-	VMINPS       Y7, Y15, Y7
-	VCMPPS       $0x00, Y0, Y7, Y8
-	VPAND        Y12, Y7, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+36(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPSLLD       $0x0f, Y1, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y1, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y10, Y9, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y3, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y10, Y9, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y3, Y1, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y7, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y7, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y3, Y1, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece6
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-	LEAQ (DX)(R8*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y15, Y3
-	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y12, Y3, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y15, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y12, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPSLLD       $0x0f, Y1, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y1, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      32(BX), Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y4
-	VMINPS       Y4, Y15, Y4
-	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y12, Y4, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      64(BX), Y0
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y12, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      96(BX), Y0
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y6
-	VMINPS       Y6, Y15, Y6
-	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y12, Y6, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	VMOVUPS      160(SP), Y0
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          lanenarrow
-	VMOVUPS      192(SP), Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y4
-	VMINPS       Y4, Y15, Y4
-	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y12, Y4, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VMULPS       Y0, Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanenarrow
-	VMOVUPS      224(SP), Y0
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y6
-	VMINPS       Y6, Y15, Y6
-	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y12, Y6, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	CMPQ         R8, $+25
-	JLT          lanenarrow
-	VMOVUPS      256(SP), Y0
-	VPMOVZXWD    144(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y8
-	VMINPS       Y8, Y15, Y8
-	VCMPPS       $0x00, Y1, Y8, Y9
-	VPAND        Y12, Y8, Y10
-	VBROADCASTSS least+32(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+36(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y8, Y8
-	VSUBPS       Y10, Y8, Y8
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y0, Y8, Y8
-
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece26
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece35:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+// func FakeQuantizeFpBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 // Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $528-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x80000000
-	// per group: Y14 recip, Y13 hi, Y12 Xor
-	// loaded at each use: least, step, scale, 0x7f800000, 0x7fff
+TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 most
+	// per group: Y14 scale
+	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	VBROADCASTSS most+48(FP), Y15
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R12, $+16
+	CMPQ         R11, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (R9), Y13
-	VPXOR        Y15, Y13, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
+	VBROADCASTSS (BX), Y14
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VMULPS       Y14, Y1, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y14, Y1, Y3
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y14, Y3, Y4
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y5, Y6
+	VBROADCASTSS (R8), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (R8), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y14, Y7, Y8
+	VBROADCASTSS (R8), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VPCMPEQD     Y1, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y1, Y1
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y1, Y1
+	VADDPS       Y1, Y0, Y9
+	VSUBPS       Y1, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y2, Y2
+	VPOR         Y2, Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VPCMPEQD     Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y10, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y10, Y2
+	VPADDD       Y1, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y1, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+	VPAND        Y1, Y5, Y5
+	VPMINUD      Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y7, Y7
+	VPMINUD      Y15, Y7, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VPCMPEQD     Y7, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y6
-	VMULPS       Y14, Y1, Y7
-	VBROADCASTSS (BX), Y8
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y14, Y1, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y7, Y1
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y1, Y1
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VSUBPS       Y1, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVMSKPS    Y2, AX
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          grouploop
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
 
 grouptail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
@@ -4469,9 +3817,9 @@ grouptail:
 	MOVQ  AX, 120(SP)
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece1
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -4484,9 +3832,9 @@ grouptail:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece2
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -4495,27 +3843,27 @@ piece1:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece3
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece4
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece5
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -4524,150 +3872,170 @@ piece4:
 piece5:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VMULPS       Y14, Y1, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y14, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y6
-	VMULPS       Y14, Y1, Y7
-	VBROADCASTSS (BX), Y8
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y14, Y1, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y7, Y1
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y1, Y1
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VSUBPS       Y1, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y7, Y7
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x00, Y0, Y1, Y8
-	VMULPS       Y14, Y1, Y9
-	VBROADCASTSS (BX), Y10
-	VFNMADD231PS Y10, Y9, Y1
-	VFMADD231PS  Y14, Y1, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y9, Y1
-	VBROADCASTSS least+48(FP), Y10
-	VPMAXUD      Y10, Y1, Y1
-	VBROADCASTSS step+52(FP), Y10
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y9, Y9
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    96(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y14, Y3, Y4
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    112(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y5, Y6
+	VBROADCASTSS (R8), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    128(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (R8), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y14, Y7, Y8
+	VBROADCASTSS (R8), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VPCMPEQD     Y1, Y8, Y8
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y1, Y1
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y1, Y1
+	VADDPS       Y1, Y0, Y9
 	VSUBPS       Y1, Y9, Y9
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y2, Y2
+	VPOR         Y2, Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VPCMPEQD     Y3, Y0, Y0
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y5, Y5
+	VPMINUD      Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VPCMPEQD     Y5, Y1, Y1
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y7, Y7
+	VPMINUD      Y15, Y7, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VPCMPEQD     Y7, Y2, Y2
 
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y10, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y10, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y9, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y9, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y7, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 66(SP)
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y8, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece6
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece7
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
@@ -4676,27 +4044,27 @@ piece6:
 	MOVQ  CX, 8(DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece8
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece9
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece10
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
@@ -4704,331 +4072,356 @@ piece9:
 
 piece10:
 	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
+	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
-	CMPQ  R10, $+9
+	CMPQ  R9, $+9
 	JLT   staged11
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
+	CMPQ  R9, $+17
 	JLT   staged11
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
+	CMPQ  R9, $+25
 	JLT   staged11
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
 	SHRQ $0x03, AX
 	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
+	LEAQ (DX)(R9*2), DX
 
 groupend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
+	CMPQ R10, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS 4(R8), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS 4(R9), Y11
-	VPXOR        Y15, Y12, Y10
-	VPXOR        Y15, Y11, Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VMULPS       Y14, Y1, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y14, Y1, Y3
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y14, Y3, Y4
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS 4(R8), Y5
+	VMULPS       Y5, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y13, Y5, Y6
+	VBROADCASTSS 4(R8), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(R8), Y7
+	VMULPS       Y7, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y13, Y7, Y8
+	VBROADCASTSS 4(R8), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y8, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VPCMPEQD     Y1, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y1, Y1
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y1, Y1
+	VADDPS       Y1, Y0, Y9
+	VSUBPS       Y1, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y2, Y2
+	VPOR         Y2, Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VPCMPEQD     Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y10, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y10, Y2
+	VPADDD       Y1, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y1, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VSUBPS       Y1, Y3, Y3
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y4
-	VMULPS       Y14, Y1, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+	VPAND        Y1, Y5, Y5
+	VPMINUD      Y15, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y13, Y3, Y3
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y7, Y7
+	VPMINUD      Y15, Y7, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y13, Y5, Y5
+	VPCMPEQD     Y7, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VMULPS       Y13, Y1, Y5
-	VBROADCASTSS 4(BX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y13, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VSUBPS       Y1, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y5, Y5
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y11, Y1
-	VCMPPS       $0x00, Y0, Y1, Y6
-	VMULPS       Y13, Y1, Y7
-	VBROADCASTSS 4(BX), Y8
-	VFNMADD231PS Y8, Y7, Y1
-	VFMADD231PS  Y13, Y1, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y7, Y1
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y1, Y1
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VSUBPS       Y1, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVMSKPS    Y2, AX
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
+	MOVQ R10, R9
+	CMPQ R9, $+32
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VCMPPS       $0x00, Y0, Y4, Y3
-	VMULPS       Y2, Y4, Y5
-	VFNMADD231PS Y1, Y5, Y4
-	VFMADD231PS  Y2, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y5, Y5
-	VSUBPS       Y2, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y4
-	VPXOR        Y15, Y4, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y4, Y6
-	VCMPPS       $0x00, Y0, Y6, Y4
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y2
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y3, Y2, Y4
+	VFMADD231PS  Y1, Y4, Y2
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(R8), Y4
+	VMULPS       Y4, Y1, Y5
+	VMOVUPS      32(BX), Y6
+	VMOVAPS      Y1, Y7
+	VFNMADD231PS Y6, Y5, Y7
+	VFMADD231PS  Y4, Y7, Y5
+	VPMOVZXWD    32(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      64(R8), Y7
+	VMULPS       Y7, Y4, Y8
+	VMOVUPS      64(BX), Y9
+	VMOVAPS      Y4, Y10
+	VFNMADD231PS Y9, Y8, Y10
+	VFMADD231PS  Y7, Y10, Y8
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      96(R8), Y10
+	VMULPS       Y10, Y7, Y11
+	VMOVUPS      96(BX), Y12
+	VMOVAPS      Y7, Y13
+	VFNMADD231PS Y12, Y11, Y13
+	VFMADD231PS  Y10, Y13, Y11
+	VCMPPS       $0x03, Y5, Y2, Y10
+	VCMPPS       $0x03, Y11, Y8, Y13
+	VORPS        Y13, Y10, Y10
+	VPMOVMSKB    Y10, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y2, Y2
+	VPMINUD      Y15, Y2, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VPAND        Y13, Y10, Y13
+	VBROADCASTSS least+40(FP), Y14
+	VPMAXUD      Y14, Y13, Y13
+	VBROADCASTSS step+44(FP), Y14
+	VPADDD       Y14, Y13, Y13
+	VADDPS       Y13, Y10, Y14
+	VSUBPS       Y13, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y14, Y14
+	VMULPS       Y3, Y14, Y14
+	VPCMPEQD     Y2, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSLLD       $0x0f, Y14, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPADDD       Y2, Y14, Y2
+	VPADDD       Y1, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VPXOR        Y15, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VCMPPS       $0x00, Y0, Y6, Y5
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
+	VPSLLD       $0x0f, Y3, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y3, Y5
+	VPADDD       Y1, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y8, Y8
+	VPMINUD      Y15, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y9, Y3, Y3
+	VPCMPEQD     Y8, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y6
-	VPXOR        Y15, Y6, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y6, Y8
-	VCMPPS       $0x00, Y0, Y8, Y6
-	VMULPS       Y2, Y8, Y9
-	VFNMADD231PS Y1, Y9, Y8
-	VFMADD231PS  Y2, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y9, Y2
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y2, Y2
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y2, Y2
-	VADDPS       Y2, Y9, Y9
-	VSUBPS       Y2, Y9, Y9
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y7, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y9, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVMSKPS    Y3, AX
+	VPAND        Y2, Y11, Y11
+	VPMINUD      Y15, Y11, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y7, Y7
+	VPOR         Y7, Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VPCMPEQD     Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y4, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          laneloop
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
@@ -5039,9 +4432,9 @@ lanetail:
 	MOVQ  AX, 120(SP)
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece12
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5054,9 +4447,9 @@ lanetail:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece13
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5065,27 +4458,27 @@ piece12:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece14
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece15
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece16
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
@@ -5109,9 +4502,9 @@ piece16:
 	MOVQ  AX, 248(SP)
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece17
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5132,9 +4525,9 @@ piece16:
 	MOVQ  CX, 200(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece18
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5147,9 +4540,9 @@ piece17:
 	MOVQ  CX, 168(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece19
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5158,18 +4551,18 @@ piece18:
 	MOVQ  CX, 152(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece20
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece21
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
@@ -5193,9 +4586,9 @@ piece21:
 	MOVQ  AX, 376(SP)
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R10
+	TESTQ $0x00000010, R9
 	JEQ   piece22
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -5216,9 +4609,9 @@ piece21:
 	MOVQ  CX, 328(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000008, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece23
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -5231,9 +4624,9 @@ piece22:
 	MOVQ  CX, 296(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000004, R9
 	JEQ   piece24
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -5242,236 +4635,885 @@ piece23:
 	MOVQ  CX, 280(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000002, R10
+	TESTQ $0x00000002, R9
 	JEQ   piece25
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000001, R10
+	TESTQ $0x00000001, R9
 	JEQ   piece26
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
 piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VPXOR        Y15, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VCMPPS       $0x00, Y0, Y4, Y3
-	VMULPS       Y2, Y4, Y5
-	VFNMADD231PS Y1, Y5, Y4
-	VFMADD231PS  Y2, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS step+52(FP), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y5, Y5
+	VMOVUPS      272(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      144(SP), Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y3, Y2, Y4
+	VFMADD231PS  Y1, Y4, Y2
+	VPMOVZXWD    96(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      304(SP), Y4
+	VMULPS       Y4, Y1, Y5
+	VMOVUPS      176(SP), Y6
+	VMOVAPS      Y1, Y7
+	VFNMADD231PS Y6, Y5, Y7
+	VFMADD231PS  Y4, Y7, Y5
+	VPMOVZXWD    112(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      336(SP), Y7
+	VMULPS       Y7, Y4, Y8
+	VMOVUPS      208(SP), Y9
+	VMOVAPS      Y4, Y10
+	VFNMADD231PS Y9, Y8, Y10
+	VFMADD231PS  Y7, Y10, Y8
+	VPMOVZXWD    128(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      368(SP), Y10
+	VMULPS       Y10, Y7, Y11
+	VMOVUPS      240(SP), Y12
+	VMOVAPS      Y7, Y13
+	VFNMADD231PS Y12, Y11, Y13
+	VFMADD231PS  Y10, Y13, Y11
+	VCMPPS       $0x03, Y5, Y2, Y10
+	VCMPPS       $0x03, Y11, Y8, Y13
+	VORPS        Y13, Y10, Y10
+	VPMOVMSKB    Y10, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y2, Y2
+	VPMINUD      Y15, Y2, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VPAND        Y13, Y10, Y13
+	VBROADCASTSS least+40(FP), Y14
+	VPMAXUD      Y14, Y13, Y13
+	VBROADCASTSS step+44(FP), Y14
+	VPADDD       Y14, Y13, Y13
+	VADDPS       Y13, Y10, Y14
+	VSUBPS       Y13, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y14, Y14
+	VMULPS       Y3, Y14, Y14
+	VPCMPEQD     Y2, Y10, Y10
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS step+44(FP), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y3
+	VSUBPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VPCMPEQD     Y5, Y0, Y0
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y8, Y8
+	VPMINUD      Y15, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y2, Y2
+	VADDPS       Y2, Y1, Y5
 	VSUBPS       Y2, Y5, Y5
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	CMPQ         R10, $+9
-	JLT          lanenarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y9, Y5, Y5
+	VPCMPEQD     Y8, Y1, Y1
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y11, Y11
+	VPMINUD      Y15, Y11, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y4, Y4
+	VADDPS       Y4, Y2, Y6
+	VSUBPS       Y4, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VPCMPEQD     Y11, Y2, Y2
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y14, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y14, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y3, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y3, Y8
+	VPADDD       Y4, Y8, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y3, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVMSKPS    Y10, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 67(SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000008, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000004, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000002, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece30:
+	TESTQ $0x00000001, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece31:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged32
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged32:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y4
-	VPXOR        Y15, Y4, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y4, Y6
-	VCMPPS       $0x00, Y0, Y6, Y4
-	VMULPS       Y2, Y6, Y7
-	VFNMADD231PS Y1, Y7, Y6
-	VFMADD231PS  Y2, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS step+52(FP), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y7, Y7
-	VSUBPS       Y2, Y7, Y7
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMOVUPS      464(SP), Y6
-	VPXOR        Y15, Y6, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y6, Y8
-	VCMPPS       $0x00, Y0, Y8, Y6
-	VMULPS       Y2, Y8, Y9
-	VFNMADD231PS Y1, Y9, Y8
-	VFMADD231PS  Y2, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y9, Y2
-	VBROADCASTSS least+48(FP), Y8
-	VPMAXUD      Y8, Y2, Y2
-	VBROADCASTSS step+52(FP), Y8
-	VPADDD       Y8, Y2, Y2
-	VADDPS       Y2, Y9, Y9
-	VSUBPS       Y2, Y9, Y9
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	CMPQ         R10, $+25
-	JLT          lanenarrow
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMOVUPS      496(SP), Y8
-	VPXOR        Y15, Y8, Y10
-	VMAXPS       Y0, Y10, Y10
-	VMINPS       Y10, Y8, Y10
-	VCMPPS       $0x00, Y0, Y10, Y8
-	VMULPS       Y2, Y10, Y11
-	VFNMADD231PS Y1, Y11, Y10
-	VFMADD231PS  Y2, Y10, Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y2
-	VBROADCASTSS least+48(FP), Y10
-	VPMAXUD      Y10, Y2, Y2
-	VBROADCASTSS step+52(FP), Y10
-	VPADDD       Y10, Y2, Y2
-	VADDPS       Y2, Y11, Y11
-	VSUBPS       Y2, Y11, Y11
-	VPAND        Y15, Y0, Y0
-	VPOR         Y0, Y11, Y11
-	VMULPS       Y1, Y11, Y11
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VCMPPS       $0x00, Y1, Y7, Y7
 
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y4, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y4, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y9, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y9, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y10, Y10, Y10
+	VBLENDVPS    Y10, Y4, Y1, Y10
+	VPSRLD       $0x10, Y10, Y10
+	VPACKUSDW    Y10, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, 32(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 67(SP)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x00, Y2, Y3, Y3
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y1, Y5
+	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPSLLD       $0x0f, Y9, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y9, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y9
+	VSUBPS       Y8, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y9, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y9, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y9, Y9, Y9
+	VBLENDVPS    Y9, Y2, Y1, Y9
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 3(SI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x00, Y2, Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y4, Y4
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y9
+	VSUBPS       Y8, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x00, Y2, Y6, Y6
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VMINPS       Y2, Y15, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y8, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y8, Y11
+	VSUBPS       Y10, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y11, Y11
+	VMULPS       Y1, Y11, Y11
+	VCMPPS       $0x00, Y2, Y8, Y8
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y1, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y9, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y9, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y9, Y9, Y9
+	VBLENDVPS    Y9, Y2, Y1, Y9
+	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y11, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
+	VCMPPS       $0x07, Y11, Y11, Y11
+	VBLENDVPS    Y11, Y2, Y1, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
@@ -5480,1108 +5522,19 @@ lanenarrow:
 	MOVB         AL, 66(SP)
 	VMOVMSKPS    Y8, AX
 	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece32
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece36:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged37:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpAnyBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2, BMI2
-TEXT ·FakeQuantizeFpAnyBitsBF16AVX2(SB), $272-64
-	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x80000000, Y13 Xor, Y12 0x7f800000
-	// per group: Y11 scale
-	// loaded at each use: least, step, 0x7fff, 0x7fc00000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	VBROADCASTSS most+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VPXOR        Y14, Y15, Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y15, Y3
-	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y12, Y3, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y15, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y12, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPSLLD       $0x0f, Y1, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y1, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y15, Y3
-	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y12, Y3, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y15, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y12, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y7
-	VMINPS       Y7, Y15, Y7
-	VCMPPS       $0x00, Y0, Y7, Y8
-	VPAND        Y12, Y7, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+36(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-
-groupnarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPSLLD       $0x0f, Y1, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y1, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y10, Y9, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y3, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y10, Y9, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y3, Y1, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPSLLD       $0x0f, Y7, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y7, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y3, Y1, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y8, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece6
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R8, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R8, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R8, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R8, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R8*2), DX
-
-groupend:
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y2
-	VPAND        Y12, Y1, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y15, Y3
-	VCMPPS       $0x00, Y0, Y3, Y4
-	VPAND        Y12, Y3, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y5, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y15, Y1
-	VCMPPS       $0x00, Y0, Y1, Y3
-	VPAND        Y12, Y1, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y15, Y5
-	VCMPPS       $0x00, Y0, Y5, Y6
-	VPAND        Y12, Y5, Y7
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPSLLD       $0x0f, Y1, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y1, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y7, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      32(BX), Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y4
-	VMINPS       Y4, Y15, Y4
-	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y12, Y4, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      64(BX), Y0
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y4
-	VPAND        Y12, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VSUBPS       Y6, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      96(BX), Y0
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y6
-	VMINPS       Y6, Y15, Y6
-	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y12, Y6, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	VMOVUPS      144(SP), Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y2
-	VMINPS       Y2, Y15, Y2
-	VCMPPS       $0x00, Y1, Y2, Y3
-	VPAND        Y12, Y2, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          lanenarrow
-	VMOVUPS      176(SP), Y0
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y4
-	VMINPS       Y4, Y15, Y4
-	VCMPPS       $0x00, Y1, Y4, Y5
-	VPAND        Y12, Y4, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VMULPS       Y0, Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanenarrow
-	VMOVUPS      208(SP), Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y6
-	VMINPS       Y6, Y15, Y6
-	VCMPPS       $0x00, Y1, Y6, Y7
-	VPAND        Y12, Y6, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	CMPQ         R8, $+25
-	JLT          lanenarrow
-	VMOVUPS      240(SP), Y0
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y13, Y8
-	VMINPS       Y8, Y15, Y8
-	VCMPPS       $0x00, Y1, Y8, Y9
-	VPAND        Y12, Y8, Y10
-	VBROADCASTSS least+32(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+36(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y8, Y8
-	VSUBPS       Y10, Y8, Y8
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y0, Y8, Y8
-
-lanenarrow:
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 67(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece22
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SP)(AX*1), CX
-	MOVQ         CX, (DI)(AX*1)
-	MOVQ         8(SP)(AX*1), CX
-	MOVQ         CX, 8(DI)(AX*1)
-	MOVQ         16(SP)(AX*1), CX
-	MOVQ         CX, 16(DI)(AX*1)
-	MOVQ         24(SP)(AX*1), CX
-	MOVQ         CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece26:
-	MOVQ  64(SP), AX
-	BZHIQ R8, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R8, $+9
-	JLT   staged27
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R8, $+17
-	JLT   staged27
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R8, $+25
-	JLT   staged27
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged27:
-laneend:
-	VZEROUPPER
-	RET
+	JMP          lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x80000000
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
-DATA constantsAVX2<>+8(SB)/4, $0x00007fff
-DATA constantsAVX2<>+12(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x00000004
-DATA constantsAVX2<>+24(SB)/4, $0x00000001
-DATA constantsAVX2<>+28(SB)/4, $0x00000005
-DATA constantsAVX2<>+32(SB)/4, $0x00000002
-DATA constantsAVX2<>+36(SB)/4, $0x00000006
-DATA constantsAVX2<>+40(SB)/4, $0x00000003
-DATA constantsAVX2<>+44(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $48
+DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+12(SB)/4, $0x00007fff
+DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
+DATA constantsAVX2<>+24(SB)/4, $0x00000004
+DATA constantsAVX2<>+28(SB)/4, $0x00000001
+DATA constantsAVX2<>+32(SB)/4, $0x00000005
+DATA constantsAVX2<>+36(SB)/4, $0x00000002
+DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $52

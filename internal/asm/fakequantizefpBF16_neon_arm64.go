@@ -4,57 +4,31 @@
 
 package asm
 
-// FakeQuantizeFpBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
+// FakeQuantizeFpBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyBF16NEON(y *uint16, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBytesBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a byte each, 0 or 1, to whether c == x.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
-
-// FakeQuantizeFpAnyBytesBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBytesBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a byte each, 0 or 1, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBitsBF16NEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a bit each, the first element's lowest, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyBitsBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBitsBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a bit each, the first element's lowest, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
+// grid rounds to the format that least and step describe: the exponent field of its least normal
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpAnyBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)

@@ -4,57 +4,31 @@
 
 package asm
 
-// FakeQuantizeFpF16AVX512 sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
+// FakeQuantizeFpF16AVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyF16AVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyF16AVX512(y *uint16, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBytesF16AVX512 sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a byte each, 0 or 1, to whether c == x.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
-
-// FakeQuantizeFpAnyBytesF16AVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBytesF16AVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a byte each, 0 or 1, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBitsF16AVX512 sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a bit each, the first element's lowest, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyBitsF16AVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBitsF16AVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a bit each, the first element's lowest, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
+// grid rounds to the format that least and step describe: the exponent field of its least normal
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpAnyBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)

@@ -4,119 +4,1206 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+// func FakeQuantizeFpF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $264-64
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000
-	// per group: V26 scale, V25 recip, V24 hi, V23 Xor
-	// vector registers in use at once: 11
+TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-64
+	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
+	// per group: V24 scale, V23 recip
+	// vector registers in use at once: 26
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	FMOVS least+40(FP), F30
+	FMOVS least+32(FP), F30
 	VDUP V30.S[0], V30.S4
-	FMOVS step+44(FP), F29
+	FMOVS step+36(FP), F29
 	VDUP V29.S[0], V29.S4
-	MOVD $2147483648, R16
-	VDUP R16, V28.S4
-	MOVD $2139095040, R16
+	FMOVS most+40(FP), F28
+	VDUP V28.S[0], V28.S4
+	MOVD $2147483647, R16
 	VDUP R16, V27.S4
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD $2139095040, R16
+	VDUP R16, V26.S4
+	MOVD $2147483648, R16
+	VDUP R16, V25.S4
+	MOVD groups+48(FP), R5
+	MOVD length+56(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VEOR V28.B16, V24.B16, V23.B16
-	MOVD R7, R5
-	CMP $16, R5
+	VLD1R (R2), [V24.S4]
+	VLD1R (R3), [V23.S4]
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217816 // fcvtl v22.4s, v0.4h
+	WORD $0x6e37dec0 // fmul v0.4s, v22.4s, v23.4s
+	VMOV V22.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V21.B16
+	VFMLA V23.S4, V1.S4, V21.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217814 // fcvtl v20.4s, v0.4h
+	WORD $0x6e37de80 // fmul v0.4s, v20.4s, v23.4s
+	VMOV V20.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V19.B16
+	VFMLA V23.S4, V1.S4, V19.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217812 // fcvtl v18.4s, v0.4h
+	WORD $0x6e37de40 // fmul v0.4s, v18.4s, v23.4s
+	VMOV V18.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V17.B16
+	VFMLA V23.S4, V1.S4, V17.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217810 // fcvtl v16.4s, v0.4h
+	WORD $0x6e37de00 // fmul v0.4s, v16.4s, v23.4s
+	VMOV V16.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V15.B16
+	VFMLA V23.S4, V1.S4, V15.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 40(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 48(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 56(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e33f6a8 // fmax v8.4s, v21.4s, v19.4s
+	WORD $0x4e2ff629 // fmax v9.4s, v17.4s, v15.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouploop
+	VAND V27.B16, V21.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VAND V25.B16, V22.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, (R0)
+	VAND V27.B16, V19.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VAND V25.B16, V20.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 8(R0)
+	VAND V27.B16, V17.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VAND V25.B16, V18.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	VAND V27.B16, V15.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VAND V25.B16, V16.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 24(R0)
+	VMOV V1.B16, V21.B16
+	VMOV V0.B16, V22.B16
+	VMOV V3.B16, V19.B16
+	VMOV V2.B16, V20.B16
+	VMOV V5.B16, V17.B16
+	VMOV V4.B16, V18.B16
+	VMOV V7.B16, V15.B16
+	VMOV V6.B16, V16.B16
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 8(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 16(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 24(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouprare
+	VAND V27.B16, V1.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
+	VAND V27.B16, V3.B16, V3.B16
+	VUMIN V28.S4, V3.S4, V3.S4
+	VAND V26.B16, V3.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	VAND V27.B16, V7.B16, V7.B16
+	VUMIN V28.S4, V7.S4, V7.S4
+	VAND V26.B16, V7.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(R0)
+groupback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 56(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 64(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 72(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouptailrare
+	VAND V27.B16, V1.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	CMP $5, R4
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V3.B16
+	VUMIN V28.S4, V3.S4, V3.S4
+	VAND V26.B16, V3.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	CMP $9, R4
+	BLT grouptailnarrow
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V27.B16, V7.B16, V7.B16
+	VUMIN V28.S4, V7.S4, V7.S4
+	VAND V26.B16, V7.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+grouptailnarrow:
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R3), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ 16(R2), F6
+	VMOV V1.B16, V7.B16
+	VFMLS V6.S4, V5.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V5.S4
+	FMOVD 16(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 32(R3), F7
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	FMOVQ 32(R2), F9
+	VMOV V4.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	FMOVD 24(R1), F7
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	FMOVQ 48(R3), F10
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	FMOVQ 48(R2), F12
+	VMOV V7.B16, V13.B16
+	VFMLS V12.S4, V11.S4, V13.S4
+	VFMLA V10.S4, V13.S4, V11.S4
+	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
+	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x6e30f94a // fmaxv s10, v10.4s
+	FCMPS F10, F10
+	BVS lanerare
+	VAND V27.B16, V2.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, (R0)
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	VAND V27.B16, V8.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 16(R0)
+	VAND V27.B16, V11.B16, V11.B16
+	VUMIN V28.S4, V11.S4, V11.S4
+	VAND V26.B16, V11.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4ea0d56b // fsub v11.4s, v11.4s, v0.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V11.B16, V11.B16
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, 24(R0)
+laneback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 56(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 160(RSP), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ 96(RSP), F6
+	VMOV V1.B16, V7.B16
+	VFMLS V6.S4, V5.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V5.S4
+	FMOVD 64(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	FMOVQ 112(RSP), F9
+	VMOV V4.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	FMOVD 72(RSP), F7
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	FMOVQ 192(RSP), F10
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	FMOVQ 128(RSP), F12
+	VMOV V7.B16, V13.B16
+	VFMLS V12.S4, V11.S4, V13.S4
+	VFMLA V10.S4, V13.S4, V11.S4
+	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
+	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x6e30f94a // fmaxv s10, v10.4s
+	FCMPS F10, F10
+	BVS lanetailrare
+	VAND V27.B16, V2.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	CMP $9, R4
+	BLT lanetailnarrow
+	VAND V27.B16, V8.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 32(RSP)
+	CMP $13, R4
+	BLT lanetailnarrow
+	VAND V27.B16, V11.B16, V11.B16
+	VUMIN V28.S4, V11.S4, V11.S4
+	VAND V26.B16, V11.B16, V0.B16
+	VUMAX V30.S4, V0.S4, V0.S4
+	VADD V29.S4, V0.S4, V0.S4
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4ea0d56b // fsub v11.4s, v11.4s, v0.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V11.B16, V11.B16
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, 40(RSP)
+lanetailnarrow:
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, (R0)
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 8(R0)
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(R0)
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(R0)
+	B groupback
+grouptailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+grouptailrarenarrow:
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, (R0)
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
+	FMOVQ 16(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 8(R0)
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
+	FMOVQ 32(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(R0)
 	FMOVD 24(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
+	FMOVQ 48(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(R0)
+	B laneback
+lanetailrare:
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+lanetailrarenarrow:
+	B lanetailback
+
+// func FakeQuantizeFpBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+
+TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
+	// per group: V24 scale, V23 recip
+	// vector registers in use at once: 31
+	MOVD y+0(FP), R0
+	MOVD mask+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD scale+24(FP), R3
+	MOVD recip+32(FP), R4
+	FMOVS least+40(FP), F30
+	VDUP V30.S[0], V30.S4
+	FMOVS step+44(FP), F29
+	VDUP V29.S[0], V29.S4
+	FMOVS most+48(FP), F28
+	VDUP V28.S[0], V28.S4
+	MOVD $2147483647, R16
+	VDUP R16, V27.S4
+	MOVD $2139095040, R16
+	VDUP R16, V26.S4
+	MOVD $2147483648, R16
+	VDUP R16, V25.S4
+	MOVD groups+56(FP), R6
+	MOVD length+64(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R2), F0
+	WORD $0x0e217816 // fcvtl v22.4s, v0.4h
+	WORD $0x6e37dec0 // fmul v0.4s, v22.4s, v23.4s
+	VMOV V22.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V21.B16
+	VFMLA V23.S4, V1.S4, V21.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217814 // fcvtl v20.4s, v0.4h
+	WORD $0x6e37de80 // fmul v0.4s, v20.4s, v23.4s
+	VMOV V20.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V19.B16
+	VFMLA V23.S4, V1.S4, V19.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217812 // fcvtl v18.4s, v0.4h
+	WORD $0x6e37de40 // fmul v0.4s, v18.4s, v23.4s
+	VMOV V18.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V17.B16
+	VFMLA V23.S4, V1.S4, V17.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217810 // fcvtl v16.4s, v0.4h
+	WORD $0x6e37de00 // fmul v0.4s, v16.4s, v23.4s
+	VMOV V16.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V15.B16
+	VFMLA V23.S4, V1.S4, V15.S4
+groupahead:
+	FMOVD 32(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 40(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 48(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 56(R2), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e33f6a8 // fmax v8.4s, v21.4s, v19.4s
+	WORD $0x4e2ff629 // fmax v9.4s, v17.4s, v15.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouploop
+	VAND V27.B16, V21.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V9.S4
+	VAND V26.B16, V9.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad52b // fadd v11.4s, v9.4s, v10.4s
+	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	VAND V25.B16, V22.B16, V10.B16
+	VORR V10.B16, V11.B16, V11.B16
+	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, (R0)
+	VCMEQ V8.S4, V9.S4, V9.S4
+	VAND V27.B16, V19.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V10.S4
+	VAND V26.B16, V10.B16, V11.B16
+	VUMAX V30.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
+	VAND V25.B16, V20.B16, V11.B16
+	VORR V11.B16, V12.B16, V12.B16
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x0e21698c // fcvtn v12.4h, v12.4s
+	FMOVD F12, 8(R0)
+	VCMEQ V8.S4, V10.S4, V10.S4
+	VAND V27.B16, V17.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V11.S4
+	VAND V26.B16, V11.B16, V12.B16
+	VUMAX V30.S4, V12.S4, V12.S4
+	VADD V29.S4, V12.S4, V12.S4
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
+	VAND V25.B16, V18.B16, V12.B16
+	VORR V12.B16, V13.B16, V13.B16
+	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
+	WORD $0x0e2169ad // fcvtn v13.4h, v13.4s
+	FMOVD F13, 16(R0)
+	VCMEQ V8.S4, V11.S4, V11.S4
+	VAND V27.B16, V15.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V12.S4
+	VAND V26.B16, V12.B16, V13.B16
+	VUMAX V30.S4, V13.S4, V13.S4
+	VADD V29.S4, V13.S4, V13.S4
+	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
+	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
+	VAND V25.B16, V16.B16, V13.B16
+	VORR V13.B16, V14.B16, V14.B16
+	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
+	FMOVD F14, 24(R0)
+	VCMEQ V8.S4, V12.S4, V12.S4
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V12.H8, V11.H8, V11.H8
+	VUZP1 V11.B16, V9.B16, V9.B16
+	VUSHR $7, V9.B16, V9.B16
+	FMOVQ F9, (R1)
+	VMOV V1.B16, V21.B16
+	VMOV V0.B16, V22.B16
+	VMOV V3.B16, V19.B16
+	VMOV V2.B16, V20.B16
+	VMOV V5.B16, V17.B16
+	VMOV V4.B16, V18.B16
+	VMOV V7.B16, V15.B16
+	VMOV V6.B16, V16.B16
 	ADD $32, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 24(R2), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouprare
+	VAND V27.B16, V1.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V10.B16, V10.B16
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, (R0)
+	VCMEQ V1.S4, V8.S4, V8.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VUMIN V28.S4, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
+	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V9.B16, V9.B16
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 8(R0)
+	VCMEQ V3.S4, V0.S4, V0.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
+	VCMEQ V5.S4, V1.S4, V1.S4
+	VAND V27.B16, V7.B16, V7.B16
+	VUMIN V28.S4, V7.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
+	VCMEQ V7.S4, V2.S4, V2.S4
+	VUZP1 V0.H8, V8.H8, V8.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V8.B16, V8.B16
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R1)
+groupback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
 	TBZ $3, R5, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -133,81 +1220,101 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R5
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R5
-	BLT groupnarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 72(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 80(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 88(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouptailrare
+	VAND V27.B16, V1.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V10.B16, V10.B16
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 16(RSP)
+	VCMEQ V1.S4, V8.S4, V8.S4
+	CMP $5, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V3.B16
+	VUMIN V28.S4, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
+	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V9.B16, V9.B16
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(RSP)
+	VCMEQ V3.S4, V0.S4, V0.S4
+	CMP $9, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	VCMEQ V5.S4, V1.S4, V1.S4
 	CMP $13, R5
-	BLT groupnarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-groupnarrow:
+	BLT grouptailnarrow
+	VAND V27.B16, V7.B16, V7.B16
+	VUMIN V28.S4, V7.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
+	VCMEQ V7.S4, V2.S4, V2.S4
+grouptailnarrow:
+	VUZP1 V0.H8, V8.H8, V8.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V8.B16, V8.B16
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, 48(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -226,10 +1333,28 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
 	ADD R5<<1, R0, R0
-	ADD R5<<1, R1, R1
+	ADD R5, R1, R1
+	ADD R5<<1, R2, R2
 groupend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	SUB $1, R6, R6
@@ -240,93 +1365,105 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 8(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R4), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ 16(R3), F6
+	VMOV V1.B16, V7.B16
+	VFMLS V6.S4, V5.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V5.S4
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 32(R4), F7
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	FMOVQ 32(R3), F9
+	VMOV V4.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	FMOVD 24(R2), F7
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	FMOVQ 48(R4), F10
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	FMOVQ 48(R3), F12
+	VMOV V7.B16, V13.B16
+	VFMLS V12.S4, V11.S4, V13.S4
+	VFMLA V10.S4, V13.S4, V11.S4
+	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
+	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x6e30f94a // fmaxv s10, v10.4s
+	FCMPS F10, F10
+	BVS lanerare
+	VAND V27.B16, V2.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V10.S4
+	VAND V26.B16, V10.B16, V13.B16
+	VUMAX V30.S4, V13.S4, V13.S4
+	VADD V29.S4, V13.S4, V13.S4
+	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
+	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V14.B16, V14.B16
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
+	FMOVD F14, (R0)
+	VCMEQ V2.S4, V10.S4, V10.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V0.S4
+	VAND V26.B16, V0.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
+	VCMEQ V5.S4, V0.S4, V0.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(R0)
+	VCMEQ V8.S4, V1.S4, V1.S4
+	VAND V27.B16, V11.B16, V11.B16
+	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V4.B16, V4.B16
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
+	VCMEQ V11.S4, V2.S4, V2.S4
+	VUZP1 V0.H8, V10.H8, V10.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V10.B16, V10.B16
+	VUSHR $7, V10.B16, V10.B16
+	FMOVQ F10, (R1)
+laneback:
 	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	SUB $16, R5, R5
@@ -335,58 +1472,33 @@ laneloop:
 lanetail:
 	CBZ R5, laneend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
 	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
-	ADD $80, RSP, R17
+	ADD $64, RSP, R17
 	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
 	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
+piece14:
+	TBZ $1, R5, piece15
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
 piece16:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
-	ADD $144, RSP, R17
+	ADD $96, RSP, R17
 	TBZ $3, R5, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -406,12 +1518,12 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	VMOVI $0, V31.B16
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
 	MOVD R4, R16
-	ADD $208, RSP, R17
+	ADD $160, RSP, R17
 	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -430,97 +1542,109 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R5
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R5
-	BLT lanenarrow
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 72(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 176(RSP), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ 112(RSP), F6
+	VMOV V1.B16, V7.B16
+	VFMLS V6.S4, V5.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V5.S4
+	FMOVD 80(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 192(RSP), F7
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	FMOVQ 128(RSP), F9
+	VMOV V4.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	FMOVD 88(RSP), F7
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	FMOVQ 208(RSP), F10
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	FMOVQ 144(RSP), F12
+	VMOV V7.B16, V13.B16
+	VFMLS V12.S4, V11.S4, V13.S4
+	VFMLA V10.S4, V13.S4, V11.S4
+	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
+	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x6e30f94a // fmaxv s10, v10.4s
+	FCMPS F10, F10
+	BVS lanetailrare
+	VAND V27.B16, V2.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V10.S4
+	VAND V26.B16, V10.B16, V13.B16
+	VUMAX V30.S4, V13.S4, V13.S4
+	VADD V29.S4, V13.S4, V13.S4
+	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
+	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V14.B16, V14.B16
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
+	FMOVD F14, 16(RSP)
+	VCMEQ V2.S4, V10.S4, V10.S4
+	CMP $5, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V0.S4
+	VAND V26.B16, V0.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	VCMEQ V5.S4, V0.S4, V0.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V8.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
+	VCMEQ V8.S4, V1.S4, V1.S4
 	CMP $13, R5
-	BLT lanenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
-lanenarrow:
+	BLT lanetailnarrow
+	VAND V27.B16, V11.B16, V11.B16
+	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V4.B16, V4.B16
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
+	VCMEQ V11.S4, V2.S4, V2.S4
+lanetailnarrow:
+	VUZP1 V0.H8, V10.H8, V10.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V10.B16, V10.B16
+	VUSHR $7, V10.B16, V10.B16
+	FMOVQ F10, 48(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -539,1802 +1663,745 @@ piece27:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece28:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece29
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece29:
+	TBZ $2, R5, piece30
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece32:
 laneend:
 	RET
-
-// func FakeQuantizeFpAnyF16NEON(y *uint16, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-TEXT ·FakeQuantizeFpAnyF16NEON(SB), NOSPLIT, $136-56
-	// pointers: R0 y, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000
-	// per group: V24 scale
-	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	FMOVS least+24(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+28(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+32(FP), F28
-	VDUP V28.S[0], V28.S4
-	MOVD $2147483648, R16
-	VDUP R16, V27.S4
-	VEOR V27.B16, V28.B16, V26.B16
-	MOVD $2139095040, R16
-	VDUP R16, V25.S4
-	MOVD groups+40(FP), R4
-	MOVD length+48(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	VLD1R (R2), [V24.S4]
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R3
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R3
-	BLT groupnarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R3
-	BLT groupnarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V25.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-groupnarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
-	FMOVQ (R2), F0
-	FMOVD (R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVQ 16(R2), F0
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVQ 32(R2), F0
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVQ 48(R2), F0
-	FMOVD 24(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 80(RSP), F0
-	FMOVD 48(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R3
-	BLT lanenarrow
-	FMOVQ 96(RSP), F0
-	FMOVD 56(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R3
-	BLT lanenarrow
-	FMOVQ 112(RSP), F0
-	FMOVD 64(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R3
-	BLT lanenarrow
-	FMOVQ 128(RSP), F0
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanenarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-laneend:
-	RET
-
-// func FakeQuantizeFpBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
-
-TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000
-	// per group: V26 scale, V25 recip, V24 hi, V23 Xor
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD hi+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	MOVD $2147483648, R16
-	VDUP R16, V28.S4
-	MOVD $2139095040, R16
-	VDUP R16, V27.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	VEOR V28.B16, V24.B16, V23.B16
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
-grouploop:
+grouprare:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e39dc23 // fmul v3.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVD 8(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e39dc24 // fmul v4.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	FMOVD 16(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e39dc25 // fmul v5.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(R0)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	FMOVD 24(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e39dc26 // fmul v6.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(R0)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-grouptail:
-	CBZ R6, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
+	B groupback
+grouptailrare:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e39dc23 // fmul v3.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R6
-	BLT groupnarrow
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e39dc24 // fmul v4.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	CMP $9, R6
-	BLT groupnarrow
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e39dc25 // fmul v5.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	CMP $13, R6
-	BLT groupnarrow
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 32(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e39dc26 // fmul v6.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
-groupnarrow:
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+grouptailrarenarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R6, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R6<<1, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
-	RET
-lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
-laneloop:
+	B grouptailback
+lanerare:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e20e483 // fcmeq v3.4s, v4.4s, v0.4s
-	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, (R0)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	FMOVD 8(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R4), F2
-	FMOVQ 16(R5), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 8(R0)
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
 	FMOVD 16(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 32(R3), F1
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R5), F5
-	VEOR V28.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e20e4c5 // fcmeq v5.4s, v6.4s, v0.4s
-	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V7.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V7.S4
-	VAND V27.B16, V7.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 16(R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
 	FMOVD 24(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	FMOVQ 48(R5), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 24(R0)
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
+	B laneback
+lanetailrare:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e20e483 // fcmeq v3.4s, v4.4s, v0.4s
-	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	CMP $5, R6
-	BLT lanenarrow
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 24(RSP)
-	CMP $9, R6
-	BLT lanenarrow
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F5
-	VEOR V28.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e20e4c5 // fcmeq v5.4s, v6.4s, v0.4s
-	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V7.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V7.S4
-	VAND V27.B16, V7.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
-	CMP $13, R6
-	BLT lanenarrow
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	FMOVQ 272(RSP), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 40(RSP)
-lanenarrow:
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+lanetailrarenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R6, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R6, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
-laneend:
-	RET
+	B lanetailback
 
-// func FakeQuantizeFpAnyBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
+// func FakeQuantizeFpBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-TEXT ·FakeQuantizeFpAnyBytesF16NEON(SB), NOSPLIT, $152-64
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000
-	// per group: V24 scale
-	// vector registers in use at once: 14
+TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-72
+	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
+	// per group: V24 scale, V23 recip
+	// loaded at each use: table
+	// vector registers in use at once: 31
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD scale+24(FP), R3
-	FMOVS least+32(FP), F30
+	MOVD recip+32(FP), R4
+	FMOVS least+40(FP), F30
 	VDUP V30.S[0], V30.S4
-	FMOVS step+36(FP), F29
+	FMOVS step+44(FP), F29
 	VDUP V29.S[0], V29.S4
-	FMOVS most+40(FP), F28
+	FMOVS most+48(FP), F28
 	VDUP V28.S[0], V28.S4
-	MOVD $2147483648, R16
+	MOVD $2147483647, R16
 	VDUP R16, V27.S4
-	VEOR V27.B16, V28.B16, V26.B16
 	MOVD $2139095040, R16
+	VDUP R16, V26.S4
+	MOVD $2147483648, R16
 	VDUP R16, V25.S4
-	MOVD groups+48(FP), R5
-	MOVD length+56(FP), R6
-	CMP $1, R6
+	MOVD groups+56(FP), R6
+	MOVD length+64(FP), R7
+	CMP $1, R7
 	BEQ lanes
 groups:
 	VLD1R (R3), [V24.S4]
-	MOVD R6, R4
-	CMP $16, R4
+	VLD1R (R4), [V23.S4]
+	MOVD R7, R5
+	CMP $16, R5
 	BLT grouptail
-grouploop:
+	CMP $64, R5
+	BLT grouploop
 	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
+	WORD $0x0e217816 // fcvtl v22.4s, v0.4h
+	WORD $0x6e37dec0 // fmul v0.4s, v22.4s, v23.4s
+	VMOV V22.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V21.B16
+	VFMLA V23.S4, V1.S4, V21.S4
 	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	WORD $0x0e217814 // fcvtl v20.4s, v0.4h
+	WORD $0x6e37de80 // fmul v0.4s, v20.4s, v23.4s
+	VMOV V20.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V19.B16
+	VFMLA V23.S4, V1.S4, V19.S4
 	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
+	WORD $0x0e217812 // fcvtl v18.4s, v0.4h
+	WORD $0x6e37de40 // fmul v0.4s, v18.4s, v23.4s
+	VMOV V18.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V17.B16
+	VFMLA V23.S4, V1.S4, V17.S4
 	FMOVD 24(R2), F0
+	WORD $0x0e217810 // fcvtl v16.4s, v0.4h
+	WORD $0x6e37de00 // fmul v0.4s, v16.4s, v23.4s
+	VMOV V16.B16, V1.B16
+	VFMLS V24.S4, V0.S4, V1.S4
+	VMOV V0.B16, V15.B16
+	VFMLA V23.S4, V1.S4, V15.S4
+groupahead:
+	FMOVD 32(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE grouploop
-grouptail:
-	CBZ R4, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R4
-	BLT groupnarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT groupnarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT groupnarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-groupnarrow:
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	ADD R4<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R3), F0
-	FMOVD (R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e443 // fcmeq v3.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVQ 16(R3), F0
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVQ 32(R3), F0
-	FMOVD 16(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVQ 48(R3), F0
-	FMOVD 24(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 96(RSP), F0
-	FMOVD 64(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e443 // fcmeq v3.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT lanenarrow
-	FMOVQ 112(RSP), F0
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R4
-	BLT lanenarrow
-	FMOVQ 128(RSP), F0
-	FMOVD 80(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT lanenarrow
-	FMOVQ 144(RSP), F0
-	FMOVD 88(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R4, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R4, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
-laneend:
-	RET
-
-// func FakeQuantizeFpBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
-
-TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 step, V28 0x80000000, V27 0x7f800000, V26 table
-	// per group: V25 scale, V24 recip, V23 hi, V22 Xor
-	// vector registers in use at once: 16
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD hi+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	MOVD $2147483648, R16
-	VDUP R16, V28.S4
-	MOVD $2139095040, R16
-	VDUP R16, V27.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V26
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
-	VEOR V28.B16, V23.B16, V22.B16
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
-grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e38dc23 // fmul v3.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e38dc24 // fmul v4.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e38dc25 // fmul v5.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e38dc26 // fmul v6.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 40(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 48(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 56(R2), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e33f6a8 // fmax v8.4s, v21.4s, v19.4s
+	WORD $0x4e2ff629 // fmax v9.4s, v17.4s, v15.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouploop
+	VAND V27.B16, V21.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V9.S4
+	VAND V26.B16, V9.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad52b // fadd v11.4s, v9.4s, v10.4s
+	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	VAND V25.B16, V22.B16, V10.B16
+	VORR V10.B16, V11.B16, V11.B16
+	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, (R0)
+	VCMEQ V8.S4, V9.S4, V9.S4
+	VAND V27.B16, V19.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V10.S4
+	VAND V26.B16, V10.B16, V11.B16
+	VUMAX V30.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
+	VAND V25.B16, V20.B16, V11.B16
+	VORR V11.B16, V12.B16, V12.B16
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x0e21698c // fcvtn v12.4h, v12.4s
+	FMOVD F12, 8(R0)
+	VCMEQ V8.S4, V10.S4, V10.S4
+	VAND V27.B16, V17.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V11.S4
+	VAND V26.B16, V11.B16, V12.B16
+	VUMAX V30.S4, V12.S4, V12.S4
+	VADD V29.S4, V12.S4, V12.S4
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
+	VAND V25.B16, V18.B16, V12.B16
+	VORR V12.B16, V13.B16, V13.B16
+	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
+	WORD $0x0e2169ad // fcvtn v13.4h, v13.4s
+	FMOVD F13, 16(R0)
+	VCMEQ V8.S4, V11.S4, V11.S4
+	VAND V27.B16, V15.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V12.S4
+	VAND V26.B16, V12.B16, V13.B16
+	VUMAX V30.S4, V13.S4, V13.S4
+	VADD V29.S4, V13.S4, V13.S4
+	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
+	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
+	VAND V25.B16, V16.B16, V13.B16
+	VORR V13.B16, V14.B16, V14.B16
+	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
+	FMOVD F14, 24(R0)
+	VCMEQ V8.S4, V12.S4, V12.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V8
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V12.H8, V11.H8, V11.H8
+	VUZP1 V11.B16, V9.B16, V9.B16
+	VAND V8.B16, V9.B16, V9.B16
+	VADDP V9.B16, V9.B16, V9.B16
+	VADDP V9.B16, V9.B16, V9.B16
+	VADDP V9.B16, V9.B16, V9.B16
+	WORD $0x7d000029 // str h9, [x1]
+	VMOV V1.B16, V21.B16
+	VMOV V0.B16, V22.B16
+	VMOV V3.B16, V19.B16
+	VMOV V2.B16, V20.B16
+	VMOV V5.B16, V17.B16
+	VMOV V4.B16, V18.B16
+	VMOV V7.B16, V15.B16
+	VMOV V6.B16, V16.B16
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 24(R2), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouprare
+	VAND V27.B16, V1.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V10.B16, V10.B16
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, (R0)
+	VCMEQ V1.S4, V8.S4, V8.S4
+	VAND V27.B16, V3.B16, V3.B16
+	VUMIN V28.S4, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
+	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V9.B16, V9.B16
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 8(R0)
+	VCMEQ V3.S4, V0.S4, V0.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
+	VCMEQ V5.S4, V1.S4, V1.S4
+	VAND V27.B16, V7.B16, V7.B16
+	VUMIN V28.S4, V7.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
+	VCMEQ V7.S4, V2.S4, V2.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
+	VUZP1 V0.H8, V8.H8, V8.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V8.B16, V8.B16
+	VAND V3.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000028 // str h8, [x1]
+groupback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
 grouptail:
-	CBZ R6, groupend
+	CBZ R5, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
+	TBZ $3, R5, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R6, piece2
+	TBZ $2, R5, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R6, piece3
+	TBZ $1, R5, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R6, piece4
+	TBZ $0, R5, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	WORD $0x6e38dc23 // fmul v3.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V1.B16
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V24.S4, V1.S4, V2.S4
+	VFMLA V23.S4, V2.S4, V1.S4
+	FMOVD 72(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V24.S4, V3.S4, V4.S4
+	VFMLA V23.S4, V4.S4, V3.S4
+	FMOVD 80(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V24.S4, V5.S4, V6.S4
+	VFMLA V23.S4, V6.S4, V5.S4
+	FMOVD 88(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V24.S4, V7.S4, V8.S4
+	VFMLA V23.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouptailrare
+	VAND V27.B16, V1.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V10.B16, V10.B16
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 16(RSP)
+	VCMEQ V1.S4, V8.S4, V8.S4
+	CMP $5, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V3.B16
+	VUMIN V28.S4, V3.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
+	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V9.B16, V9.B16
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 24(RSP)
+	VCMEQ V3.S4, V0.S4, V0.S4
+	CMP $9, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R6
-	BLT groupnarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	WORD $0x6e38dc24 // fmul v4.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	FMOVD F3, 32(RSP)
+	VCMEQ V5.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V7.B16, V7.B16
+	VUMIN V28.S4, V7.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	CMP $9, R6
-	BLT groupnarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	WORD $0x6e38dc25 // fmul v5.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	CMP $13, R6
-	BLT groupnarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	WORD $0x6e38dc26 // fmul v6.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V6.S4
-	VAND V27.B16, V6.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4ea1d4c6 // fsub v6.4s, v6.4s, v1.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
-groupnarrow:
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
+	FMOVD F4, 40(RSP)
+	VCMEQ V7.S4, V2.S4, V2.S4
+grouptailnarrow:
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
+	VUZP1 V0.H8, V8.H8, V8.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V8.B16, V8.B16
+	VAND V3.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d0063e8 // str h8, [sp, #48]
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece5
+	TBZ $3, R5, piece5
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece5:
-	TBZ $2, R6, piece6
+	TBZ $2, R5, piece6
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece6:
-	TBZ $1, R6, piece7
+	TBZ $1, R5, piece7
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece7:
-	TBZ $0, R6, piece8
+	TBZ $0, R5, piece8
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
 	MOVD $1, R16
-	LSL R6, R16, R16
+	LSL R5, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -2343,151 +2410,153 @@ piece8:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R6
+	CMP $8, R5
 	BLE copied9
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 copied9:
-	ADD R6<<1, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<1, R2, R2
+	ADD R5<<1, R0, R0
+	ADD R5>>3, R1, R1
+	ADD R5<<1, R2, R2
 groupend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+	SUB $1, R6, R6
+	CBNZ R6, groups
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
+	MOVD R6, R5
+	CMP $16, R5
 	BLT lanetail
 laneloop:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e20e483 // fcmeq v3.4s, v4.4s, v0.4s
-	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V2.B16
+	FMOVQ (R4), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R3), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 8(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R4), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ 16(R3), F6
+	VMOV V1.B16, V7.B16
+	VFMLS V6.S4, V5.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V5.S4
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 32(R4), F7
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	FMOVQ 32(R3), F9
+	VMOV V4.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	FMOVD 24(R2), F7
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	FMOVQ 48(R4), F10
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	FMOVQ 48(R3), F12
+	VMOV V7.B16, V13.B16
+	VFMLS V12.S4, V11.S4, V13.S4
+	VFMLA V10.S4, V13.S4, V11.S4
+	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
+	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x6e30f94a // fmaxv s10, v10.4s
+	FCMPS F10, F10
+	BVS lanerare
+	VAND V27.B16, V2.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V10.S4
+	VAND V26.B16, V10.B16, V13.B16
+	VUMAX V30.S4, V13.S4, V13.S4
+	VADD V29.S4, V13.S4, V13.S4
+	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
+	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V14.B16, V14.B16
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
+	FMOVD F14, (R0)
+	VCMEQ V2.S4, V10.S4, V10.S4
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V0.S4
+	VAND V26.B16, V0.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R4), F2
-	FMOVQ 16(R5), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 8(R0)
+	VCMEQ V5.S4, V0.S4, V0.S4
+	VAND V27.B16, V8.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 8(R0)
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R5), F5
-	VEOR V28.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e20e4c5 // fcmeq v5.4s, v6.4s, v0.4s
-	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V7.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V7.S4
-	VAND V27.B16, V7.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 16(R0)
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	FMOVQ 48(R5), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 24(R0)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(R0)
+	VCMEQ V8.S4, V1.S4, V1.S4
+	VAND V27.B16, V11.B16, V11.B16
+	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V4.B16, V4.B16
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(R0)
+	VCMEQ V11.S4, V2.S4, V2.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
+	VUZP1 V0.H8, V10.H8, V10.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V10.B16, V10.B16
+	VAND V3.B16, V10.B16, V10.B16
+	VADDP V10.B16, V10.B16, V10.B16
+	VADDP V10.B16, V10.B16, V10.B16
+	VADDP V10.B16, V10.B16, V10.B16
+	WORD $0x7d00002a // str h10, [x1]
+laneback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
+	CBZ R5, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece10
+	TBZ $3, R5, piece10
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece10:
-	TBZ $2, R6, piece11
+	TBZ $2, R5, piece11
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece11:
-	TBZ $1, R6, piece12
+	TBZ $1, R5, piece12
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	TBZ $0, R6, piece13
+	TBZ $0, R5, piece13
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
@@ -2498,21 +2567,21 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R6, piece14
+	TBZ $3, R5, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $2, R6, piece15
+	TBZ $2, R5, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece15:
-	TBZ $1, R6, piece16
+	TBZ $1, R5, piece16
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece16:
-	TBZ $0, R6, piece17
+	TBZ $0, R5, piece17
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
@@ -2523,172 +2592,151 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R6, piece18
+	TBZ $3, R5, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $2, R6, piece19
+	TBZ $2, R5, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece19:
-	TBZ $1, R6, piece20
+	TBZ $1, R5, piece20
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece20:
-	TBZ $0, R6, piece21
+	TBZ $0, R5, piece21
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 72(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 176(RSP), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ 112(RSP), F6
+	VMOV V1.B16, V7.B16
+	VFMLS V6.S4, V5.S4, V7.S4
+	VFMLA V4.S4, V7.S4, V5.S4
+	FMOVD 80(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 192(RSP), F7
+	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
+	FMOVQ 128(RSP), F9
+	VMOV V4.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	FMOVD 88(RSP), F7
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	FMOVQ 208(RSP), F10
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	FMOVQ 144(RSP), F12
+	VMOV V7.B16, V13.B16
+	VFMLS V12.S4, V11.S4, V13.S4
+	VFMLA V10.S4, V13.S4, V11.S4
+	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
+	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x6e30f94a // fmaxv s10, v10.4s
+	FCMPS F10, F10
+	BVS lanetailrare
+	VAND V27.B16, V2.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V10.S4
+	VAND V26.B16, V10.B16, V13.B16
+	VUMAX V30.S4, V13.S4, V13.S4
+	VADD V29.S4, V13.S4, V13.S4
+	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
+	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V14.B16, V14.B16
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
+	FMOVD F14, 16(RSP)
+	VCMEQ V2.S4, V10.S4, V10.S4
+	CMP $5, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V5.B16, V5.B16
+	VUMIN V28.S4, V5.S4, V0.S4
+	VAND V26.B16, V0.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	VCMEQ V5.S4, V0.S4, V0.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V8.B16, V8.B16
+	VUMIN V28.S4, V8.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	VCMEQ V8.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V11.B16, V11.B16
+	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V4.B16, V4.B16
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
+	VCMEQ V11.S4, V2.S4, V2.S4
+lanetailnarrow:
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
+	VUZP1 V0.H8, V10.H8, V10.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V10.B16, V10.B16
+	VAND V3.B16, V10.B16, V10.B16
+	VADDP V10.B16, V10.B16, V10.B16
+	VADDP V10.B16, V10.B16, V10.B16
+	VADDP V10.B16, V10.B16, V10.B16
+	WORD $0x7d0063ea // str h10, [sp, #48]
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece22:
-	TBZ $2, R6, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
+	TBZ $2, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
 piece23:
-	TBZ $1, R6, piece24
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
+	TBZ $1, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
 piece24:
-	TBZ $0, R6, piece25
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece25:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	VEOR V28.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e20e483 // fcmeq v3.4s, v4.4s, v0.4s
-	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F4
-	VEOR V28.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e20e4a4 // fcmeq v4.4s, v5.4s, v0.4s
-	WORD $0x6e22dca6 // fmul v6.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(RSP)
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F5
-	VEOR V28.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e20e4c5 // fcmeq v5.4s, v6.4s, v0.4s
-	WORD $0x6e22dcc7 // fmul v7.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V7.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V7.S4
-	VAND V27.B16, V7.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	FMOVQ 272(RSP), F6
-	VEOR V28.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e20e4e6 // fcmeq v6.4s, v7.4s, v0.4s
-	WORD $0x6e22dce8 // fmul v8.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V8.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V8.S4
-	VAND V27.B16, V8.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4ea2d508 // fsub v8.4s, v8.4s, v2.4s
-	VAND V28.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 40(RSP)
-lanenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $1, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	TBZ $0, R6, piece29
+	TBZ $0, R5, piece25
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece29:
+piece25:
 	MOVD $1, R16
-	LSL R6, R16, R16
+	LSL R5, R16, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
@@ -2697,519 +2745,332 @@ piece29:
 	MOVD R1, R17
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R6
-	BLE copied30
+	CMP $8, R5
+	BLE copied26
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-copied30:
+copied26:
 laneend:
 	RET
-
-// func FakeQuantizeFpAnyBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-TEXT ·FakeQuantizeFpAnyBitsF16NEON(SB), NOSPLIT, $152-64
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V29 step, V28 most, V27 0x80000000, V26 Xor, V25 0x7f800000, V24 table
-	// per group: V23 scale
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	FMOVS least+32(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+36(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+40(FP), F28
-	VDUP V28.S[0], V28.S4
-	MOVD $2147483648, R16
-	VDUP R16, V27.S4
-	VEOR V27.B16, V28.B16, V26.B16
-	MOVD $2139095040, R16
-	VDUP R16, V25.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V24
-	MOVD groups+48(FP), R5
-	MOVD length+56(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	VLD1R (R3), [V23.S4]
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
-grouploop:
+grouprare:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V3.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVD 8(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 8(R0)
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	FMOVD 16(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V5.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(R0)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	FMOVD 24(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(R0)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V24.B16, V2.B16, V2.B16
+	VAND V0.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE grouploop
-grouptail:
-	CBZ R4, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
+	B groupback
+grouptailrare:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e422 // fcmeq v2.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V3.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R4
-	BLT groupnarrow
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e423 // fcmeq v3.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V4.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT groupnarrow
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e424 // fcmeq v4.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V5.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT groupnarrow
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 32(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	WORD $0x4e3af401 // fmax v1.4s, v0.4s, v26.4s
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	WORD $0x4e20e425 // fcmeq v5.4s, v1.4s, v0.4s
-	VAND V25.B16, V1.B16, V6.B16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	VAND V27.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-groupnarrow:
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+grouptailrarenarrow:
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V24.B16, V2.B16, V2.B16
+	VAND V0.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $1, R16
-	LSL R4, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R4
-	BLE copied9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied9:
-	ADD R4<<1, R0, R0
-	ADD R4>>3, R1, R1
-	ADD R4<<1, R2, R2
-groupend:
-	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R3), F0
-	FMOVD (R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e443 // fcmeq v3.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V4.B16
+	B grouptailback
+lanerare:
+	FMOVD (R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVQ 16(R3), F0
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, (R0)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVQ 32(R3), F0
-	FMOVD 16(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V6.B16
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 8(R0)
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVQ 48(R3), F0
-	FMOVD 24(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 16(R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
+	VAND V26.B16, V6.B16, V7.B16
 	VUMAX V30.S4, V7.S4, V7.S4
 	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 24(R0)
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V24.B16, V3.B16, V3.B16
+	VAND V0.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d000023 // str h3, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R4, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $1, R4, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R4, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	FMOVQ 96(RSP), F0
-	FMOVD 64(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e443 // fcmeq v3.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V4.B16
+	B laneback
+lanetailrare:
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT lanenarrow
-	FMOVQ 112(RSP), F0
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e444 // fcmeq v4.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V5.B16
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R4
-	BLT lanenarrow
-	FMOVQ 128(RSP), F0
-	FMOVD 80(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e445 // fcmeq v5.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V6.B16
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 24(RSP)
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT lanenarrow
-	FMOVQ 144(RSP), F0
-	FMOVD 88(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e3af422 // fmax v2.4s, v1.4s, v26.4s
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	WORD $0x4e21e446 // fcmeq v6.4s, v2.4s, v1.4s
-	VAND V25.B16, V2.B16, V7.B16
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
+	VAND V26.B16, V6.B16, V7.B16
 	VUMAX V30.S4, V7.S4, V7.S4
 	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanenarrow:
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 40(RSP)
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+lanetailrarenarrow:
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V24.B16, V3.B16, V3.B16
+	VAND V0.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d0063e3 // str h3, [sp, #48]
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $1, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	TBZ $0, R4, piece21
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece21:
-	MOVD $1, R16
-	LSL R4, R16, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-	CMP $8, R4
-	BLE copied22
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied22:
-laneend:
-	RET
+	B lanetailback

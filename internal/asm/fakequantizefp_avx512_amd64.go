@@ -4,57 +4,31 @@
 
 package asm
 
-// FakeQuantizeFpAVX512 sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
+// FakeQuantizeFpAVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyAVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyAVX512(y *float32, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBytesAVX512 sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a byte each, 0 or 1, to whether c == x.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
-
-// FakeQuantizeFpAnyBytesAVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBytesAVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a byte each, 0 or 1, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBitsAVX512 sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a bit each, the first element's lowest, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyBitsAVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBitsAVX512 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a bit each, the first element's lowest, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
+// grid rounds to the format that least and step describe: the exponent field of its least normal
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpAnyBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)

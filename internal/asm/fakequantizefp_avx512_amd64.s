@@ -4,24 +4,1286 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+// func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·FakeQuantizeFpAVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000
-	// per group: Z27 scale, Z26 recip, Z25 hi, Z24 Xor
-	// vector registers in use at once: 23
+	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000
+	// per group: Z25 scale, Z24 recip
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS least+40(FP), Z31
-	VBROADCASTSS step+44(FP), Z30
-	VBROADCASTSS constantsAVX512<>+0(SB), Z29
-	VBROADCASTSS constantsAVX512<>+4(SB), Z28
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
+	VBROADCASTSS least+32(FP), Z31
+	VBROADCASTSS step+36(FP), Z30
+	VBROADCASTSS most+40(FP), Z29
+	VBROADCASTSS constantsAVX512<>+0(SB), Z28
+	VBROADCASTSS constantsAVX512<>+4(SB), Z27
+	VBROADCASTSS constantsAVX512<>+8(SB), Z26
+	MOVQ         groups+48(FP), R9
+	MOVQ         length+56(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS (BX), Z24
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R8, $+256
+	JLT          grouploop
+	VMOVUPS      (SI), Z23
+	VMULPS       Z24, Z23, Z0
+	VMOVAPS      Z23, Z1
+	VFNMADD231PS Z25, Z0, Z1
+	VMOVAPS      Z0, Z22
+	VFMADD231PS  Z24, Z1, Z22
+	VMOVUPS      64(SI), Z21
+	VMULPS       Z24, Z21, Z0
+	VMOVAPS      Z21, Z1
+	VFNMADD231PS Z25, Z0, Z1
+	VMOVAPS      Z0, Z20
+	VFMADD231PS  Z24, Z1, Z20
+	VMOVUPS      128(SI), Z19
+	VMULPS       Z24, Z19, Z0
+	VMOVAPS      Z19, Z1
+	VFNMADD231PS Z25, Z0, Z1
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z24, Z1, Z18
+	VMOVUPS      192(SI), Z17
+	VMULPS       Z24, Z17, Z0
+	VMOVAPS      Z17, Z1
+	VFNMADD231PS Z25, Z0, Z1
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z24, Z1, Z16
+
+groupahead:
+	VMOVUPS      256(SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z25, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VMOVUPS      320(SI), Z2
+	VMULPS       Z24, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z25, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VMOVUPS      384(SI), Z4
+	VMULPS       Z24, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z25, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VMOVUPS      448(SI), Z6
+	VMULPS       Z24, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z25, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z20, Z22, Z8
+	VADDPS       Z16, Z18, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPANDD       Z28, Z22, Z8
+	VPMINUD      Z29, Z8, Z8
+	VPANDD       Z27, Z8, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VPTERNLOGD   $0xf8, Z26, Z23, Z8
+	VMULPS       Z25, Z8, Z8
+	VMOVUPS      Z8, (DI)
+	VPANDD       Z28, Z20, Z8
+	VPMINUD      Z29, Z8, Z8
+	VPANDD       Z27, Z8, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VPTERNLOGD   $0xf8, Z26, Z21, Z8
+	VMULPS       Z25, Z8, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPANDD       Z28, Z18, Z8
+	VPMINUD      Z29, Z8, Z8
+	VPANDD       Z27, Z8, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VPTERNLOGD   $0xf8, Z26, Z19, Z8
+	VMULPS       Z25, Z8, Z8
+	VMOVUPS      Z8, 128(DI)
+	VPANDD       Z28, Z16, Z8
+	VPMINUD      Z29, Z8, Z8
+	VPANDD       Z27, Z8, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VPTERNLOGD   $0xf8, Z26, Z17, Z8
+	VMULPS       Z25, Z8, Z8
+	VMOVUPS      Z8, 192(DI)
+	VMOVAPS      Z1, Z22
+	VMOVAPS      Z0, Z23
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z5, Z18
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z7, Z16
+	VMOVAPS      Z6, Z17
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z25, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VMOVUPS      64(SI), Z2
+	VMULPS       Z24, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z25, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VMOVUPS      128(SI), Z4
+	VMULPS       Z24, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z25, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VMOVUPS      192(SI), Z6
+	VMULPS       Z24, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z25, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z31, Z8, Z8
+	VPADDD       Z30, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z0, Z1
+	VMULPS       Z25, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	VPANDD       Z28, Z3, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z2, Z3
+	VMULPS       Z25, Z3, Z3
+	VMOVUPS      Z3, 64(DI)
+	VPANDD       Z28, Z5, Z5
+	VPMINUD      Z29, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z4, Z5
+	VMULPS       Z25, Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VPANDD       Z28, Z7, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z6, Z7
+	VMULPS       Z25, Z7, Z7
+	VMOVUPS      Z7, 192(DI)
+
+groupback:
+	ADDQ $+256, DI
+	ADDQ $+256, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z24, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z25, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z2
+	VMULPS       Z24, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z25, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z4
+	VMULPS       Z24, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z25, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z6
+	VMULPS       Z24, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z25, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z28, Z1, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z31, Z8, Z8
+	VPADDD       Z30, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z0, Z1
+	VMULPS       Z25, Z1, Z1
+	VMOVUPS      Z1, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z28, Z3, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z2, Z3
+	VMULPS       Z25, Z3, Z3
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z3, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z28, Z5, Z5
+	VPMINUD      Z29, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z4, Z5
+	VMULPS       Z25, Z5, Z5
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z5, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z28, Z7, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z6, Z7
+	VMULPS       Z25, Z7, Z7
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z7, K6, 192(DI)
+
+grouptailnarrow:
+grouptailback:
+	LEAQ (DI)(R8*4), DI
+	LEAQ (SI)(R8*4), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ         R9, $+2
+	JLT          short2end
+	CMPQ         R9, $+8
+	JLT          short2loop
+	VMOVUPS      (SI), Z21
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z21, Z1
+	VBROADCASTSS (DX), Z2
+	VMOVAPS      Z21, Z3
+	VFNMADD231PS Z2, Z1, Z3
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z0, Z3, Z20
+	VMOVUPS      64(SI), Z19
+	VMULPS       Z0, Z19, Z1
+	VFNMADD213PS Z19, Z1, Z2
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z0, Z2, Z18
+	VMOVUPS      128(SI), Z17
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z17, Z1
+	VBROADCASTSS 4(DX), Z2
+	VMOVAPS      Z17, Z3
+	VFNMADD231PS Z2, Z1, Z3
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z3, Z16
+	VMOVUPS      192(SI), Z15
+	VMULPS       Z0, Z15, Z1
+	VFNMADD213PS Z15, Z1, Z2
+	VMOVAPS      Z1, Z14
+	VFMADD231PS  Z0, Z2, Z14
+
+short2ahead:
+	VMOVUPS      256(SI), Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
+	VMOVUPS      320(SI), Z4
+	VMULPS       Z1, Z4, Z5
+	VFNMADD213PS Z4, Z5, Z3
+	VFMADD231PS  Z1, Z3, Z5
+	VMOVUPS      384(SI), Z1
+	VBROADCASTSS 12(BX), Z3
+	VMULPS       Z3, Z1, Z6
+	VBROADCASTSS 12(DX), Z7
+	VMOVAPS      Z1, Z8
+	VFNMADD231PS Z7, Z6, Z8
+	VFMADD231PS  Z3, Z8, Z6
+	VMOVUPS      448(SI), Z8
+	VMULPS       Z3, Z8, Z9
+	VFNMADD213PS Z8, Z9, Z7
+	VFMADD231PS  Z3, Z7, Z9
+	VADDPS       Z18, Z20, Z3
+	VADDPS       Z14, Z16, Z7
+	VADDPS       Z7, Z3, Z3
+	VCMPPS       $0x03, Z3, Z3, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPANDD       Z28, Z20, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z7
+	VPMAXUD      Z31, Z7, Z7
+	VPADDD       Z30, Z7, Z7
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z7, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z21, Z3
+	VBROADCASTSS (DX), Z7
+	VMULPS       Z7, Z3, Z3
+	VMOVUPS      Z3, (DI)
+	VPANDD       Z28, Z18, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z10
+	VPMAXUD      Z31, Z10, Z10
+	VPADDD       Z30, Z10, Z10
+	VADDPS       Z10, Z3, Z3
+	VSUBPS       Z10, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z19, Z3
+	VMULPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 64(DI)
+	VPANDD       Z28, Z16, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z7
+	VPMAXUD      Z31, Z7, Z7
+	VPADDD       Z30, Z7, Z7
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z7, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z17, Z3
+	VBROADCASTSS 4(DX), Z7
+	VMULPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 128(DI)
+	VPANDD       Z28, Z14, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z10
+	VPMAXUD      Z31, Z10, Z10
+	VPADDD       Z30, Z10, Z10
+	VADDPS       Z10, Z3, Z3
+	VSUBPS       Z10, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z15, Z3
+	VMULPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 192(DI)
+	VMOVAPS      Z2, Z20
+	VMOVAPS      Z0, Z21
+	VMOVAPS      Z5, Z18
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z6, Z16
+	VMOVAPS      Z1, Z17
+	VMOVAPS      Z9, Z14
+	VMOVAPS      Z8, Z15
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VMOVUPS      (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z25, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	VMOVUPS      64(SI), Z2
+	VMULPS       Z23, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z25, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	VMOVUPS      128(SI), Z4
+	VMULPS       Z22, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z24, Z5, Z6
+	VFMADD231PS  Z22, Z6, Z5
+	VMOVUPS      192(SI), Z6
+	VMULPS       Z22, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z24, Z7, Z8
+	VFMADD231PS  Z22, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z31, Z8, Z8
+	VPADDD       Z30, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z0, Z1
+	VMULPS       Z25, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	VPANDD       Z28, Z3, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z2, Z3
+	VMULPS       Z25, Z3, Z3
+	VMOVUPS      Z3, 64(DI)
+	VPANDD       Z28, Z5, Z5
+	VPMINUD      Z29, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z4, Z5
+	VMULPS       Z24, Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VPANDD       Z28, Z7, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z6, Z7
+	VMULPS       Z24, Z7, Z7
+	VMOVUPS      Z7, 192(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+256, DI
+	ADDQ $+256, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ         R9, $+4
+	JLT          short4end
+	CMPQ         R9, $+16
+	JLT          short4loop
+	VMOVUPS      (SI), Z17
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z17, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z17, Z1, Z2
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z2, Z16
+	VMOVUPS      64(SI), Z15
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z15, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z15, Z1, Z2
+	VMOVAPS      Z1, Z14
+	VFMADD231PS  Z0, Z2, Z14
+	VMOVUPS      128(SI), Z13
+	VBROADCASTSS 8(BX), Z0
+	VMULPS       Z0, Z13, Z1
+	VBROADCASTSS 8(DX), Z2
+	VFNMADD213PS Z13, Z1, Z2
+	VMOVAPS      Z1, Z12
+	VFMADD231PS  Z0, Z2, Z12
+	VMOVUPS      192(SI), Z11
+	VBROADCASTSS 12(BX), Z0
+	VMULPS       Z0, Z11, Z1
+	VBROADCASTSS 12(DX), Z2
+	VFNMADD213PS Z11, Z1, Z2
+	VMOVAPS      Z1, Z10
+	VFMADD231PS  Z0, Z2, Z10
+
+short4ahead:
+	VMOVUPS      256(SI), Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      320(SI), Z1
+	VBROADCASTSS 20(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VBROADCASTSS 20(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      384(SI), Z3
+	VBROADCASTSS 24(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VBROADCASTSS 24(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VMOVUPS      448(SI), Z5
+	VBROADCASTSS 28(BX), Z7
+	VMULPS       Z7, Z5, Z8
+	VBROADCASTSS 28(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z14, Z16, Z7
+	VADDPS       Z10, Z12, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPANDD       Z28, Z16, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VSUBPS       Z9, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z17, Z7
+	VBROADCASTSS (DX), Z9
+	VMULPS       Z9, Z7, Z7
+	VMOVUPS      Z7, (DI)
+	VPANDD       Z28, Z14, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VSUBPS       Z9, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z15, Z7
+	VBROADCASTSS 4(DX), Z9
+	VMULPS       Z9, Z7, Z7
+	VMOVUPS      Z7, 64(DI)
+	VPANDD       Z28, Z12, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VSUBPS       Z9, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z13, Z7
+	VBROADCASTSS 8(DX), Z9
+	VMULPS       Z9, Z7, Z7
+	VMOVUPS      Z7, 128(DI)
+	VPANDD       Z28, Z10, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z9
+	VPMAXUD      Z31, Z9, Z9
+	VPADDD       Z30, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VSUBPS       Z9, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z11, Z7
+	VBROADCASTSS 12(DX), Z9
+	VMULPS       Z9, Z7, Z7
+	VMOVUPS      Z7, 192(DI)
+	VMOVAPS      Z2, Z16
+	VMOVAPS      Z0, Z17
+	VMOVAPS      Z4, Z14
+	VMOVAPS      Z1, Z15
+	VMOVAPS      Z6, Z12
+	VMOVAPS      Z3, Z13
+	VMOVAPS      Z8, Z10
+	VMOVAPS      Z5, Z11
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z25, Z1, Z2
+	VFMADD231PS  Z21, Z2, Z1
+	VMOVUPS      64(SI), Z2
+	VMULPS       Z20, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z24, Z3, Z4
+	VFMADD231PS  Z20, Z4, Z3
+	VMOVUPS      128(SI), Z4
+	VMULPS       Z19, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z23, Z5, Z6
+	VFMADD231PS  Z19, Z6, Z5
+	VMOVUPS      192(SI), Z6
+	VMULPS       Z18, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z22, Z7, Z8
+	VFMADD231PS  Z18, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z31, Z8, Z8
+	VPADDD       Z30, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z0, Z1
+	VMULPS       Z25, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	VPANDD       Z28, Z3, Z3
+	VPMINUD      Z29, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z2, Z3
+	VMULPS       Z24, Z3, Z3
+	VMOVUPS      Z3, 64(DI)
+	VPANDD       Z28, Z5, Z5
+	VPMINUD      Z29, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z4, Z5
+	VMULPS       Z23, Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VPANDD       Z28, Z7, Z7
+	VPMINUD      Z29, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z6, Z7
+	VMULPS       Z22, Z7, Z7
+	VMOVUPS      Z7, 192(DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+256, DI
+	ADDQ $+256, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      64(BX), Z4
+	VMULPS       Z4, Z1, Z5
+	VMOVUPS      64(DX), Z6
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z6, Z5, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	VMOVUPS      128(SI), Z4
+	VMOVUPS      128(BX), Z7
+	VMULPS       Z7, Z4, Z8
+	VMOVUPS      128(DX), Z9
+	VMOVAPS      Z4, Z10
+	VFNMADD231PS Z9, Z8, Z10
+	VFMADD231PS  Z7, Z10, Z8
+	VMOVUPS      192(SI), Z7
+	VMOVUPS      192(BX), Z10
+	VMULPS       Z10, Z7, Z11
+	VMOVUPS      192(DX), Z12
+	VMOVAPS      Z7, Z13
+	VFNMADD231PS Z12, Z11, Z13
+	VFMADD231PS  Z10, Z13, Z11
+	VADDPS       Z5, Z2, Z10
+	VADDPS       Z11, Z8, Z13
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x03, Z10, Z10, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPANDD       Z28, Z2, Z2
+	VPMINUD      Z29, Z2, Z2
+	VPANDD       Z27, Z2, Z10
+	VPMAXUD      Z31, Z10, Z10
+	VPADDD       Z30, Z10, Z10
+	VADDPS       Z10, Z2, Z2
+	VSUBPS       Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z26, Z0, Z2
+	VMULPS       Z3, Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VPANDD       Z28, Z5, Z5
+	VPMINUD      Z29, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z1, Z5
+	VMULPS       Z6, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VPANDD       Z28, Z8, Z8
+	VPMINUD      Z29, Z8, Z8
+	VPANDD       Z27, Z8, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VSUBPS       Z0, Z8, Z8
+	VPTERNLOGD   $0xf8, Z26, Z4, Z8
+	VMULPS       Z9, Z8, Z8
+	VMOVUPS      Z8, 128(DI)
+	VPANDD       Z28, Z11, Z11
+	VPMINUD      Z29, Z11, Z11
+	VPANDD       Z27, Z11, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VSUBPS       Z0, Z11, Z11
+	VPTERNLOGD   $0xf8, Z26, Z7, Z11
+	VMULPS       Z12, Z11, Z11
+	VMOVUPS      Z11, 192(DI)
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+256, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z4
+	VMULPS       Z4, Z1, Z5
+	VMOVUPS.Z    64(DX), K6, Z6
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z6, Z5, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z4
+	VMOVUPS.Z    128(BX), K6, Z7
+	VMULPS       Z7, Z4, Z8
+	VMOVUPS.Z    128(DX), K6, Z9
+	VMOVAPS      Z4, Z10
+	VFNMADD231PS Z9, Z8, Z10
+	VFMADD231PS  Z7, Z10, Z8
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z7
+	VMOVUPS.Z    192(BX), K6, Z10
+	VMULPS       Z10, Z7, Z11
+	VMOVUPS.Z    192(DX), K6, Z12
+	VMOVAPS      Z7, Z13
+	VFNMADD231PS Z12, Z11, Z13
+	VFMADD231PS  Z10, Z13, Z11
+	VADDPS       Z5, Z2, Z10
+	VADDPS       Z11, Z8, Z13
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x03, Z10, Z10, K1
+	KORTESTD     K1, K1
+	JNE          lanetailrare
+	VPANDD       Z28, Z2, Z2
+	VPMINUD      Z29, Z2, Z2
+	VPANDD       Z27, Z2, Z10
+	VPMAXUD      Z31, Z10, Z10
+	VPADDD       Z30, Z10, Z10
+	VADDPS       Z10, Z2, Z2
+	VSUBPS       Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z26, Z0, Z2
+	VMULPS       Z3, Z2, Z2
+	VMOVUPS      Z2, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z28, Z5, Z5
+	VPMINUD      Z29, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z1, Z5
+	VMULPS       Z6, Z5, Z5
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z5, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z28, Z8, Z8
+	VPMINUD      Z29, Z8, Z8
+	VPANDD       Z27, Z8, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VSUBPS       Z0, Z8, Z8
+	VPTERNLOGD   $0xf8, Z26, Z4, Z8
+	VMULPS       Z9, Z8, Z8
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z8, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z28, Z11, Z11
+	VPMINUD      Z29, Z11, Z11
+	VPANDD       Z27, Z11, Z0
+	VPMAXUD      Z31, Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VSUBPS       Z0, Z11, Z11
+	VPTERNLOGD   $0xf8, Z26, Z7, Z11
+	VMULPS       Z12, Z11, Z11
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z11, K6, 192(DI)
+
+lanetailnarrow:
+lanetailback:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VMOVUPS    (SI), Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, (DI)
+	VMOVUPS    64(SI), Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, 64(DI)
+	VMOVUPS    128(SI), Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, 128(DI)
+	VMOVUPS    192(SI), Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, 192(DI)
+	JMP        groupback
+
+grouptailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, K7, (DI)
+	CMPQ       R8, $+17
+	JLT        grouptailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, K6, 64(DI)
+	CMPQ       R8, $+33
+	JLT        grouptailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, K6, 128(DI)
+	CMPQ       R8, $+49
+	JLT        grouptailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, K6, 192(DI)
+
+grouptailrarenarrow:
+	JMP grouptailback
+
+short2rare:
+	VMOVUPS    (SI), Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, (DI)
+	VMOVUPS    64(SI), Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, 64(DI)
+	VMOVUPS    128(SI), Z0
+	VDIVPS     Z24, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z24, Z1, Z1
+	VMOVUPS    Z1, 128(DI)
+	VMOVUPS    192(SI), Z0
+	VDIVPS     Z24, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z24, Z1, Z1
+	VMOVUPS    Z1, 192(DI)
+	JMP        short2back
+
+short4rare:
+	VMOVUPS    (SI), Z0
+	VDIVPS     Z25, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z25, Z1, Z1
+	VMOVUPS    Z1, (DI)
+	VMOVUPS    64(SI), Z0
+	VDIVPS     Z24, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z24, Z1, Z1
+	VMOVUPS    Z1, 64(DI)
+	VMOVUPS    128(SI), Z0
+	VDIVPS     Z23, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z23, Z1, Z1
+	VMOVUPS    Z1, 128(DI)
+	VMOVUPS    192(SI), Z0
+	VDIVPS     Z22, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VMINPS     Z1, Z29, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z31, Z2, Z2
+	VPADDD     Z30, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z26, Z0, Z1
+	VMULPS     Z22, Z1, Z1
+	VMOVUPS    Z1, 192(DI)
+	JMP        short4back
+
+lanerare:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    (DX), Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DI)
+	VMOVUPS    64(SI), Z0
+	VMOVUPS    64(DX), Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(DI)
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    128(DX), Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 128(DI)
+	VMOVUPS    192(SI), Z0
+	VMOVUPS    192(DX), Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 192(DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VMOVUPS.Z  (DX), K7, Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, K7, (DI)
+	CMPQ       R8, $+17
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VMOVUPS.Z  64(DX), K6, Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, K6, 64(DI)
+	CMPQ       R8, $+33
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VMOVUPS.Z  128(DX), K6, Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, K6, 128(DI)
+	CMPQ       R8, $+49
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VMOVUPS.Z  192(DX), K6, Z1
+	VDIVPS     Z1, Z0, Z0
+	VPANDD     Z28, Z0, Z2
+	VMINPS     Z2, Z29, Z2
+	VPANDD     Z27, Z2, Z3
+	VPMAXUD    Z31, Z3, Z3
+	VPADDD     Z30, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VSUBPS     Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z26, Z0, Z2
+	VMULPS     Z1, Z2, Z2
+	VMOVUPS    Z2, K6, 192(DI)
+
+lanetailrarenarrow:
+	JMP lanetailback
+
+// func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-72
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x7f800000, Z28 0x80000000
+	// per group: Z27 scale, Z26 recip
+	// loaded at each use: least, step, 0x1010101
+	// vector registers in use at once: 32
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	VBROADCASTSS most+48(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+32
@@ -30,76 +1292,231 @@ TEXT ·FakeQuantizeFpAVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS (R8), Z25
-	VPXORD       Z29, Z25, Z24
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS (R8), Z26
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VMOVUPS      (DX), Z25
+	VMULPS       Z26, Z25, Z0
+	VMOVAPS      Z25, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z24
+	VFMADD231PS  Z26, Z1, Z24
+	VMOVUPS      64(DX), Z23
+	VMULPS       Z26, Z23, Z0
+	VMOVAPS      Z23, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z22
+	VFMADD231PS  Z26, Z1, Z22
+	VMOVUPS      128(DX), Z21
+	VMULPS       Z26, Z21, Z0
+	VMOVAPS      Z21, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z20
+	VFMADD231PS  Z26, Z1, Z20
+	VMOVUPS      192(DX), Z19
+	VMULPS       Z26, Z19, Z0
+	VMOVAPS      Z19, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z26, Z1, Z18
+
+groupahead:
+	VMOVUPS      256(DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
+	VMOVUPS      320(DX), Z2
+	VMULPS       Z26, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
+	VMOVUPS      384(DX), Z4
+	VMULPS       Z26, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
+	VMOVUPS      448(DX), Z6
+	VMULPS       Z26, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
+	VADDPS       Z22, Z24, Z8
+	VADDPS       Z18, Z20, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPANDD       Z30, Z24, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z25, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, (DI)
+	VPCMPEQD     Z8, Z9, K1
+	VPANDD       Z30, Z22, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z23, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, 64(DI)
+	VPCMPEQD     Z8, Z9, K2
+	VPANDD       Z30, Z20, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z21, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, 128(DI)
+	VPCMPEQD     Z8, Z9, K3
+	VPANDD       Z30, Z18, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z19, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, 192(DI)
+	VPCMPEQD     Z8, Z9, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z8
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z8, K1, Z8
+	VMOVUPS      Z8, (SI)
+	VMOVAPS      Z1, Z24
+	VMOVAPS      Z0, Z25
+	VMOVAPS      Z3, Z22
+	VMOVAPS      Z2, Z23
+	VMOVAPS      Z5, Z20
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z7, Z18
+	VMOVAPS      Z6, Z19
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VMOVUPS      (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
+	VMOVUPS      64(DX), Z2
+	VMULPS       Z26, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
+	VMOVUPS      128(DX), Z4
+	VMULPS       Z26, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
+	VMOVUPS      192(DX), Z6
+	VMULPS       Z26, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z27, Z8, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
 	VMULPS       Z27, Z2, Z2
 	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VPCMPEQD     Z5, Z0, K3
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
 	VMULPS       Z27, Z2, Z2
 	VMOVUPS      Z2, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          grouploop
+	VPCMPEQD     Z7, Z0, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
+
+groupback:
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
 
 grouptail:
 	TESTQ        R9, R9
@@ -107,78 +1524,111 @@ grouptail:
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, K7, (DI)
-	CMPQ         R9, $+17
-	JLT          groupnarrow
+	VMOVUPS.Z    (DX), K7, Z0
+	VMULPS       Z26, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, K6, 64(DI)
-	CMPQ         R9, $+33
-	JLT          groupnarrow
+	VMOVUPS.Z    64(DX), K6, Z2
+	VMULPS       Z26, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, K6, 128(DI)
-	CMPQ         R9, $+49
-	JLT          groupnarrow
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z26, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMULPS       Z26, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, K7, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z27, Z8, Z8
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z8, K6, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
 	VMULPS       Z27, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z2, K6, 128(DI)
+	VPCMPEQD     Z5, Z0, K3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
+	VMULPS       Z27, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z2, K6, 192(DI)
+	VPCMPEQD     Z7, Z0, K4
 
-groupnarrow:
+grouptailnarrow:
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVDQU8     Z0, K7, (SI)
+
+grouptailback:
 	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*4), SI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*4), DX
 
 groupend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	SUBQ  $+1, R10
@@ -188,82 +1638,242 @@ groupend:
 	RET
 
 short2:
-	CMPQ R10, $+2
-	JLT  short2end
+	CMPQ         R10, $+2
+	JLT          short2end
+	CMPQ         R10, $+8
+	JLT          short2loop
+	VMOVUPS      (DX), Z23
+	VBROADCASTSS (R8), Z0
+	VMULPS       Z0, Z23, Z1
+	VBROADCASTSS (BX), Z2
+	VMOVAPS      Z23, Z3
+	VFNMADD231PS Z2, Z1, Z3
+	VMOVAPS      Z1, Z22
+	VFMADD231PS  Z0, Z3, Z22
+	VMOVUPS      64(DX), Z21
+	VMULPS       Z0, Z21, Z1
+	VFNMADD213PS Z21, Z1, Z2
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z0, Z2, Z20
+	VMOVUPS      128(DX), Z19
+	VBROADCASTSS 4(R8), Z0
+	VMULPS       Z0, Z19, Z1
+	VBROADCASTSS 4(BX), Z2
+	VMOVAPS      Z19, Z3
+	VFNMADD231PS Z2, Z1, Z3
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z0, Z3, Z18
+	VMOVUPS      192(DX), Z17
+	VMULPS       Z0, Z17, Z1
+	VFNMADD213PS Z17, Z1, Z2
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z2, Z16
 
-short2loop:
-	VBROADCASTSS (DX), Z27
-	VBROADCASTSS 4(DX), Z26
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VPXORD       Z29, Z23, Z21
-	VPXORD       Z29, Z22, Z20
-	VMOVUPS      (SI), Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z23, Z1
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z23, Z1
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z24, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z24, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
-	ADDQ         $+8, DX
+short2ahead:
+	VMOVUPS      256(DX), Z0
+	VBROADCASTSS 8(R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(BX), Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
+	VMOVUPS      320(DX), Z4
+	VMULPS       Z1, Z4, Z5
+	VFNMADD213PS Z4, Z5, Z3
+	VFMADD231PS  Z1, Z3, Z5
+	VMOVUPS      384(DX), Z1
+	VBROADCASTSS 12(R8), Z3
+	VMULPS       Z3, Z1, Z6
+	VBROADCASTSS 12(BX), Z7
+	VMOVAPS      Z1, Z8
+	VFNMADD231PS Z7, Z6, Z8
+	VFMADD231PS  Z3, Z8, Z6
+	VMOVUPS      448(DX), Z8
+	VMULPS       Z3, Z8, Z9
+	VFNMADD213PS Z8, Z9, Z7
+	VFMADD231PS  Z3, Z7, Z9
+	VADDPS       Z20, Z22, Z3
+	VADDPS       Z16, Z18, Z7
+	VADDPS       Z7, Z3, Z3
+	VCMPPS       $0x03, Z3, Z3, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPANDD       Z30, Z22, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z7, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z23, Z11
+	VBROADCASTSS (BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, (DI)
+	VPCMPEQD     Z3, Z7, K1
+	VPANDD       Z30, Z20, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z11
+	VBROADCASTSS least+40(FP), Z12
+	VPMAXUD      Z12, Z11, Z11
+	VBROADCASTSS step+44(FP), Z12
+	VPADDD       Z12, Z11, Z11
+	VADDPS       Z11, Z7, Z12
+	VSUBPS       Z11, Z12, Z12
+	VPTERNLOGD   $0xf8, Z28, Z21, Z12
+	VMULPS       Z10, Z12, Z12
+	VMOVUPS      Z12, 64(DI)
+	VPCMPEQD     Z3, Z7, K2
+	VPANDD       Z30, Z18, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z7, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z19, Z11
+	VBROADCASTSS 4(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 128(DI)
+	VPCMPEQD     Z3, Z7, K3
+	VPANDD       Z30, Z16, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z11
+	VBROADCASTSS least+40(FP), Z12
+	VPMAXUD      Z12, Z11, Z11
+	VBROADCASTSS step+44(FP), Z12
+	VPADDD       Z12, Z11, Z11
+	VADDPS       Z11, Z7, Z12
+	VSUBPS       Z11, Z12, Z12
+	VPTERNLOGD   $0xf8, Z28, Z17, Z12
+	VMULPS       Z10, Z12, Z12
+	VMOVUPS      Z12, 192(DI)
+	VPCMPEQD     Z3, Z7, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VMOVAPS      Z2, Z22
+	VMOVAPS      Z0, Z23
+	VMOVAPS      Z5, Z20
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z6, Z18
+	VMOVAPS      Z1, Z19
+	VMOVAPS      Z9, Z16
+	VMOVAPS      Z8, Z17
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+256, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
+	CMPQ         R10, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VMOVUPS      (DX), Z0
+	VMULPS       Z25, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z25, Z2, Z1
+	VMOVUPS      64(DX), Z2
+	VMULPS       Z25, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z25, Z4, Z3
+	VMOVUPS      128(DX), Z4
+	VMULPS       Z24, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z26, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VMOVUPS      192(DX), Z6
+	VMULPS       Z24, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z26, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z27, Z8, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
+	VMULPS       Z26, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z5, Z0, K3
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
+	VMULPS       Z26, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z7, Z0, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -272,90 +1882,252 @@ short2end:
 	RET
 
 short4:
-	CMPQ R10, $+4
-	JLT  short4end
+	CMPQ         R10, $+4
+	JLT          short4end
+	CMPQ         R10, $+16
+	JLT          short4loop
+	VMOVUPS      (DX), Z19
+	VBROADCASTSS (R8), Z0
+	VMULPS       Z0, Z19, Z1
+	VBROADCASTSS (BX), Z2
+	VFNMADD213PS Z19, Z1, Z2
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z0, Z2, Z18
+	VMOVUPS      64(DX), Z17
+	VBROADCASTSS 4(R8), Z0
+	VMULPS       Z0, Z17, Z1
+	VBROADCASTSS 4(BX), Z2
+	VFNMADD213PS Z17, Z1, Z2
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z2, Z16
+	VMOVUPS      128(DX), Z15
+	VBROADCASTSS 8(R8), Z0
+	VMULPS       Z0, Z15, Z1
+	VBROADCASTSS 8(BX), Z2
+	VFNMADD213PS Z15, Z1, Z2
+	VMOVAPS      Z1, Z14
+	VFMADD231PS  Z0, Z2, Z14
+	VMOVUPS      192(DX), Z13
+	VBROADCASTSS 12(R8), Z0
+	VMULPS       Z0, Z13, Z1
+	VBROADCASTSS 12(BX), Z2
+	VFNMADD213PS Z13, Z1, Z2
+	VMOVAPS      Z1, Z12
+	VFMADD231PS  Z0, Z2, Z12
 
-short4loop:
-	VBROADCASTSS (DX), Z27
-	VBROADCASTSS 4(DX), Z26
-	VBROADCASTSS 8(DX), Z25
-	VBROADCASTSS 12(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VPXORD       Z29, Z19, Z15
-	VPXORD       Z29, Z18, Z14
-	VPXORD       Z29, Z17, Z13
-	VPXORD       Z29, Z16, Z12
-	VMOVUPS      (SI), Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z19, Z1
-	VMULPS       Z23, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z0
-	VMAXPS       Z0, Z14, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMAXPS       Z0, Z13, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z25, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z25, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMAXPS       Z0, Z12, Z1
-	VMINPS       Z1, Z16, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z24, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z24, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
-	ADDQ         $+16, DX
+short4ahead:
+	VMOVUPS      256(DX), Z0
+	VBROADCASTSS 16(R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(BX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      320(DX), Z1
+	VBROADCASTSS 20(R8), Z3
+	VMULPS       Z3, Z1, Z4
+	VBROADCASTSS 20(BX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      384(DX), Z3
+	VBROADCASTSS 24(R8), Z5
+	VMULPS       Z5, Z3, Z6
+	VBROADCASTSS 24(BX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VMOVUPS      448(DX), Z5
+	VBROADCASTSS 28(R8), Z7
+	VMULPS       Z7, Z5, Z8
+	VBROADCASTSS 28(BX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z16, Z18, Z7
+	VADDPS       Z12, Z14, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPANDD       Z30, Z18, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z19, Z11
+	VBROADCASTSS (BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, (DI)
+	VPCMPEQD     Z7, Z9, K1
+	VPANDD       Z30, Z16, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z17, Z11
+	VBROADCASTSS 4(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 64(DI)
+	VPCMPEQD     Z7, Z9, K2
+	VPANDD       Z30, Z14, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z15, Z11
+	VBROADCASTSS 8(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 128(DI)
+	VPCMPEQD     Z7, Z9, K3
+	VPANDD       Z30, Z12, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z13, Z11
+	VBROADCASTSS 12(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 192(DI)
+	VPCMPEQD     Z7, Z9, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z7
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z7, K1, Z7
+	VMOVUPS      Z7, (SI)
+	VMOVAPS      Z2, Z18
+	VMOVAPS      Z0, Z19
+	VMOVAPS      Z4, Z16
+	VMOVAPS      Z1, Z17
+	VMOVAPS      Z6, Z14
+	VMOVAPS      Z3, Z15
+	VMOVAPS      Z8, Z12
+	VMOVAPS      Z5, Z13
 	ADDQ         $+16, BX
 	ADDQ         $+16, R8
 	ADDQ         $+256, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4loop
+	CMPQ         R10, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS 8(BX), Z25
+	VBROADCASTSS 12(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 8(R8), Z21
+	VBROADCASTSS 12(R8), Z20
+	VMOVUPS      (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	VMOVUPS      64(DX), Z2
+	VMULPS       Z22, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z26, Z3, Z4
+	VFMADD231PS  Z22, Z4, Z3
+	VMOVUPS      128(DX), Z4
+	VMULPS       Z21, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z25, Z5, Z6
+	VFMADD231PS  Z21, Z6, Z5
+	VMOVUPS      192(DX), Z6
+	VMULPS       Z20, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z24, Z7, Z8
+	VFMADD231PS  Z20, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z26, Z8, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
+	VMULPS       Z25, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z5, Z0, K3
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
+	VMULPS       Z24, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z7, Z0, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R10, R10
@@ -369,86 +2141,108 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, (DI)
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (BX), Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
 	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
+	VMOVUPS      64(R8), Z4
+	VMULPS       Z4, Z1, Z5
+	VMOVUPS      64(BX), Z6
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z6, Z5, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      128(R8), Z7
+	VMULPS       Z7, Z4, Z8
+	VMOVUPS      128(BX), Z9
+	VMOVAPS      Z4, Z10
+	VFNMADD231PS Z9, Z8, Z10
+	VFMADD231PS  Z7, Z10, Z8
+	VMOVUPS      192(DX), Z7
+	VMOVUPS      192(R8), Z10
+	VMULPS       Z10, Z7, Z11
+	VMOVUPS      192(BX), Z12
+	VMOVAPS      Z7, Z13
+	VFNMADD231PS Z12, Z11, Z13
+	VFMADD231PS  Z10, Z13, Z11
+	VADDPS       Z5, Z2, Z10
+	VADDPS       Z11, Z8, Z13
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x03, Z10, Z10, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z10
+	VPANDD       Z29, Z10, Z13
+	VBROADCASTSS least+40(FP), Z14
+	VPMAXUD      Z14, Z13, Z13
+	VBROADCASTSS step+44(FP), Z14
+	VPADDD       Z14, Z13, Z13
+	VADDPS       Z13, Z10, Z14
+	VSUBPS       Z13, Z14, Z14
+	VPTERNLOGD   $0xf8, Z28, Z0, Z14
+	VMULPS       Z3, Z14, Z14
+	VMOVUPS      Z14, (DI)
+	VPCMPEQD     Z2, Z10, K1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z2
+	VBROADCASTSS least+40(FP), Z3
+	VPMAXUD      Z3, Z2, Z2
+	VBROADCASTSS step+44(FP), Z3
+	VPADDD       Z3, Z2, Z2
+	VADDPS       Z2, Z0, Z3
 	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z28, Z1, Z3
+	VMULPS       Z6, Z3, Z3
 	VMOVUPS      Z3, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          laneloop
+	VPCMPEQD     Z5, Z0, K2
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z8, Z0, K3
+	VPANDD       Z30, Z11, Z11
+	VPMINUD      Z31, Z11, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z7, Z2
+	VMULPS       Z12, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z11, Z0, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ        R9, R9
@@ -456,1965 +2250,1344 @@ lanetail:
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K7, (DI)
-	CMPQ         R9, $+17
-	JLT          lanenarrow
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (R8), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (BX), K7, Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
 	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 64(DI)
-	CMPQ         R9, $+33
-	JLT          lanenarrow
+	VMOVUPS.Z    64(R8), K6, Z4
+	VMULPS       Z4, Z1, Z5
+	VMOVUPS.Z    64(BX), K6, Z6
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z6, Z5, Z7
+	VFMADD231PS  Z4, Z7, Z5
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 128(DI)
-	CMPQ         R9, $+49
-	JLT          lanenarrow
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(R8), K6, Z7
+	VMULPS       Z7, Z4, Z8
+	VMOVUPS.Z    128(BX), K6, Z9
+	VMOVAPS      Z4, Z10
+	VFNMADD231PS Z9, Z8, Z10
+	VFMADD231PS  Z7, Z10, Z8
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
+	VMOVUPS.Z    192(DX), K6, Z7
+	VMOVUPS.Z    192(R8), K6, Z10
+	VMULPS       Z10, Z7, Z11
+	VMOVUPS.Z    192(BX), K6, Z12
+	VMOVAPS      Z7, Z13
+	VFNMADD231PS Z12, Z11, Z13
+	VFMADD231PS  Z10, Z13, Z11
+	VADDPS       Z5, Z2, Z10
+	VADDPS       Z11, Z8, Z13
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x03, Z10, Z10, K1
+	KORTESTD     K1, K1
+	JNE          lanetailrare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z10
+	VPANDD       Z29, Z10, Z13
+	VBROADCASTSS least+40(FP), Z14
+	VPMAXUD      Z14, Z13, Z13
+	VBROADCASTSS step+44(FP), Z14
+	VPADDD       Z14, Z13, Z13
+	VADDPS       Z13, Z10, Z14
+	VSUBPS       Z13, Z14, Z14
+	VPTERNLOGD   $0xf8, Z28, Z0, Z14
+	VMULPS       Z3, Z14, Z14
+	VMOVUPS      Z14, K7, (DI)
+	VPCMPEQD     Z2, Z10, K1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z2
+	VBROADCASTSS least+40(FP), Z3
+	VPMAXUD      Z3, Z2, Z2
+	VBROADCASTSS step+44(FP), Z3
+	VPADDD       Z3, Z2, Z2
+	VADDPS       Z2, Z0, Z3
 	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 192(DI)
-
-lanenarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpAnyAVX512(y *float32, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeFpAnyAVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000
-	// per group: Z25 scale
-	// vector registers in use at once: 13
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS least+24(FP), Z31
-	VBROADCASTSS step+28(FP), Z30
-	VBROADCASTSS most+32(FP), Z29
-	VBROADCASTSS constantsAVX512<>+0(SB), Z28
-	VPXORD       Z28, Z29, Z27
-	VBROADCASTSS constantsAVX512<>+4(SB), Z26
-	MOVQ         groups+40(FP), R8
-	MOVQ         length+48(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z25
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS    (SI), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, (DI)
-	VMOVUPS    64(SI), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, 64(DI)
-	VMOVUPS    128(SI), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, 128(DI)
-	VMOVUPS    192(SI), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        grouploop
-
-grouptail:
-	TESTQ      BX, BX
-	JEQ        groupend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K7, (DI)
-	CMPQ       BX, $+17
-	JLT        groupnarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K6, 64(DI)
-	CMPQ       BX, $+33
-	JLT        groupnarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K6, 128(DI)
-	CMPQ       BX, $+49
-	JLT        groupnarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K6, 192(DI)
-
-groupnarrow:
-	LEAQ (DI)(BX*4), DI
-	LEAQ (SI)(BX*4), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z25, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z25, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z25, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z25, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z25, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z25, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z23, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z22, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z22, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (DX), Z0
-	VMOVUPS    (SI), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (DI)
-	VMOVUPS    64(DX), Z0
-	VMOVUPS    64(SI), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
-	VMOVUPS    128(DX), Z0
-	VMOVUPS    128(SI), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 128(DI)
-	VMOVUPS    192(DX), Z0
-	VMOVUPS    192(SI), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+256, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
-
-lanetail:
-	TESTQ      BX, BX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VMOVUPS.Z  (SI), K7, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K7, (DI)
-	CMPQ       BX, $+17
-	JLT        lanenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
-	VMOVUPS.Z  64(SI), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 64(DI)
-	CMPQ       BX, $+33
-	JLT        lanenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
-	VMOVUPS.Z  128(SI), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 128(DI)
-	CMPQ       BX, $+49
-	JLT        lanenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
-	VMOVUPS.Z  192(SI), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 192(DI)
-
-lanenarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000, Z27 0x1010101
-	// per group: Z26 scale, Z25 recip, Z24 hi, Z23 Xor
-	// vector registers in use at once: 24
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS least+48(FP), Z31
-	VBROADCASTSS step+52(FP), Z30
-	VBROADCASTSS constantsAVX512<>+0(SB), Z29
-	VBROADCASTSS constantsAVX512<>+4(SB), Z28
-	VBROADCASTSS constantsAVX512<>+8(SB), Z27
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS (R9), Z24
-	VPXORD       Z29, Z24, Z23
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z1, Z3
+	VMULPS       Z6, Z3, Z3
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z3, K6, 64(DI)
+	VPCMPEQD     Z5, Z0, K2
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(DX), Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z2, K6, 128(DI)
+	VPCMPEQD     Z8, Z0, K3
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z11, Z11
+	VPMINUD      Z31, Z11, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VPTERNLOGD   $0xf8, Z28, Z7, Z2
+	VMULPS       Z12, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z2, K6, 192(DI)
+	VPCMPEQD     Z11, Z0, K4
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          grouploop
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVDQU8     Z0, K7, (SI)
 
-grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+lanetailback:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          groupback
+
+grouptailrare:
 	VMOVUPS.Z    (DX), K7, Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, K7, (DI)
-	CMPQ         R10, $+17
-	JLT          groupnarrow
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K7, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, K6, 64(DI)
-	CMPQ         R10, $+33
-	JLT          groupnarrow
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K6, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
+	CMPQ         R9, $+33
+	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, K6, 128(DI)
-	CMPQ         R10, $+49
-	JLT          groupnarrow
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K6, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
+	CMPQ         R9, $+49
+	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
-	VMAXPS       Z0, Z23, Z1
-	VMINPS       Z1, Z24, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, K6, 192(DI)
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K6, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
 
-groupnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z27, K1, Z0
-	VMOVDQU8   Z0, K7, (SI)
-	LEAQ       (DI)(R10*4), DI
-	LEAQ       (SI)(R10*1), SI
-	LEAQ       (DX)(R10*4), DX
-
-groupend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS (R9), Z22
-	VBROADCASTSS 4(R9), Z21
-	VPXORD       Z29, Z22, Z20
-	VPXORD       Z29, Z21, Z19
-	VMOVUPS      (DX), Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z24, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(DX), Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z24, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z21, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z23, Z1, Z2
-	VFNMADD231PS Z25, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z25, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z21, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z23, Z1, Z2
-	VFNMADD231PS Z25, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z25, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          grouptailback
 
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R11, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VBROADCASTSS 8(R8), Z20
-	VBROADCASTSS 12(R8), Z19
-	VBROADCASTSS (R9), Z18
-	VBROADCASTSS 4(R9), Z17
-	VBROADCASTSS 8(R9), Z16
-	VBROADCASTSS 12(R9), Z15
-	VPXORD       Z29, Z18, Z14
-	VPXORD       Z29, Z17, Z13
-	VPXORD       Z29, Z16, Z12
-	VPXORD       Z29, Z15, Z11
+short2rare:
 	VMOVUPS      (DX), Z0
-	VMAXPS       Z0, Z14, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, (DI)
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
 	VMOVUPS      64(DX), Z0
-	VMAXPS       Z0, Z13, Z1
-	VMINPS       Z1, Z17, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z25, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z25, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
 	VMOVUPS      128(DX), Z0
-	VMAXPS       Z0, Z12, Z1
-	VMINPS       Z1, Z16, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z24, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z24, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
+	VDIVPS       Z26, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z26, Z4, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
 	VMOVUPS      192(DX), Z0
-	VMAXPS       Z0, Z11, Z1
-	VMINPS       Z1, Z15, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z19, Z1, Z2
-	VFNMADD231PS Z23, Z2, Z1
-	VFMADD231PS  Z19, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z23, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VDIVPS       Z26, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z26, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
+	VMOVDQU8.Z   Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4loop
+	JMP          short2back
 
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
+short4rare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z26, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z26, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z25, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z25, Z4, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z24, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z24, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short4back
 
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
+lanerare:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K1
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
 	VMOVUPS      64(DX), Z0
 	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 64(DI)
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
 	VMOVUPS      128(DX), Z0
 	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
 	VMOVUPS      192(DX), Z0
 	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z27, K1, Z0
+	VMOVDQU8.Z   Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          laneloop
+	JMP          laneback
 
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+lanetailrare:
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VMOVUPS.Z    (R9), K7, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K1
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K7, (DI)
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VMOVUPS.Z    64(BX), K6, Z1
-	VMOVUPS.Z    64(R8), K6, Z2
-	VMOVUPS.Z    64(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 64(DI)
-	CMPQ         R10, $+33
-	JLT          lanenarrow
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K6, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	CMPQ         R9, $+33
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VMOVUPS.Z    128(BX), K6, Z1
-	VMOVUPS.Z    128(R8), K6, Z2
-	VMOVUPS.Z    128(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 128(DI)
-	CMPQ         R10, $+49
-	JLT          lanenarrow
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K6, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	CMPQ         R9, $+49
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VMOVUPS.Z    192(BX), K6, Z1
-	VMOVUPS.Z    192(R8), K6, Z2
-	VMOVUPS.Z    192(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 192(DI)
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K6, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
 
-lanenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z27, K1, Z0
-	VMOVDQU8   Z0, K7, (SI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpAnyBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeFpAnyBytesAVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000, Z25 0x1010101
-	// per group: Z24 scale
-	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	VBROADCASTSS least+32(FP), Z31
-	VBROADCASTSS step+36(FP), Z30
-	VBROADCASTSS most+40(FP), Z29
-	VBROADCASTSS constantsAVX512<>+0(SB), Z28
-	VPXORD       Z28, Z29, Z27
-	VBROADCASTSS constantsAVX512<>+4(SB), Z26
-	VBROADCASTSS constantsAVX512<>+8(SB), Z25
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (BX), Z24
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS    (DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, (DI)
-	VMOVUPS    64(DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K2
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, 64(DI)
-	VMOVUPS    128(DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K3
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, 128(DI)
-	VMOVUPS    192(DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K4
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z25, K1, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        grouploop
-
-grouptail:
-	TESTQ      R8, R8
-	JEQ        groupend
-	MOVQ       $-1, AX
-	BZHIQ      R8, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, K7, (DI)
-	CMPQ       R8, $+17
-	JLT        groupnarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K2
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, K6, 64(DI)
-	CMPQ       R8, $+33
-	JLT        groupnarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K3
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, K6, 128(DI)
-	CMPQ       R8, $+49
-	JLT        groupnarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
-	VDIVPS     Z24, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K4
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VMOVUPS    Z1, K6, 192(DI)
-
-groupnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z25, K1, Z0
-	VMOVDQU8   Z0, K7, (SI)
-	LEAQ       (DI)(R8*4), DI
-	LEAQ       (SI)(R8*1), SI
-	LEAQ       (DX)(R8*4), DX
-
-groupend:
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z23, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z23, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VMOVDQU8.Z   Z0, K1, Z0
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          lanetailback
 
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R9, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z23, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z22, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z22, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z21, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K1
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (DI)
-	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
-	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K3
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 128(DI)
-	VMOVUPS    192(BX), Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K4
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 192(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z25, K1, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
-	ADDQ       $+256, BX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        laneloop
-
-lanetail:
-	TESTQ      R8, R8
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      R8, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (BX), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K1
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K7, (DI)
-	CMPQ       R8, $+17
-	JLT        lanenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(BX), K6, Z0
-	VMOVUPS.Z  64(DX), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 64(DI)
-	CMPQ       R8, $+33
-	JLT        lanenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(BX), K6, Z0
-	VMOVUPS.Z  128(DX), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K3
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 128(DI)
-	CMPQ       R8, $+49
-	JLT        lanenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(BX), K6, Z0
-	VMOVUPS.Z  192(DX), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K4
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 192(DI)
-
-lanenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z25, K1, Z0
-	VMOVDQU8   Z0, K7, (SI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+// func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·FakeQuantizeFpBitsAVX512(SB), NOSPLIT, $16-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Z31 least, Z30 step, Z29 0x80000000, Z28 0x7f800000
-	// per group: Z27 scale, Z26 recip, Z25 hi, Z24 Xor
-	// vector registers in use at once: 23
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x7f800000, Z28 0x80000000
+	// per group: Z27 scale, Z26 recip
+	// loaded at each use: least, step
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS least+48(FP), Z31
-	VBROADCASTSS step+52(FP), Z30
-	VBROADCASTSS constantsAVX512<>+0(SB), Z29
-	VBROADCASTSS constantsAVX512<>+4(SB), Z28
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	VBROADCASTSS most+48(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R12, $+32
+	CMPQ         R11, $+32
 	JEQ          short2
-	CMPQ         R12, $+16
+	CMPQ         R11, $+16
 	JEQ          short4
 
 groups:
 	VBROADCASTSS (BX), Z27
 	VBROADCASTSS (R8), Z26
-	VBROADCASTSS (R9), Z25
-	VPXORD       Z29, Z25, Z24
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VMOVUPS      (DX), Z25
+	VMULPS       Z26, Z25, Z0
+	VMOVAPS      Z25, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z24
+	VFMADD231PS  Z26, Z1, Z24
+	VMOVUPS      64(DX), Z23
+	VMULPS       Z26, Z23, Z0
+	VMOVAPS      Z23, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z22
+	VFMADD231PS  Z26, Z1, Z22
+	VMOVUPS      128(DX), Z21
+	VMULPS       Z26, Z21, Z0
+	VMOVAPS      Z21, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z20
+	VFMADD231PS  Z26, Z1, Z20
+	VMOVUPS      192(DX), Z19
+	VMULPS       Z26, Z19, Z0
+	VMOVAPS      Z19, Z1
+	VFNMADD231PS Z27, Z0, Z1
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z26, Z1, Z18
 
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(DX), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+groupahead:
+	VMOVUPS      256(DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
+	VMOVUPS      320(DX), Z2
+	VMULPS       Z26, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
+	VMOVUPS      384(DX), Z4
+	VMULPS       Z26, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
+	VMOVUPS      448(DX), Z6
+	VMULPS       Z26, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
+	VADDPS       Z22, Z24, Z8
+	VADDPS       Z18, Z20, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPANDD       Z30, Z24, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z25, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, (DI)
+	VPCMPEQD     Z8, Z9, K1
+	VPANDD       Z30, Z22, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z23, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, 64(DI)
+	VPCMPEQD     Z8, Z9, K2
+	VPANDD       Z30, Z20, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z21, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, 128(DI)
+	VPCMPEQD     Z8, Z9, K3
+	VPANDD       Z30, Z18, Z8
+	VPMINUD      Z31, Z8, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z19, Z11
+	VMULPS       Z27, Z11, Z11
+	VMOVUPS      Z11, 192(DI)
+	VPCMPEQD     Z8, Z9, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
+	VMOVAPS      Z1, Z24
+	VMOVAPS      Z0, Z25
+	VMOVAPS      Z3, Z22
+	VMOVAPS      Z2, Z23
+	VMOVAPS      Z5, Z20
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z7, Z18
+	VMOVAPS      Z6, Z19
 	ADDQ         $+256, DI
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          grouploop
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
+	VMOVUPS      64(DX), Z2
+	VMULPS       Z26, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
+	VMOVUPS      128(DX), Z4
+	VMULPS       Z26, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
+	VMOVUPS      192(DX), Z6
+	VMULPS       Z26, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z27, Z8, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
+	VMULPS       Z27, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z5, Z0, K3
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
+	VMULPS       Z27, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z7, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+
+groupback:
+	ADDQ $+256, DI
+	ADDQ $+8, SI
+	ADDQ $+256, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JEQ          groupend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
 	VMOVUPS.Z    (DX), K7, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, K7, (DI)
-	CMPQ         R10, $+17
-	JLT          groupnarrow
+	VMULPS       Z26, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z26, Z2, Z1
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, K6, 64(DI)
-	CMPQ         R10, $+33
-	JLT          groupnarrow
+	VMOVUPS.Z    64(DX), K6, Z2
+	VMULPS       Z26, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z26, Z4, Z3
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, K6, 128(DI)
-	CMPQ         R10, $+49
-	JLT          groupnarrow
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z26, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z27, Z5, Z6
+	VFMADD231PS  Z26, Z6, Z5
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z25, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z26, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z26, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VMOVUPS.Z    192(DX), K6, Z6
+	VMULPS       Z26, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z27, Z7, Z8
+	VFMADD231PS  Z26, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, K7, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z27, Z8, Z8
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z8, K6, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
 	VMULPS       Z27, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z2, K6, 128(DI)
+	VPCMPEQD     Z5, Z0, K3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
+	VMULPS       Z27, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      Z2, K6, 192(DI)
+	VPCMPEQD     Z7, Z0, K4
 
-groupnarrow:
+grouptailnarrow:
 	KUNPCKWD K1, K2, K1
 	KUNPCKWD K3, K4, K3
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
-	MOVQ     (SP), AX
-	BZHIQ    R10, AX, AX
-	MOVB     AL, (SI)
-	CMPQ     R10, $+9
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 1(SI)
-	CMPQ     R10, $+17
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 2(SI)
-	CMPQ     R10, $+25
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 3(SI)
-	CMPQ     R10, $+33
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 4(SI)
-	CMPQ     R10, $+41
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 5(SI)
-	CMPQ     R10, $+49
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 6(SI)
-	CMPQ     R10, $+57
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 7(SI)
+
+grouptailback:
+	MOVQ  (SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged1
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged1
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged1
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+	CMPQ  R9, $+33
+	JLT   staged1
+	SHRQ  $0x08, AX
+	MOVB  AL, 4(SI)
+	CMPQ  R9, $+41
+	JLT   staged1
+	SHRQ  $0x08, AX
+	MOVB  AL, 5(SI)
+	CMPQ  R9, $+49
+	JLT   staged1
+	SHRQ  $0x08, AX
+	MOVB  AL, 6(SI)
+	CMPQ  R9, $+57
+	JLT   staged1
+	SHRQ  $0x08, AX
+	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R10*4), DI
-	MOVQ R10, AX
+	LEAQ (DI)(R9*4), DI
+	MOVQ R9, AX
 	SHRQ $0x03, AX
 	ADDQ AX, SI
-	LEAQ (DX)(R10*4), DX
+	LEAQ (DX)(R9*4), DX
 
 groupend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
+	CMPQ         R10, $+2
+	JLT          short2end
+	CMPQ         R10, $+8
+	JLT          short2loop
+	VMOVUPS      (DX), Z23
+	VBROADCASTSS (R8), Z0
+	VMULPS       Z0, Z23, Z1
+	VBROADCASTSS (BX), Z2
+	VMOVAPS      Z23, Z3
+	VFNMADD231PS Z2, Z1, Z3
+	VMOVAPS      Z1, Z22
+	VFMADD231PS  Z0, Z3, Z22
+	VMOVUPS      64(DX), Z21
+	VMULPS       Z0, Z21, Z1
+	VFNMADD213PS Z21, Z1, Z2
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z0, Z2, Z20
+	VMOVUPS      128(DX), Z19
+	VBROADCASTSS 4(R8), Z0
+	VMULPS       Z0, Z19, Z1
+	VBROADCASTSS 4(BX), Z2
+	VMOVAPS      Z19, Z3
+	VFNMADD231PS Z2, Z1, Z3
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z0, Z3, Z18
+	VMOVUPS      192(DX), Z17
+	VMULPS       Z0, Z17, Z1
+	VFNMADD213PS Z17, Z1, Z2
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z2, Z16
+
+short2ahead:
+	VMOVUPS      256(DX), Z0
+	VBROADCASTSS 8(R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(BX), Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
+	VMOVUPS      320(DX), Z4
+	VMULPS       Z1, Z4, Z5
+	VFNMADD213PS Z4, Z5, Z3
+	VFMADD231PS  Z1, Z3, Z5
+	VMOVUPS      384(DX), Z1
+	VBROADCASTSS 12(R8), Z3
+	VMULPS       Z3, Z1, Z6
+	VBROADCASTSS 12(BX), Z7
+	VMOVAPS      Z1, Z8
+	VFNMADD231PS Z7, Z6, Z8
+	VFMADD231PS  Z3, Z8, Z6
+	VMOVUPS      448(DX), Z8
+	VMULPS       Z3, Z8, Z9
+	VFNMADD213PS Z8, Z9, Z7
+	VFMADD231PS  Z3, Z7, Z9
+	VADDPS       Z20, Z22, Z3
+	VADDPS       Z16, Z18, Z7
+	VADDPS       Z7, Z3, Z3
+	VCMPPS       $0x03, Z3, Z3, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPANDD       Z30, Z22, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z7, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z23, Z11
+	VBROADCASTSS (BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, (DI)
+	VPCMPEQD     Z3, Z7, K1
+	VPANDD       Z30, Z20, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z11
+	VBROADCASTSS least+40(FP), Z12
+	VPMAXUD      Z12, Z11, Z11
+	VBROADCASTSS step+44(FP), Z12
+	VPADDD       Z12, Z11, Z11
+	VADDPS       Z11, Z7, Z12
+	VSUBPS       Z11, Z12, Z12
+	VPTERNLOGD   $0xf8, Z28, Z21, Z12
+	VMULPS       Z10, Z12, Z12
+	VMOVUPS      Z12, 64(DI)
+	VPCMPEQD     Z3, Z7, K2
+	VPANDD       Z30, Z18, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z7, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z19, Z11
+	VBROADCASTSS 4(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 128(DI)
+	VPCMPEQD     Z3, Z7, K3
+	VPANDD       Z30, Z16, Z3
+	VPMINUD      Z31, Z3, Z7
+	VPANDD       Z29, Z7, Z11
+	VBROADCASTSS least+40(FP), Z12
+	VPMAXUD      Z12, Z11, Z11
+	VBROADCASTSS step+44(FP), Z12
+	VPADDD       Z12, Z11, Z11
+	VADDPS       Z11, Z7, Z12
+	VSUBPS       Z11, Z12, Z12
+	VPTERNLOGD   $0xf8, Z28, Z17, Z12
+	VMULPS       Z10, Z12, Z12
+	VMOVUPS      Z12, 192(DI)
+	VPCMPEQD     Z3, Z7, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	VMOVAPS      Z2, Z22
+	VMOVAPS      Z0, Z23
+	VMOVAPS      Z5, Z20
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z6, Z18
+	VMOVAPS      Z1, Z19
+	VMOVAPS      Z9, Z16
+	VMOVAPS      Z8, Z17
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+4
+	JGE          short2ahead
 
 short2loop:
 	VBROADCASTSS (BX), Z27
 	VBROADCASTSS 4(BX), Z26
 	VBROADCASTSS (R8), Z25
 	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z23
-	VBROADCASTSS 4(R9), Z22
-	VPXORD       Z29, Z23, Z21
-	VPXORD       Z29, Z22, Z20
 	VMOVUPS      (DX), Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z23, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VMULPS       Z25, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z25, Z2, Z1
+	VMOVUPS      64(DX), Z2
+	VMULPS       Z25, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z27, Z3, Z4
+	VFMADD231PS  Z25, Z4, Z3
+	VMOVUPS      128(DX), Z4
+	VMULPS       Z24, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z26, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VMOVUPS      192(DX), Z6
+	VMULPS       Z24, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z26, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z27, Z8, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(DX), Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z23, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z25, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z25, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z24, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
 	VMULPS       Z26, Z2, Z2
 	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z24, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z24, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VPCMPEQD     Z5, Z0, K3
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
 	VMULPS       Z26, Z2, Z2
 	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z7, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+256, DI
+	ADDQ $+8, SI
+	ADDQ $+256, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
+	CMPQ         R10, $+4
+	JLT          short4end
+	CMPQ         R10, $+16
+	JLT          short4loop
+	VMOVUPS      (DX), Z19
+	VBROADCASTSS (R8), Z0
+	VMULPS       Z0, Z19, Z1
+	VBROADCASTSS (BX), Z2
+	VFNMADD213PS Z19, Z1, Z2
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z0, Z2, Z18
+	VMOVUPS      64(DX), Z17
+	VBROADCASTSS 4(R8), Z0
+	VMULPS       Z0, Z17, Z1
+	VBROADCASTSS 4(BX), Z2
+	VFNMADD213PS Z17, Z1, Z2
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z2, Z16
+	VMOVUPS      128(DX), Z15
+	VBROADCASTSS 8(R8), Z0
+	VMULPS       Z0, Z15, Z1
+	VBROADCASTSS 8(BX), Z2
+	VFNMADD213PS Z15, Z1, Z2
+	VMOVAPS      Z1, Z14
+	VFMADD231PS  Z0, Z2, Z14
+	VMOVUPS      192(DX), Z13
+	VBROADCASTSS 12(R8), Z0
+	VMULPS       Z0, Z13, Z1
+	VBROADCASTSS 12(BX), Z2
+	VFNMADD213PS Z13, Z1, Z2
+	VMOVAPS      Z1, Z12
+	VFMADD231PS  Z0, Z2, Z12
+
+short4ahead:
+	VMOVUPS      256(DX), Z0
+	VBROADCASTSS 16(R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(BX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      320(DX), Z1
+	VBROADCASTSS 20(R8), Z3
+	VMULPS       Z3, Z1, Z4
+	VBROADCASTSS 20(BX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      384(DX), Z3
+	VBROADCASTSS 24(R8), Z5
+	VMULPS       Z5, Z3, Z6
+	VBROADCASTSS 24(BX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VMOVUPS      448(DX), Z5
+	VBROADCASTSS 28(R8), Z7
+	VMULPS       Z7, Z5, Z8
+	VBROADCASTSS 28(BX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z16, Z18, Z7
+	VADDPS       Z12, Z14, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPANDD       Z30, Z18, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z19, Z11
+	VBROADCASTSS (BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, (DI)
+	VPCMPEQD     Z7, Z9, K1
+	VPANDD       Z30, Z16, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z17, Z11
+	VBROADCASTSS 4(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 64(DI)
+	VPCMPEQD     Z7, Z9, K2
+	VPANDD       Z30, Z14, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z15, Z11
+	VBROADCASTSS 8(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 128(DI)
+	VPCMPEQD     Z7, Z9, K3
+	VPANDD       Z30, Z12, Z7
+	VPMINUD      Z31, Z7, Z9
+	VPANDD       Z29, Z9, Z10
+	VBROADCASTSS least+40(FP), Z11
+	VPMAXUD      Z11, Z10, Z10
+	VBROADCASTSS step+44(FP), Z11
+	VPADDD       Z11, Z10, Z10
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z11, Z11
+	VPTERNLOGD   $0xf8, Z28, Z13, Z11
+	VBROADCASTSS 12(BX), Z10
+	VMULPS       Z10, Z11, Z11
+	VMOVUPS      Z11, 192(DI)
+	VPCMPEQD     Z7, Z9, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	VMOVAPS      Z2, Z18
+	VMOVAPS      Z0, Z19
+	VMOVAPS      Z4, Z16
+	VMOVAPS      Z1, Z17
+	VMOVAPS      Z6, Z14
+	VMOVAPS      Z3, Z15
+	VMOVAPS      Z8, Z12
+	VMOVAPS      Z5, Z13
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+8
+	JGE          short4ahead
 
 short4loop:
 	VBROADCASTSS (BX), Z27
@@ -2425,885 +3598,795 @@ short4loop:
 	VBROADCASTSS 4(R8), Z22
 	VBROADCASTSS 8(R8), Z21
 	VBROADCASTSS 12(R8), Z20
-	VBROADCASTSS (R9), Z19
-	VBROADCASTSS 4(R9), Z18
-	VBROADCASTSS 8(R9), Z17
-	VBROADCASTSS 12(R9), Z16
-	VPXORD       Z29, Z19, Z15
-	VPXORD       Z29, Z18, Z14
-	VPXORD       Z29, Z17, Z13
-	VPXORD       Z29, Z16, Z12
 	VMOVUPS      (DX), Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMULPS       Z23, Z1, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VMULPS       Z23, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z27, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	VMOVUPS      64(DX), Z2
+	VMULPS       Z22, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PS Z26, Z3, Z4
+	VFMADD231PS  Z22, Z4, Z3
+	VMOVUPS      128(DX), Z4
+	VMULPS       Z21, Z4, Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z25, Z5, Z6
+	VFMADD231PS  Z21, Z6, Z5
+	VMOVUPS      192(DX), Z6
+	VMULPS       Z20, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFNMADD231PS Z24, Z7, Z8
+	VFMADD231PS  Z20, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z8
+	VPANDD       Z29, Z8, Z9
+	VBROADCASTSS least+40(FP), Z10
+	VPMAXUD      Z10, Z9, Z9
+	VBROADCASTSS step+44(FP), Z10
+	VPADDD       Z10, Z9, Z9
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z10, Z10
+	VPTERNLOGD   $0xf8, Z28, Z0, Z10
+	VMULPS       Z27, Z10, Z10
+	VMOVUPS      Z10, (DI)
+	VPCMPEQD     Z1, Z8, K1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z8
+	VPMAXUD      Z8, Z1, Z1
+	VBROADCASTSS step+44(FP), Z8
+	VPADDD       Z8, Z1, Z1
+	VADDPS       Z1, Z0, Z8
+	VSUBPS       Z1, Z8, Z8
+	VPTERNLOGD   $0xf8, Z28, Z2, Z8
+	VMULPS       Z26, Z8, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPCMPEQD     Z3, Z0, K2
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(DX), Z0
-	VMAXPS       Z0, Z14, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMULPS       Z22, Z1, Z2
-	VFNMADD231PS Z26, Z2, Z1
-	VFMADD231PS  Z22, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
-	VMULPS       Z26, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VMAXPS       Z0, Z13, Z1
-	VMINPS       Z1, Z17, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z25, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
 	VMULPS       Z25, Z2, Z2
 	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VMAXPS       Z0, Z12, Z1
-	VMINPS       Z1, Z16, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z24, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z2, Z2
+	VPCMPEQD     Z5, Z0, K3
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
 	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z29, Z0, Z2
+	VPTERNLOGD   $0xf8, Z28, Z6, Z2
 	VMULPS       Z24, Z2, Z2
 	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z7, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4loop
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+256, DI
+	ADDQ $+8, SI
+	ADDQ $+256, DX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
+	MOVQ R10, R9
+	CMPQ R9, $+64
 	JLT  lanetail
 
 laneloop:
 	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K1
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
+	VMOVUPS      (R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (BX), Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(R8), Z4
+	VMULPS       Z4, Z1, Z5
+	VMOVUPS      64(BX), Z6
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z6, Z5, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      128(R8), Z7
+	VMULPS       Z7, Z4, Z8
+	VMOVUPS      128(BX), Z9
+	VMOVAPS      Z4, Z10
+	VFNMADD231PS Z9, Z8, Z10
+	VFMADD231PS  Z7, Z10, Z8
+	VMOVUPS      192(DX), Z7
+	VMOVUPS      192(R8), Z10
+	VMULPS       Z10, Z7, Z11
+	VMOVUPS      192(BX), Z12
+	VMOVAPS      Z7, Z13
+	VFNMADD231PS Z12, Z11, Z13
+	VFMADD231PS  Z10, Z13, Z11
+	VADDPS       Z5, Z2, Z10
+	VADDPS       Z11, Z8, Z13
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x03, Z10, Z10, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z10
+	VPANDD       Z29, Z10, Z13
+	VBROADCASTSS least+40(FP), Z14
+	VPMAXUD      Z14, Z13, Z13
+	VBROADCASTSS step+44(FP), Z14
+	VPADDD       Z14, Z13, Z13
+	VADDPS       Z13, Z10, Z14
+	VSUBPS       Z13, Z14, Z14
+	VPTERNLOGD   $0xf8, Z28, Z0, Z14
+	VMULPS       Z3, Z14, Z14
+	VMOVUPS      Z14, (DI)
+	VPCMPEQD     Z2, Z10, K1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z2
+	VBROADCASTSS least+40(FP), Z3
+	VPMAXUD      Z3, Z2, Z2
+	VBROADCASTSS step+44(FP), Z3
+	VPADDD       Z3, Z2, Z2
+	VADDPS       Z2, Z0, Z3
 	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, (DI)
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
+	VPTERNLOGD   $0xf8, Z28, Z1, Z3
+	VMULPS       Z6, Z3, Z3
 	VMOVUPS      Z3, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
+	VPCMPEQD     Z5, Z0, K2
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z8, Z0, K3
+	VPANDD       Z30, Z11, Z11
+	VPMINUD      Z31, Z11, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z7, Z2
+	VMULPS       Z12, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z11, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          laneloop
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+8, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JEQ          laneend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
 	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VMOVUPS.Z    (R9), K7, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K1
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
+	VMOVUPS.Z    (R8), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (BX), K7, Z3
+	VMOVAPS      Z0, Z4
+	VFNMADD231PS Z3, Z2, Z4
+	VFMADD231PS  Z1, Z4, Z2
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(R8), K6, Z4
+	VMULPS       Z4, Z1, Z5
+	VMOVUPS.Z    64(BX), K6, Z6
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z6, Z5, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(R8), K6, Z7
+	VMULPS       Z7, Z4, Z8
+	VMOVUPS.Z    128(BX), K6, Z9
+	VMOVAPS      Z4, Z10
+	VFNMADD231PS Z9, Z8, Z10
+	VFMADD231PS  Z7, Z10, Z8
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z7
+	VMOVUPS.Z    192(R8), K6, Z10
+	VMULPS       Z10, Z7, Z11
+	VMOVUPS.Z    192(BX), K6, Z12
+	VMOVAPS      Z7, Z13
+	VFNMADD231PS Z12, Z11, Z13
+	VFMADD231PS  Z10, Z13, Z11
+	VADDPS       Z5, Z2, Z10
+	VADDPS       Z11, Z8, Z13
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x03, Z10, Z10, K1
+	KORTESTD     K1, K1
+	JNE          lanetailrare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z10
+	VPANDD       Z29, Z10, Z13
+	VBROADCASTSS least+40(FP), Z14
+	VPMAXUD      Z14, Z13, Z13
+	VBROADCASTSS step+44(FP), Z14
+	VPADDD       Z14, Z13, Z13
+	VADDPS       Z13, Z10, Z14
+	VSUBPS       Z13, Z14, Z14
+	VPTERNLOGD   $0xf8, Z28, Z0, Z14
+	VMULPS       Z3, Z14, Z14
+	VMOVUPS      Z14, K7, (DI)
+	VPCMPEQD     Z2, Z10, K1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z0
+	VPANDD       Z29, Z0, Z2
+	VBROADCASTSS least+40(FP), Z3
+	VPMAXUD      Z3, Z2, Z2
+	VBROADCASTSS step+44(FP), Z3
+	VPADDD       Z3, Z2, Z2
+	VADDPS       Z2, Z0, Z3
 	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K7, (DI)
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z28, Z1, Z3
+	VMULPS       Z6, Z3, Z3
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z3, K6, 64(DI)
+	VPCMPEQD     Z5, Z0, K2
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z2, K6, 128(DI)
+	VPCMPEQD     Z8, Z0, K3
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z11, Z11
+	VPMINUD      Z31, Z11, Z0
+	VPANDD       Z29, Z0, Z1
+	VBROADCASTSS least+40(FP), Z2
+	VPMAXUD      Z2, Z1, Z1
+	VBROADCASTSS step+44(FP), Z2
+	VPADDD       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z28, Z7, Z2
+	VMULPS       Z12, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z2, K6, 192(DI)
+	VPCMPEQD     Z11, Z0, K4
+
+lanetailnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+
+lanetailback:
+	MOVQ  (SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+	CMPQ  R9, $+33
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 4(SI)
+	CMPQ  R9, $+41
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 5(SI)
+	CMPQ  R9, $+49
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 6(SI)
+	CMPQ  R9, $+57
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 7(SI)
+
+staged2:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVUPS.Z    (DX), K7, Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K7, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K6, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
+	CMPQ         R9, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K6, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
+	CMPQ         R9, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, K6, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+
+grouptailrarenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	JMP      grouptailback
+
+short2rare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z26, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z26, Z4, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z26, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z26, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short2back
+
+short4rare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z27, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z27, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z26, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z26, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z1, Z2, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z25, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z25, Z4, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z1, Z2, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z24, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VMINPS       Z1, Z31, Z2
+	VPANDD       Z29, Z2, Z3
+	VBROADCASTSS least+40(FP), Z4
+	VPMAXUD      Z4, Z3, Z3
+	VBROADCASTSS step+44(FP), Z4
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z28, Z0, Z4
+	VMULPS       Z24, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(DX), K6, Z0
 	VMOVUPS.Z    64(BX), K6, Z1
-	VMOVUPS.Z    64(R8), K6, Z2
-	VMOVUPS.Z    64(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 64(DI)
-	CMPQ         R10, $+33
-	JLT          lanenarrow
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K6, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	CMPQ         R9, $+33
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(DX), K6, Z0
 	VMOVUPS.Z    128(BX), K6, Z1
-	VMOVUPS.Z    128(R8), K6, Z2
-	VMOVUPS.Z    128(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 128(DI)
-	CMPQ         R10, $+49
-	JLT          lanenarrow
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K6, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	CMPQ         R9, $+49
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(DX), K6, Z0
 	VMOVUPS.Z    192(BX), K6, Z1
-	VMOVUPS.Z    192(R8), K6, Z2
-	VMOVUPS.Z    192(R9), K6, Z3
-	VPXORD       Z29, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z28, Z3, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z3, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z29, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K6, 192(DI)
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z2
+	VMINPS       Z2, Z31, Z3
+	VPANDD       Z29, Z3, Z4
+	VBROADCASTSS least+40(FP), Z5
+	VPMAXUD      Z5, Z4, Z4
+	VBROADCASTSS step+44(FP), Z5
+	VPADDD       Z5, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z28, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K6, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
 
-lanenarrow:
+lanetailrarenarrow:
 	KUNPCKWD K1, K2, K1
 	KUNPCKWD K3, K4, K3
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
-	MOVQ     (SP), AX
-	BZHIQ    R10, AX, AX
-	MOVB     AL, (SI)
-	CMPQ     R10, $+9
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 1(SI)
-	CMPQ     R10, $+17
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 2(SI)
-	CMPQ     R10, $+25
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 3(SI)
-	CMPQ     R10, $+33
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 4(SI)
-	CMPQ     R10, $+41
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 5(SI)
-	CMPQ     R10, $+49
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 6(SI)
-	CMPQ     R10, $+57
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 7(SI)
+	JMP      lanetailback
 
-staged2:
-laneend:
-	VZEROUPPER
-	RET
-
-// func FakeQuantizeFpAnyBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeFpAnyBitsAVX512(SB), NOSPLIT, $16-64
-	// pointers: DI y, SI mask, DX x, BX scale, R8 elements left, R9 groups left, R10 length
-	// per call: Z31 least, Z30 step, Z29 most, Z28 0x80000000, Z27 Xor, Z26 0x7f800000
-	// per group: Z25 scale
-	// vector registers in use at once: 13
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	VBROADCASTSS least+32(FP), Z31
-	VBROADCASTSS step+36(FP), Z30
-	VBROADCASTSS most+40(FP), Z29
-	VBROADCASTSS constantsAVX512<>+0(SB), Z28
-	VPXORD       Z28, Z29, Z27
-	VBROADCASTSS constantsAVX512<>+4(SB), Z26
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (BX), Z25
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
-
-grouploop:
-	VMOVUPS    (DX), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, (DI)
-	VMOVUPS    64(DX), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K2
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, 64(DI)
-	VMOVUPS    128(DX), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K3
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, 128(DI)
-	VMOVUPS    192(DX), Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K4
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+8, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        grouploop
-
-grouptail:
-	TESTQ      R8, R8
-	JEQ        groupend
-	MOVQ       $-1, AX
-	BZHIQ      R8, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K1
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K7, (DI)
-	CMPQ       R8, $+17
-	JLT        groupnarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K2
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K6, 64(DI)
-	CMPQ       R8, $+33
-	JLT        groupnarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K3
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K6, 128(DI)
-	CMPQ       R8, $+49
-	JLT        groupnarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
-	VDIVPS     Z25, Z0, Z0
-	VMAXPS     Z0, Z27, Z1
-	VMINPS     Z1, Z29, Z1
-	VCMPPS     $0x00, Z0, Z1, K4
-	VPANDD     Z26, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z28, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VMOVUPS    Z1, K6, 192(DI)
-
-groupnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	MOVQ     (SP), AX
-	BZHIQ    R8, AX, AX
-	MOVB     AL, (SI)
-	CMPQ     R8, $+9
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 1(SI)
-	CMPQ     R8, $+17
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 2(SI)
-	CMPQ     R8, $+25
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 3(SI)
-	CMPQ     R8, $+33
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 4(SI)
-	CMPQ     R8, $+41
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 5(SI)
-	CMPQ     R8, $+49
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 6(SI)
-	CMPQ     R8, $+57
-	JLT      staged1
-	SHRQ     $0x08, AX
-	MOVB     AL, 7(SI)
-
-staged1:
-	LEAQ (DI)(R8*4), DI
-	MOVQ R8, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R8*4), DX
-
-groupend:
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z25, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z25, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z25, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z25, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R9, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z25, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z25, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z24, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z23, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z22, Z0, Z0
-	VMAXPS       Z0, Z27, Z1
-	VMINPS       Z1, Z29, Z1
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPANDD       Z26, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z28, Z0, Z1
-	VMULPS       Z22, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K1
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (DI)
-	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
-	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K3
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 128(DI)
-	VMOVUPS    192(BX), Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K4
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 192(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+8, SI
-	ADDQ       $+256, DX
-	ADDQ       $+256, BX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        laneloop
-
-lanetail:
-	TESTQ      R8, R8
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      R8, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (BX), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K1
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K7, (DI)
-	CMPQ       R8, $+17
-	JLT        lanenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(BX), K6, Z0
-	VMOVUPS.Z  64(DX), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 64(DI)
-	CMPQ       R8, $+33
-	JLT        lanenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(BX), K6, Z0
-	VMOVUPS.Z  128(DX), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K3
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 128(DI)
-	CMPQ       R8, $+49
-	JLT        lanenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(BX), K6, Z0
-	VMOVUPS.Z  192(DX), K6, Z1
-	VDIVPS     Z0, Z1, Z1
-	VMAXPS     Z1, Z27, Z2
-	VMINPS     Z2, Z29, Z2
-	VCMPPS     $0x00, Z1, Z2, K4
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z28, Z1, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 192(DI)
-
-lanenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	MOVQ     (SP), AX
-	BZHIQ    R8, AX, AX
-	MOVB     AL, (SI)
-	CMPQ     R8, $+9
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 1(SI)
-	CMPQ     R8, $+17
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 2(SI)
-	CMPQ     R8, $+25
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 3(SI)
-	CMPQ     R8, $+33
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 4(SI)
-	CMPQ     R8, $+41
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 5(SI)
-	CMPQ     R8, $+49
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 6(SI)
-	CMPQ     R8, $+57
-	JLT      staged2
-	SHRQ     $0x08, AX
-	MOVB     AL, 7(SI)
-
-staged2:
-laneend:
-	VZEROUPPER
-	RET
-
-DATA constantsAVX512<>+0(SB)/4, $0x80000000
+DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+4(SB)/4, $0x7f800000
-DATA constantsAVX512<>+8(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $12
+DATA constantsAVX512<>+8(SB)/4, $0x80000000
+DATA constantsAVX512<>+12(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $16

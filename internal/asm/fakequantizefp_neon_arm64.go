@@ -4,57 +4,31 @@
 
 package asm
 
-// FakeQuantizeFpNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi).
+// FakeQuantizeFpNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyNEON(y *float32, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBytesNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a byte each, 0 or 1, to whether c == x.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
-
-// FakeQuantizeFpAnyBytesNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBytesNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a byte each, 0 or 1, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpAnyBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
-
-// FakeQuantizeFpBitsNEON sets y = grid(c/scale)*scale with c = min(max(x, -hi), hi),
-// and mask, a bit each, the first element's lowest, to whether c == x.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23 | 1<<22. recip and hi are PrepareFp's. In place (y == x) is allowed.
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, step int32, groups int, length int)
+func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
-// FakeQuantizeFpAnyBitsNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// FakeQuantizeFpBitsNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a bit each, the first element's lowest, to whether c == v.
-// It divides, so any scale will do; grid as for FakeQuantizeFp. In place (y == x) is allowed.
+// grid rounds to the format that least and step describe: the exponent field of its least normal
+// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpAnyBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)

@@ -2930,7 +2930,7 @@ piece20:
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 128(SP)
 	CMPQ      R8, $+9
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   32(SP), Y0
 	VMOVUPS   288(SP), Y1
 	VMINPS    Y1, Y0, Y1
@@ -2944,7 +2944,7 @@ piece20:
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 160(SP)
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   64(SP), Y0
 	VMOVUPS   320(SP), Y1
 	VMINPS    Y1, Y0, Y1
@@ -2958,7 +2958,7 @@ piece20:
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 192(SP)
 	CMPQ      R8, $+25
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	VMOVUPS   96(SP), Y0
 	VMOVUPS   352(SP), Y1
 	VMINPS    Y1, Y0, Y1
@@ -2972,7 +2972,7 @@ piece20:
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 224(SP)
 
-lanenarrow:
+lanetailnarrow:
 	TESTQ $0x00000010, R8
 	JEQ   piece21
 	MOVQ  R8, AX

@@ -4625,7 +4625,7 @@ lanetail:
 	VBLENDMPS Z1, Z0, K1, Z1
 	VMOVUPS   Z1, K7, (SI)
 	CMPQ      R8, $+17
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(DI), K6, Z0
 	VMOVUPS.Z 64(DX), K6, Z1
@@ -4640,7 +4640,7 @@ lanetail:
 	VBLENDMPS Z1, Z0, K1, Z1
 	VMOVUPS   Z1, K6, 64(SI)
 	CMPQ      R8, $+33
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(DI), K6, Z0
 	VMOVUPS.Z 128(DX), K6, Z1
@@ -4655,7 +4655,7 @@ lanetail:
 	VBLENDMPS Z1, Z0, K1, Z1
 	VMOVUPS   Z1, K6, 128(SI)
 	CMPQ      R8, $+49
-	JLT       lanenarrow
+	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(DI), K6, Z0
 	VMOVUPS.Z 192(DX), K6, Z1
@@ -4670,7 +4670,7 @@ lanetail:
 	VBLENDMPS Z1, Z0, K1, Z1
 	VMOVUPS   Z1, K6, 192(SI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET

@@ -2113,7 +2113,7 @@ piece16:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 80(RSP)
 	CMP $5, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 32(RSP), F0
 	FMOVQ 160(RSP), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -2123,7 +2123,7 @@ piece16:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 96(RSP)
 	CMP $9, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 48(RSP), F0
 	FMOVQ 176(RSP), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -2133,7 +2133,7 @@ piece16:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 112(RSP)
 	CMP $13, R4
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVQ 64(RSP), F0
 	FMOVQ 192(RSP), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -2142,7 +2142,7 @@ piece16:
 	FMOVQ 256(RSP), F1
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 128(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece17

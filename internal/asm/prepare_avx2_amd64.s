@@ -4,406 +4,183 @@
 
 #include "textflag.h"
 
-// func PrepareAVX2(recip *float32, hi *float32, lo *float32, scale *float32, above int32, below int32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·PrepareAVX2(SB), $512-48
-	// pointers: DI recip, SI hi, DX lo, BX scale, R8 elements left
-	// per call: Y0 above, Y0 below, Y15 0x3f800000, Y1 ToFloat, Y2 0x3f000000, Y14 Add, Y1 0x7f800000, Y3 And, Y4 0xc000000, Y3 ISub, Y5 Shl, Y13 Or, Y3 0x1, Y12 And, Y11 0x0, Y5 ToFloat, Y10 Add, Y1 And, Y1 ISub, Y2 Shl, Y9 Or, Y8 And, Y7 0x80000000
-	// vector registers in use at once: 15
+// func PrepareAVX2(recip *float32, scale *float32, n int)
+// Requires: AVX
+TEXT ·PrepareAVX2(SB), NOSPLIT, $256-24
+	// pointers: DI recip, SI scale, DX elements left
+	// per call: Y15 0x17800000, Y14 0x71800000, Y13 0x3f800000, Y12 0x7fc00000
+	// vector registers in use at once: 6
 	MOVQ         recip+0(FP), DI
-	MOVQ         hi+8(FP), SI
-	MOVQ         lo+16(FP), DX
-	MOVQ         scale+24(FP), BX
+	MOVQ         scale+8(FP), SI
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS above+32(FP), Y0
-	VCVTDQ2PS    Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VADDPS       Y2, Y1, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y14, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSUBD       Y4, Y3, Y3
-	VPSLLD       $0x1f, Y0, Y5
-	VPOR         Y5, Y3, Y13
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS below+36(FP), Y0
-	VCVTDQ2PS    Y0, Y5
-	VADDPS       Y2, Y5, Y10
-	VPAND        Y1, Y10, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSLLD       $0x1f, Y0, Y2
-	VPOR         Y2, Y1, Y9
-	VPAND        Y3, Y0, Y8
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	MOVQ         n+40(FP), R8
-	CMPQ         R8, $+32
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+32
 	JLT          lanetail
 
 laneloop:
-	VMOVUPS      (BX), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, (DI)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, (DX)
-	VMOVUPS      32(BX), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, 32(DX)
-	VMOVUPS      64(BX), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, 64(DX)
-	VMOVUPS      96(BX), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, 96(DI)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, 96(DX)
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
+	VMOVUPS   (SI), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   32(SI), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   64(SI), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, 64(DI)
+	VMOVUPS   96(SI), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+128, SI
+	SUBQ      $+32, DX
+	CMPQ      DX, $+32
+	JGE       laneloop
 
 lanetail:
-	TESTQ R8, R8
+	TESTQ DX, DX
 	JEQ   laneend
 	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R8
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, DX
 	JEQ   piece1
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R8
+	TESTQ $0x00000008, DX
 	JEQ   piece2
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R8
+	TESTQ $0x00000004, DX
 	JEQ   piece3
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R8
+	TESTQ $0x00000002, DX
 	JEQ   piece4
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R8
+	TESTQ $0x00000001, DX
 	JEQ   piece5
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
 
 piece5:
-	VMOVUPS      384(SP), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, (SP)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, 256(SP)
-	CMPQ         R8, $+9
-	JLT          lanenarrow
-	VMOVUPS      416(SP), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, 288(SP)
-	CMPQ         R8, $+17
-	JLT          lanenarrow
-	VMOVUPS      448(SP), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 192(SP)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, 320(SP)
-	CMPQ         R8, $+25
-	JLT          lanenarrow
-	VMOVUPS      480(SP), Y0
-	VDIVPS       Y0, Y15, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMULPS       Y0, Y14, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y14, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 224(SP)
-	VMULPS       Y0, Y10, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y10, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y9, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y9, Y2
-	VPADDD       Y8, Y2, Y2
-	VPSUBD       Y2, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPXOR        Y7, Y3, Y3
-	VMOVUPS      Y3, 352(SP)
+	VMOVUPS   128(SP), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, (SP)
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VMOVUPS   160(SP), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, 32(SP)
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VMOVUPS   192(SP), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, 64(SP)
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VMOVUPS   224(SP), Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y13, Y0
+	VBLENDVPS Y1, Y0, Y12, Y1
+	VMOVUPS   Y1, 96(SP)
 
-lanenarrow:
-	TESTQ $0x00000010, R8
+lanetailnarrow:
+	TESTQ $0x00000010, DX
 	JEQ   piece6
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SP)(AX*1), CX
@@ -424,9 +201,9 @@ lanenarrow:
 	MOVQ  CX, 56(DI)(AX*1)
 
 piece6:
-	TESTQ $0x00000008, R8
+	TESTQ $0x00000008, DX
 	JEQ   piece7
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SP)(AX*1), CX
@@ -439,9 +216,9 @@ piece6:
 	MOVQ  CX, 24(DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000004, R8
+	TESTQ $0x00000004, DX
 	JEQ   piece8
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SP)(AX*1), CX
@@ -450,1357 +227,30 @@ piece7:
 	MOVQ  CX, 8(DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000002, R8
+	TESTQ $0x00000002, DX
 	JEQ   piece9
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000001, R8
+	TESTQ $0x00000001, DX
 	JEQ   piece10
-	MOVQ  R8, AX
+	MOVQ  DX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece20:
 laneend:
 	VZEROUPPER
 	RET
 
-// func PrepareZeroPointAVX2(recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·PrepareZeroPointAVX2(SB), $640-56
-	// pointers: DI recip, SI hi, DX lo, BX scale, R8 zeroPoint, R9 elements left
-	// per call: Y15 least, Y14 most, Y13 0x3f800000, Y12 0x3f000000, Y11 0x7f800000, Y10 0xc000000, Y9 0x1, Y8 0x0, Y7 0x80000000
-	// vector registers in use at once: 16
-	MOVQ         recip+0(FP), DI
-	MOVQ         hi+8(FP), SI
-	MOVQ         lo+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y15
-	VBROADCASTSS most+44(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VXORPS       Y8, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+32
-	JLT          lanetail
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, (DI)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, (SI)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, (DX)
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, 32(DI)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, 32(DX)
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, 64(DI)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, 64(DX)
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, 96(DI)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, 96(DX)
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece10:
-	VMOVUPS      384(SP), Y0
-	VMOVUPS      512(SP), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, (SP)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, 128(SP)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, 256(SP)
-	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VMOVUPS      416(SP), Y0
-	VMOVUPS      544(SP), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, 32(SP)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, 160(SP)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, 288(SP)
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VMOVUPS      448(SP), Y0
-	VMOVUPS      576(SP), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, 64(SP)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, 192(SP)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, 320(SP)
-	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VMOVUPS      480(SP), Y0
-	VMOVUPS      608(SP), Y1
-	VDIVPS       Y0, Y13, Y2
-	VMOVUPS      Y2, 96(SP)
-	VPSUBD       Y1, Y14, Y2
-	VCVTDQ2PS    Y2, Y3
-	VADDPS       Y12, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPSLLD       $0x1f, Y2, Y5
-	VPOR         Y5, Y4, Y4
-	VPAND        Y9, Y2, Y2
-	VMULPS       Y0, Y3, Y5
-	VFNMADD213PS Y5, Y0, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS Y0, Y4, Y6
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y5, Y6, Y5
-	VADDPS       Y5, Y3, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSUBD       Y3, Y8, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPSUBD       Y3, Y6, Y6
-	VMOVUPS      Y6, 224(SP)
-	VPSUBD       Y15, Y1, Y1
-	VCVTDQ2PS    Y1, Y2
-	VADDPS       Y12, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPSLLD       $0x1f, Y1, Y4
-	VPOR         Y4, Y3, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y0, Y2, Y4
-	VFNMADD213PS Y4, Y0, Y2
-	VMOVAPS      Y2, Y5
-	VFNMADD231PS Y0, Y3, Y5
-	VSUBPS       Y5, Y4, Y5
-	VSUBPS       Y4, Y5, Y4
-	VADDPS       Y4, Y2, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y2, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y5, Y5
-	VPXOR        Y7, Y5, Y5
-	VMOVUPS      Y5, 352(SP)
-
-lanenarrow:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece20:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece25:
-laneend:
-	VZEROUPPER
-	RET
-
-// func PrepareFpAVX2(recip *float32, hi *float32, scale *float32, most float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·PrepareFpAVX2(SB), $384-40
-	// pointers: DI recip, SI hi, DX scale, BX elements left
-	// per call: Y15 most, Y14 0x3f800000, Y0 0x7f800000, Y0 And, Y1 0xc000000, Y13 ISub, Y12 0x0
-	// vector registers in use at once: 8
-	MOVQ         recip+0(FP), DI
-	MOVQ         hi+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y15, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VXORPS       Y12, Y12, Y12
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, (DI)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, 96(DI)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece5:
-	VMOVUPS      256(SP), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, (SP)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	CMPQ         BX, $+9
-	JLT          lanenarrow
-	VMOVUPS      288(SP), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
-	CMPQ         BX, $+17
-	JLT          lanenarrow
-	VMOVUPS      320(SP), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 192(SP)
-	CMPQ         BX, $+25
-	JLT          lanenarrow
-	VMOVUPS      352(SP), Y0
-	VDIVPS       Y0, Y14, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMULPS       Y0, Y15, Y1
-	VMOVAPS      Y1, Y2
-	VFNMADD231PS Y0, Y15, Y2
-	VMOVAPS      Y2, Y3
-	VFNMADD231PS Y0, Y13, Y3
-	VSUBPS       Y3, Y1, Y3
-	VSUBPS       Y1, Y3, Y1
-	VADDPS       Y1, Y2, Y2
-	VFNMADD231PS Y0, Y13, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSUBD       Y2, Y12, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPSUBD       Y2, Y3, Y3
-	VMOVUPS      Y3, 224(SP)
-
-lanenarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
-laneend:
-	VZEROUPPER
-	RET
-
-DATA constantsAVX2<>+0(SB)/4, $0x3f800000
-DATA constantsAVX2<>+4(SB)/4, $0x3f000000
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x0c000000
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
-DATA constantsAVX2<>+20(SB)/4, $0x80000000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $24
+DATA constantsAVX2<>+0(SB)/4, $0x17800000
+DATA constantsAVX2<>+4(SB)/4, $0x71800000
+DATA constantsAVX2<>+8(SB)/4, $0x3f800000
+DATA constantsAVX2<>+12(SB)/4, $0x7fc00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $16

@@ -4,949 +4,108 @@
 
 #include "textflag.h"
 
-// func PrepareAVX512(recip *float32, hi *float32, lo *float32, scale *float32, above int32, below int32, n int)
+// func PrepareAVX512(recip *float32, scale *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·PrepareAVX512(SB), NOSPLIT, $0-48
-	// pointers: DI recip, SI hi, DX lo, BX scale, R8 elements left
-	// per call: Z0 above, Z0 below, Z31 0x3f800000, Z1 ToFloat, Z2 0x3f000000, Z30 Add, Z1 0x7f800000, Z3 And, Z4 0xc000000, Z3 ISub, Z5 Shl, Z29 Or, Z3 0x1, Z28 And, Z27 0x0, Z5 ToFloat, Z26 Add, Z1 And, Z1 ISub, Z2 Shl, Z25 Or, Z24 And, Z23 0x80000000
-	// vector registers in use at once: 15
+TEXT ·PrepareAVX512(SB), NOSPLIT, $0-24
+	// pointers: DI recip, SI scale, DX elements left
+	// per call: Z31 0x17800000, Z30 0x71800000, Z29 0x3f800000, Z28 0x7fc00000
+	// vector registers in use at once: 6
 	MOVQ         recip+0(FP), DI
-	MOVQ         hi+8(FP), SI
-	MOVQ         lo+16(FP), DX
-	MOVQ         scale+24(FP), BX
+	MOVQ         scale+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS above+32(FP), Z0
-	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS constantsAVX512<>+4(SB), Z2
-	VADDPS       Z2, Z1, Z30
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VPANDD       Z1, Z30, Z3
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4
-	VPSUBD       Z4, Z3, Z3
-	VPSLLD       $0x1f, Z0, Z5
-	VPORD        Z5, Z3, Z29
-	VBROADCASTSS constantsAVX512<>+16(SB), Z3
-	VPANDD       Z3, Z0, Z28
-	VPXORD       Z27, Z27, Z27
-	VBROADCASTSS below+36(FP), Z0
-	VCVTDQ2PS    Z0, Z5
-	VADDPS       Z2, Z5, Z26
-	VPANDD       Z1, Z26, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSLLD       $0x1f, Z0, Z2
-	VPORD        Z2, Z1, Z25
-	VPANDD       Z3, Z0, Z24
-	VBROADCASTSS constantsAVX512<>+20(SB), Z23
-	MOVQ         n+40(FP), R8
-	CMPQ         R8, $+64
+	VBROADCASTSS constantsAVX512<>+4(SB), Z30
+	VBROADCASTSS constantsAVX512<>+8(SB), Z29
+	VBROADCASTSS constantsAVX512<>+12(SB), Z28
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
 	JLT          lanetail
 
 laneloop:
-	VMOVUPS      (BX), Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, (DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, (SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, (DX)
-	VMOVUPS      64(BX), Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, 64(SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	VMOVUPS      128(BX), Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, 128(SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, 128(DX)
-	VMOVUPS      192(BX), Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, 192(DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, 192(DX)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
-	JGE          laneloop
+	VMOVUPS   (SI), Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, (DI)
+	VMOVUPS   64(SI), Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, 64(DI)
+	VMOVUPS   128(SI), Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, 128(DI)
+	VMOVUPS   192(SI), Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, 192(DI)
+	ADDQ      $+256, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, DX
+	CMPQ      DX, $+64
+	JGE       laneloop
 
 lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, K7, (DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K7, (SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, K7, (DX)
-	CMPQ         R8, $+17
-	JLT          lanenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(BX), K6, Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, K6, 64(DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K6, 64(SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, K6, 64(DX)
-	CMPQ         R8, $+33
-	JLT          lanenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, K6, 128(DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K6, 128(SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, K6, 128(DX)
-	CMPQ         R8, $+49
-	JLT          lanenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z0
-	VDIVPS       Z0, Z31, Z1
-	VMOVUPS      Z1, K6, 192(DI)
-	VMULPS       Z0, Z30, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z30, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K6, 192(SI)
-	VMULPS       Z0, Z26, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z26, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z25, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z25, Z2
-	VPADDD       Z24, Z2, Z2
-	VPSUBD       Z2, Z27, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VPXORD       Z23, Z3, Z3
-	VMOVUPS      Z3, K6, 192(DX)
+	TESTQ     DX, DX
+	JEQ       laneend
+	MOVQ      $-1, AX
+	BZHIQ     DX, AX, AX
+	KMOVQ     AX, K7
+	VMOVUPS.Z (SI), K7, Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, K7, (DI)
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x10, K7, K6
+	VMOVUPS.Z 64(SI), K6, Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, K6, 64(DI)
+	CMPQ      DX, $+33
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVUPS.Z 128(SI), K6, Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, K6, 128(DI)
+	CMPQ      DX, $+49
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x30, K7, K6
+	VMOVUPS.Z 192(SI), K6, Z0
+	VMAXPS    Z0, Z31, Z1
+	VMINPS    Z1, Z30, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z29, Z0
+	VBLENDMPS Z0, Z28, K1, Z0
+	VMOVUPS   Z0, K6, 192(DI)
 
-lanenarrow:
+lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
 
-// func PrepareZeroPointAVX512(recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·PrepareZeroPointAVX512(SB), NOSPLIT, $0-56
-	// pointers: DI recip, SI hi, DX lo, BX scale, R8 zeroPoint, R9 elements left
-	// per call: Z31 least, Z30 most, Z29 0x3f800000, Z28 0x3f000000, Z27 0x7f800000, Z26 0xc000000, Z25 0x1, Z24 0x0, Z23 0x80000000
-	// vector registers in use at once: 16
-	MOVQ         recip+0(FP), DI
-	MOVQ         hi+8(FP), SI
-	MOVQ         lo+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Z31
-	VBROADCASTSS most+44(FP), Z30
-	VBROADCASTSS constantsAVX512<>+0(SB), Z29
-	VBROADCASTSS constantsAVX512<>+4(SB), Z28
-	VBROADCASTSS constantsAVX512<>+8(SB), Z27
-	VBROADCASTSS constantsAVX512<>+12(SB), Z26
-	VBROADCASTSS constantsAVX512<>+16(SB), Z25
-	VPXORD       Z24, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+20(SB), Z23
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+64
-	JLT          lanetail
-
-laneloop:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, (DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, (SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, (DX)
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R8), Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, 64(DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, 64(SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R8), Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, 128(DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, 128(SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, 128(DX)
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R8), Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, 192(DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, 192(SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, 192(DX)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, K7, (SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, K7, (DX)
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(BX), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, K6, 64(DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, K6, 64(SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, K6, 64(DX)
-	CMPQ         R9, $+33
-	JLT          lanenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(BX), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, K6, 128(DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, K6, 128(SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, K6, 128(DX)
-	CMPQ         R9, $+49
-	JLT          lanenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(BX), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
-	VDIVPS       Z0, Z29, Z2
-	VMOVUPS      Z2, K6, 192(DI)
-	VPSUBD       Z1, Z30, Z2
-	VCVTDQ2PS    Z2, Z3
-	VADDPS       Z28, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSLLD       $0x1f, Z2, Z5
-	VPORD        Z5, Z4, Z4
-	VPANDD       Z25, Z2, Z2
-	VMULPS       Z0, Z3, Z5
-	VFNMADD213PS Z5, Z0, Z3
-	VMOVAPS      Z3, Z6
-	VFNMADD231PS Z0, Z4, Z6
-	VSUBPS       Z6, Z5, Z6
-	VSUBPS       Z5, Z6, Z5
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z0, Z4, Z3
-	VPADDD       Z2, Z3, Z3
-	VPSUBD       Z3, Z24, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VPSUBD       Z3, Z6, Z6
-	VMOVUPS      Z6, K6, 192(SI)
-	VPSUBD       Z31, Z1, Z1
-	VCVTDQ2PS    Z1, Z2
-	VADDPS       Z28, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSLLD       $0x1f, Z1, Z4
-	VPORD        Z4, Z3, Z3
-	VPANDD       Z25, Z1, Z1
-	VMULPS       Z0, Z2, Z4
-	VFNMADD213PS Z4, Z0, Z2
-	VMOVAPS      Z2, Z5
-	VFNMADD231PS Z0, Z3, Z5
-	VSUBPS       Z5, Z4, Z5
-	VSUBPS       Z4, Z5, Z4
-	VADDPS       Z4, Z2, Z2
-	VFNMADD231PS Z0, Z3, Z2
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z2, Z24, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z5, Z5
-	VPXORD       Z23, Z5, Z5
-	VMOVUPS      Z5, K6, 192(DX)
-
-lanenarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func PrepareFpAVX512(recip *float32, hi *float32, scale *float32, most float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·PrepareFpAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI recip, SI hi, DX scale, BX elements left
-	// per call: Z31 most, Z30 0x3f800000, Z0 0x7f800000, Z0 And, Z1 0xc000000, Z29 ISub, Z28 0x0
-	// vector registers in use at once: 8
-	MOVQ         recip+0(FP), DI
-	MOVQ         hi+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Z31
-	VBROADCASTSS constantsAVX512<>+0(SB), Z30
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VPANDD       Z0, Z31, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z29
-	VPXORD       Z28, Z28, Z28
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, (DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, (SI)
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, 64(SI)
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, 128(SI)
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, 192(DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          laneloop
-
-lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, K7, (DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K7, (SI)
-	CMPQ         BX, $+17
-	JLT          lanenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, K6, 64(DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K6, 64(SI)
-	CMPQ         BX, $+33
-	JLT          lanenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, K6, 128(DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K6, 128(SI)
-	CMPQ         BX, $+49
-	JLT          lanenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VDIVPS       Z0, Z30, Z1
-	VMOVUPS      Z1, K6, 192(DI)
-	VMULPS       Z0, Z31, Z1
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z0, Z31, Z2
-	VMOVAPS      Z2, Z3
-	VFNMADD231PS Z0, Z29, Z3
-	VSUBPS       Z3, Z1, Z3
-	VSUBPS       Z1, Z3, Z1
-	VADDPS       Z1, Z2, Z2
-	VFNMADD231PS Z0, Z29, Z2
-	VPADDD       Z28, Z2, Z2
-	VPSUBD       Z2, Z28, Z2
-	VPSRLD       $0x1f, Z2, Z2
-	VPSUBD       Z2, Z3, Z3
-	VMOVUPS      Z3, K6, 192(SI)
-
-lanenarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-DATA constantsAVX512<>+0(SB)/4, $0x3f800000
-DATA constantsAVX512<>+4(SB)/4, $0x3f000000
-DATA constantsAVX512<>+8(SB)/4, $0x7f800000
-DATA constantsAVX512<>+12(SB)/4, $0x0c000000
-DATA constantsAVX512<>+16(SB)/4, $0x00000001
-DATA constantsAVX512<>+20(SB)/4, $0x80000000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $24
+DATA constantsAVX512<>+0(SB)/4, $0x17800000
+DATA constantsAVX512<>+4(SB)/4, $0x71800000
+DATA constantsAVX512<>+8(SB)/4, $0x3f800000
+DATA constantsAVX512<>+12(SB)/4, $0x7fc00000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $16

@@ -4,24 +4,8 @@
 
 package asm
 
-// PrepareNEON sets recip = 1/scale, and lo and hi so that x rounds to a code within
-// its range, round(x/scale) in [-below, above], exactly if lo <= x <= hi.
-// scale must be within [2^-80, 2^100], below and above within [0, 255].
+// PrepareNEON sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func PrepareNEON(recip *float32, hi *float32, lo *float32, scale *float32, above int32, below int32, n int)
-
-// PrepareZeroPointNEON is Prepare for groups with zero points of their own:
-// below = zeroPoint - least, above = most - zeroPoint.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func PrepareZeroPointNEON(recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int)
-
-// PrepareFpNEON sets recip = 1/scale, and hi so that |x/scale|, rounded, is at most most
-// exactly if |x| <= hi. scale must be within [2^-80, 2^100]; most is a float format's largest value.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func PrepareFpNEON(recip *float32, hi *float32, scale *float32, most float32, n int)
+func PrepareNEON(recip *float32, scale *float32, n int)

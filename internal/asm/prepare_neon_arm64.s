@@ -4,1204 +4,140 @@
 
 #include "textflag.h"
 
-// func PrepareNEON(recip *float32, hi *float32, lo *float32, scale *float32, above int32, below int32, n int)
+// func PrepareNEON(recip *float32, scale *float32, n int)
 
-TEXT ·PrepareNEON(SB), NOSPLIT, $264-48
-	// pointers: R0 recip, R1 hi, R2 lo, R3 scale, R4 elements left
-	// per call: V0 above, V0 below, V30 0x3f800000, V1 ToFloat, V2 0x3f000000, V29 Add, V1 0x7f800000, V3 And, V4 0xc000000, V3 ISub, V5 Shl, V28 Or, V3 0x1, V27 And, V26 0x0, V5 ToFloat, V25 Add, V1 And, V1 ISub, V2 Shl, V24 Or, V23 And, V22 0x80000000
-	// vector registers in use at once: 15
+TEXT ·PrepareNEON(SB), NOSPLIT, $136-24
+	// pointers: R0 recip, R1 scale, R2 elements left
+	// per call: V30 0x17800000, V29 0x71800000, V28 0x3f800000, V27 0x7fc00000
+	// vector registers in use at once: 6
 	MOVD recip+0(FP), R0
-	MOVD hi+8(FP), R1
-	MOVD lo+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD $1065353216, R16
+	MOVD scale+8(FP), R1
+	MOVD $394264576, R16
 	VDUP R16, V30.S4
-	FMOVS above+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d801 // scvtf v1.4s, v0.4s
-	MOVD $1056964608, R16
-	VDUP R16, V2.S4
-	WORD $0x4e22d43d // fadd v29.4s, v1.4s, v2.4s
-	MOVD $2139095040, R16
-	VDUP R16, V1.S4
-	VAND V1.B16, V29.B16, V3.B16
-	MOVD $201326592, R16
-	VDUP R16, V4.S4
-	VSUB V4.S4, V3.S4, V3.S4
-	VSHL $31, V0.S4, V5.S4
-	VORR V5.B16, V3.B16, V28.B16
-	MOVD $1, R16
-	VDUP R16, V3.S4
-	VAND V3.B16, V0.B16, V27.B16
-	VMOVI $0, V26.B16
-	FMOVS below+36(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
-	WORD $0x4e22d4b9 // fadd v25.4s, v5.4s, v2.4s
-	VAND V1.B16, V25.B16, V1.B16
-	VSUB V4.S4, V1.S4, V1.S4
-	VSHL $31, V0.S4, V2.S4
-	VORR V2.B16, V1.B16, V24.B16
-	VAND V3.B16, V0.B16, V23.B16
-	MOVD $2147483648, R16
-	VDUP R16, V22.S4
-	MOVD n+40(FP), R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, (R0)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, (R1)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, (R2)
-	FMOVQ 16(R3), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(R2)
-	FMOVQ 32(R3), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, 32(R0)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, 32(R2)
-	FMOVQ 48(R3), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, 48(R0)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 48(R1)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, 48(R2)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 208(RSP), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, 16(RSP)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 80(RSP)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, 144(RSP)
-	CMP $5, R4
-	BLT lanenarrow
-	FMOVQ 224(RSP), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, 32(RSP)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 96(RSP)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, 160(RSP)
-	CMP $9, R4
-	BLT lanenarrow
-	FMOVQ 240(RSP), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, 48(RSP)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 112(RSP)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, 176(RSP)
-	CMP $13, R4
-	BLT lanenarrow
-	FMOVQ 256(RSP), F0
-	WORD $0x6e20ffc1 // fdiv v1.4s, v30.4s, v0.4s
-	FMOVQ F1, 64(RSP)
-	WORD $0x6e20dfa1 // fmul v1.4s, v29.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V29.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 128(RSP)
-	WORD $0x6e20df21 // fmul v1.4s, v25.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V25.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V24.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V24.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	VEOR V22.B16, V3.B16, V3.B16
-	FMOVQ F3, 192(RSP)
-lanenarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $144, RSP, R16
-	MOVD R2, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-laneend:
-	RET
-
-// func PrepareZeroPointNEON(recip *float32, hi *float32, lo *float32, scale *float32, zeroPoint *int32, least int32, most int32, n int)
-
-TEXT ·PrepareZeroPointNEON(SB), NOSPLIT, $328-56
-	// pointers: R0 recip, R1 hi, R2 lo, R3 scale, R4 zeroPoint, R5 elements left
-	// per call: V30 least, V29 most, V28 0x3f800000, V27 0x3f000000, V26 0x7f800000, V25 0xc000000, V24 0x1, V23 0x0, V22 0x80000000
-	// vector registers in use at once: 16
-	MOVD recip+0(FP), R0
-	MOVD hi+8(FP), R1
-	MOVD lo+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+44(FP), F29
-	VDUP V29.S[0], V29.S4
+	MOVD $1904214016, R16
+	VDUP R16, V29.S4
 	MOVD $1065353216, R16
 	VDUP R16, V28.S4
-	MOVD $1056964608, R16
+	MOVD $2143289344, R16
 	VDUP R16, V27.S4
-	MOVD $2139095040, R16
-	VDUP R16, V26.S4
-	MOVD $201326592, R16
-	VDUP R16, V25.S4
-	MOVD $1, R16
-	VDUP R16, V24.S4
-	VMOVI $0, V23.B16
-	MOVD $2147483648, R16
-	VDUP R16, V22.S4
-	MOVD n+48(FP), R5
-	CMP $16, R5
+	MOVD n+16(FP), R2
+	CMP $16, R2
 	BLT lanetail
 laneloop:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, (R0)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, (R1)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, (R2)
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, 16(R0)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, 32(R0)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, 48(R0)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, 48(R1)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	FMOVQ 208(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, 16(RSP)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, 80(RSP)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, 144(RSP)
-	CMP $5, R5
-	BLT lanenarrow
-	FMOVQ 224(RSP), F0
-	FMOVQ 288(RSP), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, 32(RSP)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, 96(RSP)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, 160(RSP)
-	CMP $9, R5
-	BLT lanenarrow
-	FMOVQ 240(RSP), F0
-	FMOVQ 304(RSP), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, 48(RSP)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, 112(RSP)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, 176(RSP)
-	CMP $13, R5
-	BLT lanenarrow
-	FMOVQ 256(RSP), F0
-	FMOVQ 320(RSP), F1
-	WORD $0x6e20ff82 // fdiv v2.4s, v28.4s, v0.4s
-	FMOVQ F2, 64(RSP)
-	VSUB V1.S4, V29.S4, V2.S4
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VSUB V25.S4, V4.S4, V4.S4
-	VSHL $31, V2.S4, V5.S4
-	VORR V5.B16, V4.B16, V4.B16
-	VAND V24.B16, V2.B16, V2.B16
-	WORD $0x6e20dc65 // fmul v5.4s, v3.4s, v0.4s
-	VMOV V5.B16, V6.B16
-	VFMLS V0.S4, V3.S4, V6.S4
-	VMOV V6.B16, V3.B16
-	VFMLS V0.S4, V4.S4, V3.S4
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	VFMLS V0.S4, V4.S4, V6.S4
-	VADD V2.S4, V6.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	VSUB V6.S4, V3.S4, V3.S4
-	FMOVQ F3, 128(RSP)
-	VSUB V30.S4, V1.S4, V1.S4
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	WORD $0x4e3bd442 // fadd v2.4s, v2.4s, v27.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VSUB V25.S4, V3.S4, V3.S4
-	VSHL $31, V1.S4, V4.S4
-	VORR V4.B16, V3.B16, V3.B16
-	VAND V24.B16, V1.B16, V1.B16
-	WORD $0x6e20dc44 // fmul v4.4s, v2.4s, v0.4s
-	VMOV V4.B16, V5.B16
-	VFMLS V0.S4, V2.S4, V5.S4
-	VMOV V5.B16, V2.B16
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
-	WORD $0x4ea4d444 // fsub v4.4s, v2.4s, v4.4s
-	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
-	VFMLS V0.S4, V3.S4, V5.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	VSUB V5.S4, V2.S4, V2.S4
-	VEOR V22.B16, V2.B16, V2.B16
-	FMOVQ F2, 192(RSP)
-lanenarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $80, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	ADD $144, RSP, R16
-	MOVD R2, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-laneend:
-	RET
-
-// func PrepareFpNEON(recip *float32, hi *float32, scale *float32, most float32, n int)
-
-TEXT ·PrepareFpNEON(SB), NOSPLIT, $200-40
-	// pointers: R0 recip, R1 hi, R2 scale, R3 elements left
-	// per call: V30 most, V29 0x3f800000, V0 0x7f800000, V0 And, V1 0xc000000, V28 ISub, V27 0x0
-	// vector registers in use at once: 8
-	MOVD recip+0(FP), R0
-	MOVD hi+8(FP), R1
-	MOVD scale+16(FP), R2
-	FMOVS most+24(FP), F30
-	VDUP V30.S[0], V30.S4
-	MOVD $1065353216, R16
-	VDUP R16, V29.S4
-	MOVD $2139095040, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V30.B16, V0.B16
-	MOVD $201326592, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V28.S4
-	VMOVI $0, V27.B16
-	MOVD n+32(FP), R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	FMOVQ (R1), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, (R0)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, 16(R0)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	FMOVQ 32(R2), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	FMOVQ 32(R1), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, 32(R0)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	FMOVQ 48(R2), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	FMOVQ 48(R1), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(R0)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R2, R2
+	CMP $16, R2
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
+	CBZ R2, laneend
 	VMOVI $0, V31.B16
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R3, piece1
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R2, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R3, piece2
+	TBZ $2, R2, piece2
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece2:
-	TBZ $1, R3, piece3
+	TBZ $1, R2, piece3
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece3:
-	TBZ $0, R3, piece4
+	TBZ $0, R2, piece4
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece4:
-	FMOVQ 144(RSP), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, 16(RSP)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 80(RSP)
-	CMP $5, R3
-	BLT lanenarrow
-	FMOVQ 160(RSP), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	CMP $5, R2
+	BLT lanetailnarrow
+	FMOVQ 96(RSP), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, 32(RSP)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 96(RSP)
-	CMP $9, R3
-	BLT lanenarrow
-	FMOVQ 176(RSP), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	CMP $9, R2
+	BLT lanetailnarrow
+	FMOVQ 112(RSP), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(RSP)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 112(RSP)
-	CMP $13, R3
-	BLT lanenarrow
-	FMOVQ 192(RSP), F0
-	WORD $0x6e20ffa1 // fdiv v1.4s, v29.4s, v0.4s
+	CMP $13, R2
+	BLT lanetailnarrow
+	FMOVQ 128(RSP), F0
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
+	VBSL V27.B16, V0.B16, V1.B16
 	FMOVQ F1, 64(RSP)
-	WORD $0x6e20dfc1 // fmul v1.4s, v30.4s, v0.4s
-	VMOV V1.B16, V2.B16
-	VFMLS V0.S4, V30.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLS V0.S4, V28.S4, V3.S4
-	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VFMLS V0.S4, V28.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VUSHR $31, V2.S4, V2.S4
-	VSUB V2.S4, V3.S4, V3.S4
-	FMOVQ F3, 128(RSP)
-lanenarrow:
+lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R3, piece5
+	TBZ $3, R2, piece5
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece5:
-	TBZ $2, R3, piece6
+	TBZ $2, R2, piece6
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece6:
-	TBZ $1, R3, piece7
+	TBZ $1, R2, piece7
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece7:
-	TBZ $0, R3, piece8
+	TBZ $0, R2, piece8
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-	ADD $80, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
 laneend:
 	RET

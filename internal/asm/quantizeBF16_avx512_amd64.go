@@ -4,66 +4,50 @@
 
 package asm
 
-// QuantizeSymmetricInt8BF16AVX512 sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeInt8BF16AVX512 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeSymmetricInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// QuantizeInt8BF16AVX512 sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeZeroPointInt8BF16AVX512 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
+func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// QuantizeMinvalInt8BF16AVX512 sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeMinvalInt8BF16AVX512 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// QuantizeAnyInt8BF16AVX512 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
-// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
+// QuantizeUint8BF16AVX512 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeAnyInt8BF16AVX512(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// QuantizeSymmetricUint8BF16AVX512 sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeZeroPointUint8BF16AVX512 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeSymmetricUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// QuantizeUint8BF16AVX512 sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeMinvalUint8BF16AVX512 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
-
-// QuantizeMinvalUint8BF16AVX512 sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
-// recip and hi are Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
-
-// QuantizeAnyUint8BF16AVX512 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
-// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeAnyUint8BF16AVX512(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)

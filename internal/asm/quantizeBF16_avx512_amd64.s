@@ -4,2255 +4,1038 @@
 
 #include "textflag.h"
 
-// func QuantizeSymmetricInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeSymmetricInt8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 Narrow16, Z30 NarrowS8, Z31 table
-	// per group: Z29 scale, Z28 recip, Z27 hi
+TEXT ·QuantizeInt8BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
+	// per group: Z25 scale, Z24 recip
 	// vector registers in use at once: 22
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS least+40(FP), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z31
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z31, Z30
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS (R8), Z27
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z27, Z3
-	VMULPS       Z28, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z29, Z4, Z5
-	VFMADD231PS  Z28, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z27, Z5
-	VMULPS       Z28, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z29, Z6, Z7
-	VFMADD231PS  Z28, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     grouploop
-
-grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+33
-	JLT          groupnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMINPS       Z4, Z27, Z4
-	VMULPS       Z28, Z4, Z5
-	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z29, Z5, Z6
-	VFMADD231PS  Z28, Z6, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          groupnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y6
-	VPMOVZXWD    Y6, Z6
-	VPSLLD       $0x10, Z6, Z6
-	VMINPS       Z6, Z27, Z6
-	VMULPS       Z28, Z6, Z7
-	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z29, Z7, Z8
-	VFMADD231PS  Z28, Z8, Z7
-	VCVTPS2DQ    Z7, Z7
-
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z31, Z1
-	VPMAXSB    Z30, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
-
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R9*1), DI
-	LEAQ     (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z27, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z27, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z24, Z3
-	VMULPS       Z26, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z28, Z4, Z5
-	VFMADD231PS  Z26, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z24, Z5
-	VMULPS       Z26, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z28, Z6, Z7
-	VFMADD231PS  Z26, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R10, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS 8(DX), Z27
-	VBROADCASTSS 12(DX), Z26
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z21, Z0
-	VMULPS       Z25, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z25, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z20, Z2
-	VMULPS       Z24, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z24, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z19, Z3
-	VMULPS       Z23, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z23, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z18, Z5
-	VMULPS       Z22, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z26, Z6, Z7
-	VFMADD231PS  Z22, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R10
-	CMPQ    R10, $+4
-	JGE     short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VMINPS       Z0, Z3, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
-	VMOVUPS      64(R8), Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS      192(DX), Z5
-	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VMINPS       Z4, Z8, Z4
-	VMULPS       Z7, Z4, Z8
-	VFNMADD213PS Z4, Z8, Z5
-	VFMADD231PS  Z7, Z5, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPACKSSDW    Z8, Z6, Z6
-	VPACKSSWB    Z6, Z3, Z3
-	VPERMD       Z3, Z31, Z3
-	VPMAXSB      Z30, Z3, Z3
-	VCMPPS       $0x03, Z0, Z1, K1
-	VCMPPS       $0x03, Z2, Z4, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x07, Z4, Z4, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z3
-
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMINPS       Z0, Z3, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
-	VMOVUPS.Z    64(R8), K6, Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+33
-	JLT          lanenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
-	VMOVUPS.Z    128(R8), K6, Z7
-	VMINPS       Z2, Z7, Z2
-	VMULPS       Z6, Z2, Z7
-	VFNMADD213PS Z2, Z7, Z4
-	VFMADD231PS  Z6, Z4, Z7
-	VCVTPS2DQ    Z7, Z7
-	CMPQ         R9, $+49
-	JLT          lanenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
-	VMOVUPS.Z    192(R8), K6, Z9
-	VMINPS       Z4, Z9, Z4
-	VMULPS       Z8, Z4, Z9
-	VFNMADD213PS Z4, Z9, Z6
-	VFMADD231PS  Z8, Z6, Z9
-	VCVTPS2DQ    Z9, Z9
-
-lanenarrow:
-	VPACKSSDW  Z5, Z3, Z3
-	VPACKSSDW  Z9, Z7, Z7
-	VPACKSSWB  Z7, Z3, Z3
-	VPERMD     Z3, Z31, Z3
-	VPMAXSB    Z30, Z3, Z3
-	VCMPPS     $0x03, Z0, Z1, K1
-	VCMPPS     $0x03, Z2, Z4, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z4, Z4, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
-
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeInt8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 Narrow16, Z30 NarrowS8, Z31 table
-	// per group: Z29 scale, Z28 recip, Z27 hi, Z0 zeroPoint, Z26 Narrow16
-	// vector registers in use at once: 24
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z31
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z31, Z30
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS (R8), Z27
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z26
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z26, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z27, Z3
-	VMULPS       Z28, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z29, Z4, Z5
-	VFMADD231PS  Z28, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z27, Z5
-	VMULPS       Z28, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z29, Z6, Z7
-	VFMADD231PS  Z28, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z26, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     grouploop
-
-grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R10, $+33
-	JLT          groupnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMINPS       Z4, Z27, Z4
-	VMULPS       Z28, Z4, Z5
-	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z29, Z5, Z6
-	VFMADD231PS  Z28, Z6, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R10, $+49
-	JLT          groupnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y6
-	VPMOVZXWD    Y6, Z6
-	VPSLLD       $0x10, Z6, Z6
-	VMINPS       Z6, Z27, Z6
-	VMULPS       Z28, Z6, Z7
-	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z29, Z7, Z8
-	VFMADD231PS  Z28, Z8, Z7
-	VCVTPS2DQ    Z7, Z7
-
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z26, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPADDSW    Z26, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z31, Z1
-	VPMAXSB    Z30, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
-
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R10*1), DI
-	LEAQ     (SI)(R10*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z23
-	VBROADCASTSS 4(R9), Z0
-	VPACKSSDW    Z0, Z0, Z22
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z27, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z27, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z23, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z24, Z3
-	VMULPS       Z26, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z28, Z4, Z5
-	VFMADD231PS  Z26, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z24, Z5
-	VMULPS       Z26, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z28, Z6, Z7
-	VFMADD231PS  Z26, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z22, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R11, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS 8(DX), Z27
-	VBROADCASTSS 12(DX), Z26
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS 4(R9), Z1
-	VPACKSSDW    Z1, Z0, Z17
-	VBROADCASTSS 8(R9), Z0
-	VBROADCASTSS 12(R9), Z1
-	VPACKSSDW    Z1, Z0, Z16
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z21, Z0
-	VMULPS       Z25, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z25, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z20, Z2
-	VMULPS       Z24, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z24, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z17, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z19, Z3
-	VMULPS       Z23, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z23, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z18, Z5
-	VMULPS       Z22, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z26, Z6, Z7
-	VFMADD231PS  Z22, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z16, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXSB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+16, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R11
-	CMPQ    R11, $+4
-	JGE     short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VMINPS       Z0, Z3, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      (R9), Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      64(DX), Z4
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      64(R8), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      64(R9), Z4
-	VPACKSSDW    Z6, Z3, Z3
-	VPACKSSDW    Z4, Z1, Z1
-	VPADDSW      Z1, Z3, Z3
-	VPMOVZXWD    64(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMINPS       Z1, Z6, Z1
-	VMULPS       Z5, Z1, Z6
-	VFNMADD213PS Z1, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      128(R9), Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMOVUPS      192(DX), Z7
-	VMOVUPS      192(BX), Z8
-	VMOVUPS      192(R8), Z9
-	VMINPS       Z5, Z9, Z5
-	VMULPS       Z8, Z5, Z9
-	VFNMADD213PS Z5, Z9, Z7
-	VFMADD231PS  Z8, Z7, Z9
-	VCVTPS2DQ    Z9, Z9
-	VMOVUPS      192(R9), Z7
-	VPACKSSDW    Z9, Z6, Z6
-	VPACKSSDW    Z7, Z4, Z4
-	VPADDSW      Z4, Z6, Z6
-	VPACKSSWB    Z6, Z3, Z3
-	VPERMD       Z3, Z31, Z3
-	VPMAXSB      Z30, Z3, Z3
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z1, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z3
-
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	ADDQ    $+256, R9
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     laneloop
-
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMINPS       Z0, Z3, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS.Z    (R9), K7, Z1
-	CMPQ         R10, $+17
-	JLT          lanenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K6, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
-	VMOVUPS.Z    64(R8), K6, Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS.Z    64(R9), K6, Z4
-	CMPQ         R10, $+33
-	JLT          lanenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y5
-	VPMOVZXWD    Y5, Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMOVUPS.Z    128(DX), K6, Z7
-	VMOVUPS.Z    128(BX), K6, Z8
-	VMOVUPS.Z    128(R8), K6, Z9
-	VMINPS       Z5, Z9, Z5
-	VMULPS       Z8, Z5, Z9
-	VFNMADD213PS Z5, Z9, Z7
-	VFMADD231PS  Z8, Z7, Z9
-	VCVTPS2DQ    Z9, Z9
-	VMOVUPS.Z    128(R9), K6, Z7
-	CMPQ         R10, $+49
-	JLT          lanenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y8
-	VPMOVZXWD    Y8, Z8
-	VPSLLD       $0x10, Z8, Z8
-	VMOVUPS.Z    192(DX), K6, Z10
-	VMOVUPS.Z    192(BX), K6, Z11
-	VMOVUPS.Z    192(R8), K6, Z12
-	VMINPS       Z8, Z12, Z8
-	VMULPS       Z11, Z8, Z12
-	VFNMADD213PS Z8, Z12, Z10
-	VFMADD231PS  Z11, Z10, Z12
-	VCVTPS2DQ    Z12, Z12
-	VMOVUPS.Z    192(R9), K6, Z10
-
-lanenarrow:
-	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VPACKSSDW  Z12, Z9, Z9
-	VPACKSSDW  Z10, Z7, Z7
-	VPADDSW    Z7, Z9, Z9
-	VPACKSSWB  Z9, Z3, Z3
-	VPERMD     Z3, Z31, Z3
-	VPMAXSB    Z30, Z3, Z3
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z5, Z8, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z8, Z8, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
-
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z31 Narrow16, Z29 NarrowS8, Z30 table
-	// per group: Z28 minval, Z27 scale, Z26 recip, Z25 hi
-	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         minval+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
-	VPACKSSDW    Z0, Z0, Z31
+	VBROADCASTSS least+32(FP), Z31
+	VPACKSSDW    Z31, Z31, Z0
 	VMOVUPS      constantsAVX512<>+0(SB), Z30
-	VPACKSSWB    Z31, Z31, Z0
+	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z30, Z29
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	VBROADCASTSS most+36(FP), Z28
+	VPACKSSDW    Z28, Z28, Z0
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z30, Z27
+	VBROADCASTSS constantsAVX512<>+64(SB), Z26
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R12, $+32
+	CMPQ         R10, $+32
 	JEQ          short2
-	CMPQ         R12, $+16
+	CMPQ         R10, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS (R9), Z25
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS (BX), Z24
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R8, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z23
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z22
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z22, Z23, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPACKSSWB    Z22, Z23, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z23
+	VMOVAPS      Z2, Z22
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z26, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z27, Z1, Z2
-	VFMADD231PS  Z26, Z2, Z1
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z28, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z26, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z27, Z3, Z4
-	VFMADD231PS  Z26, Z4, Z3
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z31, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z28, Z3, Z3
-	VMINPS       Z3, Z25, Z3
-	VMULPS       Z26, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z26, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z28, Z5, Z5
-	VMINPS       Z5, Z25, Z5
-	VMULPS       Z26, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z27, Z6, Z7
-	VFMADD231PS  Z26, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z31, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ        R10, R10
+	TESTQ        R8, R8
 	JEQ          groupend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z26, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z27, Z1, Z2
-	VFMADD231PS  Z26, Z2, Z1
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R10, $+17
-	JLT          groupnarrow
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z28, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z26, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z27, Z3, Z4
-	VFMADD231PS  Z26, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R10, $+33
-	JLT          groupnarrow
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VSUBPS       Z28, Z4, Z4
-	VMINPS       Z4, Z25, Z4
-	VMULPS       Z26, Z4, Z5
-	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z27, Z5, Z6
-	VFMADD231PS  Z26, Z6, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R10, $+49
-	JLT          groupnarrow
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y6
-	VPMOVZXWD    Y6, Z6
-	VPSLLD       $0x10, Z6, Z6
-	VSUBPS       Z28, Z6, Z6
-	VMINPS       Z6, Z25, Z6
-	VMULPS       Z26, Z6, Z7
-	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z27, Z7, Z8
-	VFMADD231PS  Z26, Z8, Z7
-	VCVTPS2DQ    Z7, Z7
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z31, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPADDSW    Z31, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXSB    Z29, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z26, Z0, K1
+	KORTESTD  K1, K1
+	JNE       grouptailrare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VPMAXSB   Z29, Z1, Z1
+	VPMINSB   Z27, Z1, Z1
+	VMOVDQU8  Z1, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R10*1), DI
-	LEAQ     (SI)(R10*2), SI
+grouptailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R9
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS (R9), Z22
-	VBROADCASTSS 4(R9), Z21
+	CMPQ         R9, $+2
+	JLT          short2end
+	CMPQ         R9, $+8
+	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z22, Z0
-	VMULPS       Z24, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z26, Z1, Z2
-	VFMADD231PS  Z24, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z28, Z2, Z2
-	VMINPS       Z2, Z22, Z2
-	VMULPS       Z24, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z26, Z3, Z4
-	VFMADD231PS  Z24, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z31, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z27, Z3, Z3
-	VMINPS       Z3, Z21, Z3
-	VMULPS       Z23, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z25, Z4, Z5
-	VFMADD231PS  Z23, Z5, Z4
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z27, Z5, Z5
-	VMINPS       Z5, Z21, Z5
-	VMULPS       Z23, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z25, Z6, Z7
-	VFMADD231PS  Z23, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z31, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
+	VPACKSSDW    Z4, Z2, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 4(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z20
+
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z4, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z3, Z3
+	VPMINSW      Z20, Z21, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPACKSSWB    Z20, Z21, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z3, Z20
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z15
-	VBROADCASTSS 8(R9), Z14
-	VBROADCASTSS 12(R9), Z13
+	CMPQ         R9, $+4
+	JLT          short4end
+	CMPQ         R9, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z16, Z0
-	VMULPS       Z20, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z24, Z1, Z2
-	VFMADD231PS  Z20, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z27, Z2, Z2
-	VMINPS       Z2, Z15, Z2
-	VMULPS       Z19, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z23, Z3, Z4
-	VFMADD231PS  Z19, Z4, Z3
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z31, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z26, Z3, Z3
-	VMINPS       Z3, Z14, Z3
-	VMULPS       Z18, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z22, Z4, Z5
-	VFMADD231PS  Z18, Z5, Z4
+	VPACKSSDW    Z3, Z2, Z17
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z16
+
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 20(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 20(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 24(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 24(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 28(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VBROADCASTSS 28(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z25, Z5, Z5
-	VMINPS       Z5, Z13, Z5
-	VMULPS       Z17, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z21, Z6, Z7
-	VFMADD231PS  Z17, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z31, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VPMINSW      Z16, Z17, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPACKSSWB    Z16, Z17, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z17
+	VMOVAPS      Z3, Z16
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXSB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+16, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R11
-	CMPQ    R11, $+4
-	JGE     short4loop
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
+	MOVQ R9, R8
+	CMPQ R8, $+64
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMINPS       Z0, Z3, Z0
+	VMOVUPS      (BX), Z2
 	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      64(DX), Z2
-	VSUBPS       Z2, Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VMOVUPS      64(R9), Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z31, Z3, Z3
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      128(DX), Z4
-	VSUBPS       Z4, Z2, Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VMOVUPS      128(R9), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS      192(DX), Z5
-	VSUBPS       Z5, Z4, Z4
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R8), Z7
-	VMOVUPS      192(R9), Z8
-	VMINPS       Z4, Z8, Z4
-	VMULPS       Z7, Z4, Z8
-	VFNMADD213PS Z4, Z8, Z5
-	VFMADD231PS  Z7, Z5, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPACKSSDW    Z8, Z6, Z6
-	VPADDSW      Z31, Z6, Z6
-	VPACKSSWB    Z6, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPMINSW      Z4, Z3, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPACKSSWB    Z4, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXSB      Z29, Z3, Z3
-	VCMPPS       $0x03, Z0, Z1, K1
-	VCMPPS       $0x03, Z2, Z4, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x07, Z4, Z4, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z3
+	VPMINSB      Z27, Z3, Z3
+	VMOVUPS      Z3, (DI)
 
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	ADDQ    $+256, R9
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ        R10, R10
+	TESTQ        R8, R8
 	JEQ          laneend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VMOVUPS.Z    (R9), K7, Z3
-	VMINPS       Z0, Z3, Z0
+	VMOVUPS.Z    (BX), K7, Z2
 	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K6, Z2
-	VSUBPS       Z2, Z1, Z1
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K6, Z1
 	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
-	VMOVUPS.Z    64(R9), K6, Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R10, $+33
-	JLT          lanenarrow
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
-	VSUBPS       Z4, Z2, Z2
-	VMOVUPS.Z    128(BX), K6, Z4
-	VMOVUPS.Z    128(R8), K6, Z6
-	VMOVUPS.Z    128(R9), K6, Z7
-	VMINPS       Z2, Z7, Z2
-	VMULPS       Z6, Z2, Z7
-	VFNMADD213PS Z2, Z7, Z4
-	VFMADD231PS  Z6, Z4, Z7
-	VCVTPS2DQ    Z7, Z7
-	CMPQ         R10, $+49
-	JLT          lanenarrow
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS.Z    192(DX), K6, Z6
-	VSUBPS       Z6, Z4, Z4
-	VMOVUPS.Z    192(BX), K6, Z6
-	VMOVUPS.Z    192(R8), K6, Z8
-	VMOVUPS.Z    192(R9), K6, Z9
-	VMINPS       Z4, Z9, Z4
-	VMULPS       Z8, Z4, Z9
-	VFNMADD213PS Z4, Z9, Z6
-	VFMADD231PS  Z8, Z6, Z9
-	VCVTPS2DQ    Z9, Z9
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 
-lanenarrow:
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z31, Z3, Z3
-	VPACKSSDW  Z9, Z7, Z7
-	VPADDSW    Z31, Z7, Z7
-	VPACKSSWB  Z7, Z3, Z3
-	VPERMD     Z3, Z30, Z3
-	VPMAXSB    Z29, Z3, Z3
-	VCMPPS     $0x03, Z0, Z1, K1
-	VCMPPS     $0x03, Z2, Z4, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z4, Z4, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPACKSSDW Z6, Z5, Z5
+	VPMINSW   Z5, Z3, Z0
+	VPCMPEQW  Z26, Z0, K1
+	KORTESTD  K1, K1
+	JNE       lanetailrare
+	VPACKSSWB Z5, Z3, Z3
+	VPERMD    Z3, Z30, Z3
+	VPMAXSB   Z29, Z3, Z3
+	VPMINSB   Z27, Z3, Z3
+	VMOVDQU8  Z3, K7, (DI)
 
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
-
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyInt8BF16AVX512(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeAnyInt8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
-	// per call: Z31 least, Z0 Narrow16, Z29 NarrowS8, Z30 table
-	// per group: Z28 scale, Z27 minval, Z26 below, Z25 above, Z0 ToInt, Z0 ISub, Z24 Narrow16
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         below+32(FP), R8
-	MOVQ         above+40(FP), R9
-	VBROADCASTSS least+48(FP), Z31
-	VPACKSSDW    Z31, Z31, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z30
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z30, Z29
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
+grouprare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
 
-groups:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS (R9), Z25
-	VCVTPS2DQ    Z26, Z0
-	VPSUBD       Z0, Z31, Z0
-	VPACKSSDW    Z0, Z0, Z24
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VSUBPS     Z27, Z0, Z0
-	VDIVPS     Z28, Z0, Z0
-	VMAXPS     Z0, Z26, Z1
-	VMINPS     Z1, Z25, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPMOVZXWD  32(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VSUBPS     Z27, Z2, Z2
-	VDIVPS     Z28, Z2, Z2
-	VMAXPS     Z2, Z26, Z3
-	VMINPS     Z3, Z25, Z3
-	VCVTPS2DQ  Z3, Z3
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z24, Z1, Z1
-	VPMOVZXWD  64(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VSUBPS     Z27, Z3, Z3
-	VDIVPS     Z28, Z3, Z3
-	VMAXPS     Z3, Z26, Z4
-	VMINPS     Z4, Z25, Z4
-	VCVTPS2DQ  Z4, Z4
-	VPMOVZXWD  96(SI), Z5
-	VPSLLD     $0x10, Z5, Z5
-	VSUBPS     Z27, Z5, Z5
-	VDIVPS     Z28, Z5, Z5
-	VMAXPS     Z5, Z26, Z6
-	VMINPS     Z6, Z25, Z6
-	VCVTPS2DQ  Z6, Z6
-	VPACKSSDW  Z6, Z4, Z4
-	VPADDSW    Z24, Z4, Z4
-	VPACKSSWB  Z4, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXSB    Z29, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z3, Z5, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x07, Z5, Z5, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
-
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     grouploop
-
-grouptail:
-	TESTQ       R10, R10
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R10, AX, AX
-	KMOVQ       AX, K7
+grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z27, Z0, Z0
-	VDIVPS      Z28, Z0, Z0
-	VMAXPS      Z0, Z26, Z1
-	VMINPS      Z1, Z25, Z1
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R10, $+17
-	JLT         groupnarrow
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VSUBPS      Z27, Z2, Z2
-	VDIVPS      Z28, Z2, Z2
-	VMAXPS      Z2, Z26, Z3
-	VMINPS      Z3, Z25, Z3
-	VCVTPS2DQ   Z3, Z3
-	CMPQ        R10, $+33
-	JLT         groupnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y4
-	VPMOVZXWD   Y4, Z4
-	VPSLLD      $0x10, Z4, Z4
-	VSUBPS      Z27, Z4, Z4
-	VDIVPS      Z28, Z4, Z4
-	VMAXPS      Z4, Z26, Z5
-	VMINPS      Z5, Z25, Z5
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
-	CMPQ        R10, $+49
-	JLT         groupnarrow
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R8, $+49
+	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y6
-	VPMOVZXWD   Y6, Z6
-	VPSLLD      $0x10, Z6, Z6
-	VSUBPS      Z27, Z6, Z6
-	VDIVPS      Z28, Z6, Z6
-	VMAXPS      Z6, Z26, Z7
-	VMINPS      Z7, Z25, Z7
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z2, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
 
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z24, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPADDSW    Z24, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXSB    Z29, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
 
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R10*1), DI
-	LEAQ     (SI)(R10*2), SI
+short2rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
+short4rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z22, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
 
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
+lanerare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     64(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     128(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     192(DX), Z6
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
 
-short2loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS (R9), Z22
-	VBROADCASTSS 4(R9), Z21
-	VCVTPS2DQ    Z24, Z0
-	VPSUBD       Z0, Z31, Z0
-	VPACKSSDW    Z0, Z0, Z20
-	VCVTPS2DQ    Z23, Z0
-	VPSUBD       Z0, Z31, Z0
-	VPACKSSDW    Z0, Z0, Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VDIVPS       Z28, Z0, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z22, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z26, Z2, Z2
-	VDIVPS       Z28, Z2, Z2
-	VMAXPS       Z2, Z24, Z3
-	VMINPS       Z3, Z22, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z20, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z25, Z3, Z3
-	VDIVPS       Z27, Z3, Z3
-	VMAXPS       Z3, Z23, Z4
-	VMINPS       Z4, Z21, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z25, Z5, Z5
-	VDIVPS       Z27, Z5, Z5
-	VMAXPS       Z5, Z23, Z6
-	VMINPS       Z6, Z21, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z19, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXSB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R11, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z15
-	VBROADCASTSS 8(R9), Z14
-	VBROADCASTSS 12(R9), Z13
-	VCVTPS2DQ    Z20, Z0
-	VPSUBD       Z0, Z31, Z0
-	VCVTPS2DQ    Z19, Z1
-	VPSUBD       Z1, Z31, Z1
-	VPACKSSDW    Z1, Z0, Z12
-	VCVTPS2DQ    Z18, Z0
-	VPSUBD       Z0, Z31, Z0
-	VCVTPS2DQ    Z17, Z1
-	VPSUBD       Z1, Z31, Z1
-	VPACKSSDW    Z1, Z0, Z11
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VDIVPS       Z28, Z0, Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z16, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z23, Z2, Z2
-	VDIVPS       Z27, Z2, Z2
-	VMAXPS       Z2, Z19, Z3
-	VMINPS       Z3, Z15, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z12, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z22, Z3, Z3
-	VDIVPS       Z26, Z3, Z3
-	VMAXPS       Z3, Z18, Z4
-	VMINPS       Z4, Z14, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z21, Z5, Z5
-	VDIVPS       Z25, Z5, Z5
-	VMAXPS       Z5, Z17, Z6
-	VMINPS       Z6, Z13, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z11, Z4, Z4
-	VPACKSSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXSB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+16, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R11
-	CMPQ    R11, $+4
-	JGE     short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VMOVUPS    (BX), Z2
-	VSUBPS     Z2, Z0, Z0
-	VDIVPS     Z1, Z0, Z0
-	VMOVUPS    (R8), Z1
-	VMOVUPS    (R9), Z2
-	VMAXPS     Z0, Z1, Z3
-	VMINPS     Z3, Z2, Z3
-	VCVTPS2DQ  Z3, Z3
-	VCVTPS2DQ  Z1, Z1
-	VPSUBD     Z1, Z31, Z1
-	VPMOVZXWD  32(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMOVUPS    64(DX), Z4
-	VMOVUPS    64(BX), Z5
-	VSUBPS     Z5, Z2, Z2
-	VDIVPS     Z4, Z2, Z2
-	VMOVUPS    64(R8), Z4
-	VMOVUPS    64(R9), Z5
-	VMAXPS     Z2, Z4, Z6
-	VMINPS     Z6, Z5, Z6
-	VCVTPS2DQ  Z6, Z6
-	VCVTPS2DQ  Z4, Z4
-	VPSUBD     Z4, Z31, Z4
-	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VPMOVZXWD  64(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMOVUPS    128(DX), Z4
-	VMOVUPS    128(BX), Z5
-	VSUBPS     Z5, Z1, Z1
-	VDIVPS     Z4, Z1, Z1
-	VMOVUPS    128(R8), Z4
-	VMOVUPS    128(R9), Z5
-	VMAXPS     Z1, Z4, Z6
-	VMINPS     Z6, Z5, Z6
-	VCVTPS2DQ  Z6, Z6
-	VCVTPS2DQ  Z4, Z4
-	VPSUBD     Z4, Z31, Z4
-	VPMOVZXWD  96(SI), Z5
-	VPSLLD     $0x10, Z5, Z5
-	VMOVUPS    192(DX), Z7
-	VMOVUPS    192(BX), Z8
-	VSUBPS     Z8, Z5, Z5
-	VDIVPS     Z7, Z5, Z5
-	VMOVUPS    192(R8), Z7
-	VMOVUPS    192(R9), Z8
-	VMAXPS     Z5, Z7, Z9
-	VMINPS     Z9, Z8, Z9
-	VCVTPS2DQ  Z9, Z9
-	VCVTPS2DQ  Z7, Z7
-	VPSUBD     Z7, Z31, Z7
-	VPACKSSDW  Z9, Z6, Z6
-	VPACKSSDW  Z7, Z4, Z4
-	VPADDSW    Z4, Z6, Z6
-	VPACKSSWB  Z6, Z3, Z3
-	VPERMD     Z3, Z30, Z3
-	VPMAXSB    Z29, Z3, Z3
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z1, Z5, K2
-	KORTESTW   K1, K2
-	JEQ        ordered5
-	VCMPPS     $0x07, Z5, Z5, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
-
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	ADDQ    $+256, R9
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     laneloop
-
-lanetail:
-	TESTQ       R10, R10
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R10, AX, AX
-	KMOVQ       AX, K7
+lanetailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
-	VMOVUPS.Z   (R8), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VMAXPS      Z0, Z1, Z3
-	VMINPS      Z3, Z2, Z3
-	VCVTPS2DQ   Z3, Z3
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
-	VPSUBD      Z1, Z31, Z1
-	CMPQ        R10, $+17
-	JLT         lanenarrow
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   64(DX), K6, Z4
-	VMOVUPS.Z   64(BX), K6, Z5
-	VSUBPS      Z5, Z2, Z2
-	VDIVPS      Z4, Z2, Z2
-	VMOVUPS.Z   64(R8), K6, Z4
-	VMOVUPS.Z   64(R9), K6, Z5
-	VMAXPS      Z2, Z4, Z6
-	VMINPS      Z6, Z5, Z6
-	VCVTPS2DQ   Z6, Z6
-	VCVTPS2DQ   Z4, Z4
-	VPSUBD      Z4, Z31, Z4
-	CMPQ        R10, $+33
-	JLT         lanenarrow
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y5
-	VPMOVZXWD   Y5, Z5
-	VPSLLD      $0x10, Z5, Z5
-	VMOVUPS.Z   128(DX), K6, Z7
-	VMOVUPS.Z   128(BX), K6, Z8
-	VSUBPS      Z8, Z5, Z5
-	VDIVPS      Z7, Z5, Z5
-	VMOVUPS.Z   128(R8), K6, Z7
-	VMOVUPS.Z   128(R9), K6, Z8
-	VMAXPS      Z5, Z7, Z9
-	VMINPS      Z9, Z8, Z9
-	VCVTPS2DQ   Z9, Z9
-	VCVTPS2DQ   Z7, Z7
-	VPSUBD      Z7, Z31, Z7
-	CMPQ        R10, $+49
-	JLT         lanenarrow
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z6
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R8, $+49
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y8
-	VPMOVZXWD   Y8, Z8
-	VPSLLD      $0x10, Z8, Z8
-	VMOVUPS.Z   192(DX), K6, Z10
-	VMOVUPS.Z   192(BX), K6, Z11
-	VSUBPS      Z11, Z8, Z8
-	VDIVPS      Z10, Z8, Z8
-	VMOVUPS.Z   192(R8), K6, Z10
-	VMOVUPS.Z   192(R9), K6, Z11
-	VMAXPS      Z8, Z10, Z12
-	VMINPS      Z12, Z11, Z12
-	VCVTPS2DQ   Z12, Z12
-	VCVTPS2DQ   Z10, Z10
-	VPSUBD      Z10, Z31, Z10
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z7
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z2, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
 
-lanenarrow:
-	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VPACKSSDW  Z12, Z9, Z9
-	VPACKSSDW  Z10, Z7, Z7
-	VPADDSW    Z7, Z9, Z9
-	VPACKSSWB  Z9, Z3, Z3
-	VPERMD     Z3, Z30, Z3
-	VPMAXSB    Z29, Z3, Z3
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z5, Z8, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z8, Z8, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeSymmetricUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeSymmetricUint8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 Narrow16, Z30 NarrowU8, Z31 table
-	// per group: Z29 scale, Z28 recip, Z27 hi
-	// vector registers in use at once: 22
+TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
+	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
+	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS least+40(FP), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z31
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z31, Z30
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS least+40(FP), Z31
+	VPACKSSDW    Z31, Z31, Z0
+	VMOVUPS      constantsAVX512<>+0(SB), Z30
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z30, Z29
+	VBROADCASTSS most+44(FP), Z28
+	VPACKSSDW    Z28, Z28, Z0
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z30, Z27
+	VBROADCASTSS constantsAVX512<>+64(SB), Z26
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -2263,74 +1046,133 @@ TEXT ·QuantizeSymmetricUint8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS (R8), Z27
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS (R8), Z23
+	VPACKSSDW    Z23, Z23, Z22
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z20
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPADDSW      Z22, Z21, Z0
+	VPADDSW      Z22, Z20, Z3
+	VPMINSW      Z20, Z21, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPACKSSWB    Z3, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z21
+	VMOVAPS      Z2, Z20
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z22, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
+	VMULPS       Z24, Z2, Z3
+	VFNMADD231PS Z25, Z3, Z2
+	VFMADD231PS  Z24, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z27, Z3
-	VMULPS       Z28, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z29, Z4, Z5
-	VFMADD231PS  Z28, Z5, Z4
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z4
+	VFNMADD231PS Z25, Z4, Z2
+	VFMADD231PS  Z24, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z27, Z5
-	VMULPS       Z28, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z29, Z6, Z7
-	VFMADD231PS  Z28, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z22, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
 
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
 
 grouptail:
 	TESTQ        R9, R9
@@ -2341,75 +1183,59 @@ grouptail:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMINPS       Z4, Z27, Z4
-	VMULPS       Z28, Z4, Z5
-	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z29, Z5, Z6
-	VFMADD231PS  Z28, Z6, Z5
-	VCVTPS2DQ    Z5, Z5
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
-	JLT          groupnarrow
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y6
-	VPMOVZXWD    Y6, Z6
-	VPSLLD       $0x10, Z6, Z6
-	VMINPS       Z6, Z27, Z6
-	VMULPS       Z28, Z6, Z7
-	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z29, Z7, Z8
-	VFMADD231PS  Z28, Z8, Z7
-	VCVTPS2DQ    Z7, Z7
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z31, Z1
-	VPMAXUB    Z30, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z22, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z22, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z26, Z1, K1
+	KORTESTD  K1, K1
+	JNE       grouptailrare
+	VPACKSSWB Z2, Z0, Z0
+	VPERMD    Z0, Z30, Z0
+	VPMAXSB   Z29, Z0, Z0
+	VPMINSB   Z27, Z0, Z0
+	VMOVDQU8  Z0, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R9*1), DI
-	LEAQ     (SI)(R9*2), SI
+grouptailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -2422,79 +1248,154 @@ groupend:
 	RET
 
 short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
+	CMPQ         R10, $+2
+	JLT          short2end
+	CMPQ         R10, $+8
+	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z27, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z27, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z24, Z3
-	VMULPS       Z26, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z28, Z4, Z5
-	VFMADD231PS  Z26, Z5, Z4
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z24, Z5
-	VMULPS       Z26, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z28, Z6, Z7
-	VFMADD231PS  Z26, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPACKSSDW    Z4, Z2, Z17
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 4(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z16
 
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z4, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPADDSW      Z0, Z17, Z0
+	VBROADCASTSS 4(R8), Z1
+	VPACKSSDW    Z1, Z1, Z1
+	VPADDSW      Z1, Z16, Z1
+	VPMINSW      Z16, Z17, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z17
+	VMOVAPS      Z3, Z16
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VPACKSSDW    Z21, Z21, Z20
+	VBROADCASTSS 4(R8), Z19
+	VPACKSSDW    Z19, Z19, Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z20, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z22, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z22, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z18, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -2503,85 +1404,170 @@ short2end:
 	RET
 
 short4:
-	CMPQ R10, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS 8(DX), Z27
-	VBROADCASTSS 12(DX), Z26
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
+	CMPQ         R10, $+4
+	JLT          short4end
+	CMPQ         R10, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z21, Z0
-	VMULPS       Z25, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z25, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z20, Z2
-	VMULPS       Z24, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z24, Z4, Z3
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z19, Z3
-	VMULPS       Z23, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z23, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z18, Z5
-	VMULPS       Z22, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z26, Z6, Z7
-	VFMADD231PS  Z22, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPACKSSDW    Z3, Z2, Z11
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z10
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R10
-	CMPQ    R10, $+4
-	JGE     short4loop
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 20(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 20(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 24(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 24(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 28(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VBROADCASTSS 28(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS 4(R8), Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z11, Z0
+	VBROADCASTSS 8(R8), Z1
+	VBROADCASTSS 12(R8), Z4
+	VPACKSSDW    Z4, Z1, Z1
+	VPADDSW      Z1, Z10, Z1
+	VPMINSW      Z10, Z11, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z11
+	VMOVAPS      Z3, Z10
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS 4(R8), Z16
+	VPACKSSDW    Z16, Z17, Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPACKSSDW    Z13, Z14, Z12
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z15, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z19, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z19, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z18, Z2, Z4
+	VFNMADD231PS Z22, Z4, Z2
+	VFMADD231PS  Z18, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z12, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R10, R10
@@ -2600,72 +1586,62 @@ laneloop:
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
-	VMINPS       Z0, Z3, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
 	VMOVUPS      64(R8), Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS      192(DX), Z5
-	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VMINPS       Z4, Z8, Z4
-	VMULPS       Z7, Z4, Z8
-	VFNMADD213PS Z4, Z8, Z5
-	VFMADD231PS  Z7, Z5, Z8
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSDW    Z5, Z3, Z3
+	VPADDSW      Z3, Z4, Z3
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z7
+	VMULPS       Z2, Z0, Z8
+	VFNMADD231PS Z1, Z8, Z0
+	VFMADD231PS  Z2, Z0, Z8
 	VCVTPS2DQ    Z8, Z8
 	VPACKSSDW    Z8, Z6, Z6
-	VPACKUSWB    Z6, Z3, Z3
-	VPERMD       Z3, Z31, Z3
-	VPMAXUB      Z30, Z3, Z3
-	VCMPPS       $0x03, Z0, Z1, K1
-	VCMPPS       $0x03, Z2, Z4, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x07, Z4, Z4, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z3
+	VPACKSSDW    Z7, Z5, Z5
+	VPADDSW      Z5, Z6, Z5
+	VPMINSW      Z6, Z4, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPACKSSWB    Z5, Z3, Z3
+	VPERMD       Z3, Z30, Z3
+	VPMAXSB      Z29, Z3, Z3
+	VPMINSB      Z27, Z3, Z3
+	VMOVUPS      Z3, (DI)
 
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ        R9, R9
@@ -2679,463 +1655,1067 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VMOVUPS.Z    (R8), K7, Z3
-	VMINPS       Z0, Z3, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
-	VCVTPS2DQ    Z3, Z3
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
 	VMOVUPS.Z    64(R8), K6, Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
-	VCVTPS2DQ    Z5, Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
 	VMOVUPS.Z    128(R8), K6, Z7
-	VMINPS       Z2, Z7, Z2
-	VMULPS       Z6, Z2, Z7
-	VFNMADD213PS Z2, Z7, Z4
-	VFMADD231PS  Z6, Z4, Z7
-	VCVTPS2DQ    Z7, Z7
+	VMULPS       Z2, Z0, Z8
+	VFNMADD231PS Z1, Z8, Z0
+	VFMADD231PS  Z2, Z0, Z8
+	VCVTPS2DQ    Z8, Z8
 	CMPQ         R9, $+49
-	JLT          lanenarrow
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
 	VMOVUPS.Z    192(R8), K6, Z9
-	VMINPS       Z4, Z9, Z4
-	VMULPS       Z8, Z4, Z9
-	VFNMADD213PS Z4, Z9, Z6
-	VFMADD231PS  Z8, Z6, Z9
-	VCVTPS2DQ    Z9, Z9
+	VMULPS       Z2, Z0, Z10
+	VFNMADD231PS Z1, Z10, Z0
+	VFMADD231PS  Z2, Z0, Z10
+	VCVTPS2DQ    Z10, Z10
 
-lanenarrow:
-	VPACKSSDW  Z5, Z3, Z3
-	VPACKSSDW  Z9, Z7, Z7
-	VPACKUSWB  Z7, Z3, Z3
-	VPERMD     Z3, Z31, Z3
-	VPMAXUB    Z30, Z3, Z3
-	VCMPPS     $0x03, Z0, Z1, K1
-	VCMPPS     $0x03, Z2, Z4, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z4, Z4, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
+lanetailnarrow:
+	VPACKSSDW Z6, Z4, Z4
+	VPACKSSDW Z5, Z3, Z3
+	VPADDSW   Z3, Z4, Z3
+	VPACKSSDW Z10, Z8, Z8
+	VPACKSSDW Z9, Z7, Z7
+	VPADDSW   Z7, Z8, Z7
+	VPMINSW   Z8, Z4, Z4
+	VPCMPEQW  Z26, Z4, K1
+	KORTESTD  K1, K1
+	JNE       lanetailrare
+	VPACKSSWB Z7, Z3, Z3
+	VPERMD    Z3, Z30, Z3
+	VPMAXSB   Z29, Z3, Z3
+	VPMINSB   Z27, Z3, Z3
+	VMOVDQU8  Z3, K7, (DI)
 
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
-
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
+grouprare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z23, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+grouptailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z23, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z2, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z21, Z3
+	VSUBPS      Z3, Z2, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z5
+	VSUBPS      Z3, Z5, Z6
+	VMINPS      Z1, Z6, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z4, Z7
+	VMINPS      Z7, Z6, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+	VPACKSSDW   Z7, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z3
+	VCVTDQ2PS   Z19, Z4
+	VSUBPS      Z4, Z2, Z2
+	VMAXPS      Z3, Z2, Z3
+	VSUBPS      Z4, Z5, Z5
+	VMINPS      Z3, Z5, Z3
+	VADDPS      Z4, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z5, Z6
+	VADDPS      Z4, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z3, Z3
+	VPACKSSWB   Z3, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z17, Z3
+	VSUBPS      Z3, Z2, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z3
+	VCVTDQ2PS   Z16, Z5
+	VSUBPS      Z5, Z2, Z6
+	VMAXPS      Z3, Z6, Z3
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z3, Z6, Z3
+	VADDPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z3
+	VCVTDQ2PS   Z14, Z5
+	VSUBPS      Z5, Z2, Z6
+	VMAXPS      Z3, Z6, Z3
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z3, Z6, Z3
+	VADDPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z22, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VCVTDQ2PS   Z13, Z6
+	VSUBPS      Z6, Z2, Z2
+	VMAXPS      Z5, Z2, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z3, Z3
+	VPACKSSWB   Z3, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     192(DX), Z5
+	VMOVUPS     192(R8), Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (R8), K7, Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(R8), K6, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z5
+	VMOVUPS.Z   128(R8), K6, Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z7
+	VMAXPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z4, Z7
+	VMINPS      Z5, Z7, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z6
+	VMOVUPS.Z   192(R8), K6, Z7
+	VDIVPS      Z6, Z0, Z0
+	VCVTDQ2PS   Z7, Z7
+	VRNDSCALEPS $0x08, Z0, Z6
+	VSUBPS      Z7, Z3, Z3
+	VMAXPS      Z6, Z3, Z6
+	VSUBPS      Z7, Z4, Z4
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z7, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z6, Z5, Z5
+	VPACKSSWB Z5, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 Narrow16, Z30 NarrowU8, Z31 table
-	// per group: Z29 scale, Z28 recip, Z27 hi, Z0 zeroPoint, Z26 Narrow16
-	// vector registers in use at once: 24
+TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowS8, Z0 Narrow16, Z26 NarrowS8, Z25 0x80008000, Z29 table
+	// per group: Z24 scale, Z23 recip, Z22 minval
+	// vector registers in use at once: 27
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z31
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z31, Z30
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Z31
+	VPACKSSDW    Z31, Z31, Z30
+	VMOVUPS      constantsAVX512<>+0(SB), Z29
+	VPACKSSWB    Z30, Z30, Z0
+	VPERMD       Z0, Z29, Z28
+	VBROADCASTSS most+44(FP), Z27
+	VPACKSSDW    Z27, Z27, Z0
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z29, Z26
+	VBROADCASTSS constantsAVX512<>+64(SB), Z25
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R12, $+32
+	CMPQ         R11, $+32
 	JEQ          short2
-	CMPQ         R12, $+16
+	CMPQ         R11, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS (R8), Z27
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z26
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS (R8), Z22
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z20
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPADDSW      Z30, Z21, Z0
+	VPADDSW      Z30, Z20, Z3
+	VPMINSW      Z20, Z21, Z4
+	VPCMPEQW     Z25, Z4, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPACKSSWB    Z3, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z21
+	VMOVAPS      Z2, Z20
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z23, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z26, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z27, Z3
-	VMULPS       Z28, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z29, Z4, Z5
-	VFMADD231PS  Z28, Z5, Z4
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z23, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z27, Z5
-	VMULPS       Z28, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z29, Z6, Z7
-	VFMADD231PS  Z28, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z26, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
 
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JEQ          groupend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z0
-	VMULPS       Z28, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z28, Z2, Z1
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R10, $+17
-	JLT          groupnarrow
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z27, Z2
-	VMULPS       Z28, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z28, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R10, $+33
-	JLT          groupnarrow
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMINPS       Z4, Z27, Z4
-	VMULPS       Z28, Z4, Z5
-	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z29, Z5, Z6
-	VFMADD231PS  Z28, Z6, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R10, $+49
-	JLT          groupnarrow
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y6
-	VPMOVZXWD    Y6, Z6
-	VPSLLD       $0x10, Z6, Z6
-	VMINPS       Z6, Z27, Z6
-	VMULPS       Z28, Z6, Z7
-	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z29, Z7, Z8
-	VFMADD231PS  Z28, Z8, Z7
-	VCVTPS2DQ    Z7, Z7
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z26, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPADDSW    Z26, Z5, Z5
-	VPACKUSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z31, Z1
-	VPMAXUB    Z30, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z30, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z30, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z25, Z1, K1
+	KORTESTD  K1, K1
+	JNE       grouptailrare
+	VPACKSSWB Z2, Z0, Z0
+	VPERMD    Z0, Z29, Z0
+	VPMAXSB   Z28, Z0, Z0
+	VPMINSB   Z26, Z0, Z0
+	VMOVDQU8  Z0, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R10*1), DI
-	LEAQ     (SI)(R10*2), SI
+grouptailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z23
-	VBROADCASTSS 4(R9), Z0
-	VPACKSSDW    Z0, Z0, Z22
+	CMPQ         R10, $+2
+	JLT          short2end
+	CMPQ         R10, $+8
+	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z27, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z27, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z27, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z29, Z3, Z4
-	VFMADD231PS  Z27, Z4, Z3
+	VBROADCASTSS (R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS (BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z23, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z24, Z3
-	VMULPS       Z26, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z28, Z4, Z5
-	VFMADD231PS  Z26, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z24, Z5
-	VMULPS       Z26, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z28, Z6, Z7
-	VFMADD231PS  Z26, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z22, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z3, Z18
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z3, Z17
 
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VBROADCASTSS 8(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z3, Z3
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 12(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VBROADCASTSS 12(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z4, Z4
+	VPADDSW      Z30, Z18, Z0
+	VPADDSW      Z30, Z17, Z1
+	VPMINSW      Z17, Z18, Z2
+	VPCMPEQW     Z25, Z2, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z3, Z18
+	VMOVAPS      Z4, Z17
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z21, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z4
+	VFNMADD231PS Z23, Z4, Z2
+	VFMADD231PS  Z21, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z29
-	VBROADCASTSS 4(DX), Z28
-	VBROADCASTSS 8(DX), Z27
-	VBROADCASTSS 12(DX), Z26
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS 4(R9), Z1
-	VPACKSSDW    Z1, Z0, Z17
-	VBROADCASTSS 8(R9), Z0
-	VBROADCASTSS 12(R9), Z1
-	VPACKSSDW    Z1, Z0, Z16
+	CMPQ         R10, $+4
+	JLT          short4end
+	CMPQ         R10, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z21, Z0
-	VMULPS       Z25, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z29, Z1, Z2
-	VFMADD231PS  Z25, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMINPS       Z2, Z20, Z2
-	VMULPS       Z24, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z28, Z3, Z4
-	VFMADD231PS  Z24, Z4, Z3
+	VBROADCASTSS (R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z17, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMINPS       Z3, Z19, Z3
-	VMULPS       Z23, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z23, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMINPS       Z5, Z18, Z5
-	VMULPS       Z22, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z26, Z6, Z7
-	VFMADD231PS  Z22, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z16, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z31, Z1
-	VPMAXUB      Z30, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPACKSSDW    Z3, Z2, Z12
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z11
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+16, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R11
-	CMPQ    R11, $+4
-	JGE     short4loop
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 16(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 20(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 20(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 20(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 24(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 24(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 24(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 28(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 28(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VBROADCASTSS 28(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z12, Z0
+	VPADDSW      Z30, Z11, Z1
+	VPMINSW      Z11, Z12, Z4
+	VPCMPEQW     Z25, Z4, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z12
+	VMOVAPS      Z3, Z11
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z18, Z2, Z3
+	VFNMADD231PS Z22, Z3, Z2
+	VFMADD231PS  Z18, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z13, Z2, Z2
+	VMULPS       Z17, Z2, Z4
+	VFNMADD231PS Z21, Z4, Z2
+	VFMADD231PS  Z17, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
+	MOVQ R10, R9
+	CMPQ R9, $+64
 	JLT  lanetail
 
 laneloop:
@@ -3144,87 +2724,70 @@ laneloop:
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
-	VMINPS       Z0, Z3, Z0
+	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      (R9), Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      64(DX), Z4
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      64(R8), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      64(R9), Z4
-	VPACKSSDW    Z6, Z3, Z3
-	VPACKSSDW    Z4, Z1, Z1
-	VPADDSW      Z1, Z3, Z3
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z0
 	VPMOVZXWD    64(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      128(DX), Z4
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R8), Z6
-	VMINPS       Z1, Z6, Z1
-	VMULPS       Z5, Z1, Z6
-	VFNMADD213PS Z1, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD231PS Z2, Z5, Z1
+	VFMADD231PS  Z4, Z1, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(BX), Z4
+	VMOVUPS      192(R8), Z6
+	VSUBPS       Z6, Z1, Z1
+	VMULPS       Z4, Z1, Z6
+	VFNMADD231PS Z2, Z6, Z1
+	VFMADD231PS  Z4, Z1, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      128(R9), Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMOVUPS      192(DX), Z7
-	VMOVUPS      192(BX), Z8
-	VMOVUPS      192(R8), Z9
-	VMINPS       Z5, Z9, Z5
-	VMULPS       Z8, Z5, Z9
-	VFNMADD213PS Z5, Z9, Z7
-	VFMADD231PS  Z8, Z7, Z9
-	VCVTPS2DQ    Z9, Z9
-	VMOVUPS      192(R9), Z7
-	VPACKSSDW    Z9, Z6, Z6
-	VPACKSSDW    Z7, Z4, Z4
-	VPADDSW      Z4, Z6, Z6
-	VPACKUSWB    Z6, Z3, Z3
-	VPERMD       Z3, Z31, Z3
-	VPMAXUB      Z30, Z3, Z3
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z1, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z3
+	VPACKSSDW    Z6, Z5, Z5
+	VPADDSW      Z30, Z5, Z1
+	VPMINSW      Z5, Z3, Z3
+	VPCMPEQW     Z25, Z3, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
 
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	ADDQ    $+256, R9
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JEQ          laneend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
@@ -3232,1241 +2795,3696 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VMOVUPS.Z    (R8), K7, Z3
-	VMINPS       Z0, Z3, Z0
+	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS.Z    (R9), K7, Z1
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K6, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
-	VMOVUPS.Z    64(R8), K6, Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS.Z    64(R9), K6, Z4
-	CMPQ         R10, $+33
-	JLT          lanenarrow
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(R8), K6, Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y5
-	VPMOVZXWD    Y5, Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMOVUPS.Z    128(DX), K6, Z7
-	VMOVUPS.Z    128(BX), K6, Z8
-	VMOVUPS.Z    128(R8), K6, Z9
-	VMINPS       Z5, Z9, Z5
-	VMULPS       Z8, Z5, Z9
-	VFNMADD213PS Z5, Z9, Z7
-	VFMADD231PS  Z8, Z7, Z9
-	VCVTPS2DQ    Z9, Z9
-	VMOVUPS.Z    128(R9), K6, Z7
-	CMPQ         R10, $+49
-	JLT          lanenarrow
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(R8), K6, Z5
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y8
-	VPMOVZXWD    Y8, Z8
-	VPSLLD       $0x10, Z8, Z8
-	VMOVUPS.Z    192(DX), K6, Z10
-	VMOVUPS.Z    192(BX), K6, Z11
-	VMOVUPS.Z    192(R8), K6, Z12
-	VMINPS       Z8, Z12, Z8
-	VMULPS       Z11, Z8, Z12
-	VFNMADD213PS Z8, Z12, Z10
-	VFMADD231PS  Z11, Z10, Z12
-	VCVTPS2DQ    Z12, Z12
-	VMOVUPS.Z    192(R9), K6, Z10
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(R8), K6, Z6
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 
-lanenarrow:
-	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VPACKSSDW  Z12, Z9, Z9
-	VPACKSSDW  Z10, Z7, Z7
-	VPADDSW    Z7, Z9, Z9
-	VPACKUSWB  Z9, Z3, Z3
-	VPERMD     Z3, Z31, Z3
-	VPMAXUB    Z30, Z3, Z3
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z5, Z8, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z8, Z8, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z30, Z3, Z0
+	VPACKSSDW Z6, Z5, Z5
+	VPADDSW   Z30, Z5, Z1
+	VPMINSW   Z5, Z3, Z3
+	VPCMPEQW  Z25, Z3, K1
+	KORTESTD  K1, K1
+	JNE       lanetailrare
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z29, Z0
+	VPMAXSB   Z28, Z0, Z0
+	VPMINSB   Z26, Z0, Z0
+	VMOVDQU8  Z0, K7, (DI)
 
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
-
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+grouprare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+grouptailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z3, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z2, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z29, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z20, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z20, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VDIVPS      Z22, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z13, Z0, Z0
+	VDIVPS      Z21, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(R8), Z7
+	VSUBPS      Z7, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (R8), K7, Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z5
+	VMOVUPS.Z   64(R8), K6, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z6
+	VMOVUPS.Z   128(R8), K6, Z7
+	VSUBPS      Z7, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z7
+	VMOVUPS.Z   192(R8), K6, Z8
+	VSUBPS      Z8, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z3, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z2, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z29, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z31 Narrow16, Z29 NarrowU8, Z30 table
-	// per group: Z28 minval, Z27 scale, Z26 recip, Z25 hi
-	// vector registers in use at once: 27
+TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
+	// per group: Z25 scale, Z24 recip
+	// vector registers in use at once: 22
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
-	MOVQ         minval+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
-	VPACKSSDW    Z0, Z0, Z31
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS least+32(FP), Z31
+	VPACKSSDW    Z31, Z31, Z0
 	VMOVUPS      constantsAVX512<>+0(SB), Z30
-	VPACKUSWB    Z31, Z31, Z0
+	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z30, Z29
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	VBROADCASTSS most+36(FP), Z28
+	VPACKSSDW    Z28, Z28, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z30, Z27
+	VBROADCASTSS constantsAVX512<>+64(SB), Z26
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R12, $+32
+	CMPQ         R10, $+32
 	JEQ          short2
-	CMPQ         R12, $+16
+	CMPQ         R10, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS (R9), Z25
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS (BX), Z24
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R8, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z23
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z22
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z22, Z23, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPACKUSWB    Z22, Z23, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z23
+	VMOVAPS      Z2, Z22
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z26, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z27, Z1, Z2
-	VFMADD231PS  Z26, Z2, Z1
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z28, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z26, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z27, Z3, Z4
-	VFMADD231PS  Z26, Z4, Z3
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z31, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z28, Z3, Z3
-	VMINPS       Z3, Z25, Z3
-	VMULPS       Z26, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z27, Z4, Z5
-	VFMADD231PS  Z26, Z5, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z28, Z5, Z5
-	VMINPS       Z5, Z25, Z5
-	VMULPS       Z26, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z27, Z6, Z7
-	VFMADD231PS  Z26, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z31, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ        R10, R10
+	TESTQ        R8, R8
 	JEQ          groupend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z25, Z0
-	VMULPS       Z26, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z27, Z1, Z2
-	VFMADD231PS  Z26, Z2, Z1
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R10, $+17
-	JLT          groupnarrow
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z28, Z2, Z2
-	VMINPS       Z2, Z25, Z2
-	VMULPS       Z26, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z27, Z3, Z4
-	VFMADD231PS  Z26, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R10, $+33
-	JLT          groupnarrow
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VSUBPS       Z28, Z4, Z4
-	VMINPS       Z4, Z25, Z4
-	VMULPS       Z26, Z4, Z5
-	VMOVAPS      Z4, Z6
-	VFNMADD231PS Z27, Z5, Z6
-	VFMADD231PS  Z26, Z6, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R10, $+49
-	JLT          groupnarrow
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y6
-	VPMOVZXWD    Y6, Z6
-	VPSLLD       $0x10, Z6, Z6
-	VSUBPS       Z28, Z6, Z6
-	VMINPS       Z6, Z25, Z6
-	VMULPS       Z26, Z6, Z7
-	VMOVAPS      Z6, Z8
-	VFNMADD231PS Z27, Z7, Z8
-	VFMADD231PS  Z26, Z8, Z7
-	VCVTPS2DQ    Z7, Z7
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z31, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPADDSW    Z31, Z5, Z5
-	VPACKUSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXUB    Z29, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z26, Z0, K1
+	KORTESTD  K1, K1
+	JNE       grouptailrare
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VPMAXUB   Z29, Z1, Z1
+	VPMINUB   Z27, Z1, Z1
+	VMOVDQU8  Z1, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R10*1), DI
-	LEAQ     (SI)(R10*2), SI
+grouptailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R9
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS (R9), Z22
-	VBROADCASTSS 4(R9), Z21
+	CMPQ         R9, $+2
+	JLT          short2end
+	CMPQ         R9, $+8
+	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z22, Z0
-	VMULPS       Z24, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z26, Z1, Z2
-	VFMADD231PS  Z24, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z28, Z2, Z2
-	VMINPS       Z2, Z22, Z2
-	VMULPS       Z24, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z26, Z3, Z4
-	VFMADD231PS  Z24, Z4, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z31, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z27, Z3, Z3
-	VMINPS       Z3, Z21, Z3
-	VMULPS       Z23, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z25, Z4, Z5
-	VFMADD231PS  Z23, Z5, Z4
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z27, Z5, Z5
-	VMINPS       Z5, Z21, Z5
-	VMULPS       Z23, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z25, Z6, Z7
-	VFMADD231PS  Z23, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z31, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
+	VPACKSSDW    Z4, Z2, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 4(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z20
+
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z4, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z3, Z3
+	VPMINSW      Z20, Z21, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPACKUSWB    Z20, Z21, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z3, Z20
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z15
-	VBROADCASTSS 8(R9), Z14
-	VBROADCASTSS 12(R9), Z13
+	CMPQ         R9, $+4
+	JLT          short4end
+	CMPQ         R9, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VMINPS       Z0, Z16, Z0
-	VMULPS       Z20, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z24, Z1, Z2
-	VFMADD231PS  Z20, Z2, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z27, Z2, Z2
-	VMINPS       Z2, Z15, Z2
-	VMULPS       Z19, Z2, Z3
-	VMOVAPS      Z2, Z4
-	VFNMADD231PS Z23, Z3, Z4
-	VFMADD231PS  Z19, Z4, Z3
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z31, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z26, Z3, Z3
-	VMINPS       Z3, Z14, Z3
-	VMULPS       Z18, Z3, Z4
-	VMOVAPS      Z3, Z5
-	VFNMADD231PS Z22, Z4, Z5
-	VFMADD231PS  Z18, Z5, Z4
+	VPACKSSDW    Z3, Z2, Z17
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z16
+
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 20(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 20(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 24(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 24(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 28(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VBROADCASTSS 28(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z25, Z5, Z5
-	VMINPS       Z5, Z13, Z5
-	VMULPS       Z17, Z5, Z6
-	VMOVAPS      Z5, Z7
-	VFNMADD231PS Z21, Z6, Z7
-	VFMADD231PS  Z17, Z7, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z31, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VPMINSW      Z16, Z17, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPACKUSWB    Z16, Z17, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z17
+	VMOVAPS      Z3, Z16
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z30, Z1
 	VPMAXUB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+16, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R11
-	CMPQ    R11, $+4
-	JGE     short4loop
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
+	MOVQ R9, R8
+	CMPQ R8, $+64
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      (DX), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMINPS       Z0, Z3, Z0
+	VMOVUPS      (BX), Z2
 	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      64(DX), Z2
-	VSUBPS       Z2, Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VMOVUPS      64(R9), Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z31, Z3, Z3
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      128(DX), Z4
-	VSUBPS       Z4, Z2, Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VMOVUPS      128(R9), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       Z5, Z2, Z6
-	VFNMADD213PS Z2, Z6, Z4
-	VFMADD231PS  Z5, Z4, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS      192(DX), Z5
-	VSUBPS       Z5, Z4, Z4
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R8), Z7
-	VMOVUPS      192(R9), Z8
-	VMINPS       Z4, Z8, Z4
-	VMULPS       Z7, Z4, Z8
-	VFNMADD213PS Z4, Z8, Z5
-	VFMADD231PS  Z7, Z5, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPACKSSDW    Z8, Z6, Z6
-	VPADDSW      Z31, Z6, Z6
-	VPACKUSWB    Z6, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPMINSW      Z4, Z3, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPACKUSWB    Z4, Z3, Z3
 	VPERMD       Z3, Z30, Z3
 	VPMAXUB      Z29, Z3, Z3
-	VCMPPS       $0x03, Z0, Z1, K1
-	VCMPPS       $0x03, Z2, Z4, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x07, Z4, Z4, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z3
+	VPMINUB      Z27, Z3, Z3
+	VMOVUPS      Z3, (DI)
 
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	ADDQ    $+256, R9
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ        R10, R10
+	TESTQ        R8, R8
 	JEQ          laneend
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VMOVUPS.Z    (R9), K7, Z3
-	VMINPS       Z0, Z3, Z0
+	VMOVUPS.Z    (BX), K7, Z2
 	VMULPS       Z2, Z0, Z3
-	VFNMADD213PS Z0, Z3, Z1
-	VFMADD231PS  Z2, Z1, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K6, Z2
-	VSUBPS       Z2, Z1, Z1
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K6, Z1
 	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
-	VMOVUPS.Z    64(R9), K6, Z5
-	VMINPS       Z1, Z5, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD213PS Z1, Z5, Z2
-	VFMADD231PS  Z4, Z2, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R10, $+33
-	JLT          lanenarrow
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
-	VSUBPS       Z4, Z2, Z2
-	VMOVUPS.Z    128(BX), K6, Z4
-	VMOVUPS.Z    128(R8), K6, Z6
-	VMOVUPS.Z    128(R9), K6, Z7
-	VMINPS       Z2, Z7, Z2
-	VMULPS       Z6, Z2, Z7
-	VFNMADD213PS Z2, Z7, Z4
-	VFMADD231PS  Z6, Z4, Z7
-	VCVTPS2DQ    Z7, Z7
-	CMPQ         R10, $+49
-	JLT          lanenarrow
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVUPS.Z    192(DX), K6, Z6
-	VSUBPS       Z6, Z4, Z4
-	VMOVUPS.Z    192(BX), K6, Z6
-	VMOVUPS.Z    192(R8), K6, Z8
-	VMOVUPS.Z    192(R9), K6, Z9
-	VMINPS       Z4, Z9, Z4
-	VMULPS       Z8, Z4, Z9
-	VFNMADD213PS Z4, Z9, Z6
-	VFMADD231PS  Z8, Z6, Z9
-	VCVTPS2DQ    Z9, Z9
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 
-lanenarrow:
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z31, Z3, Z3
-	VPACKSSDW  Z9, Z7, Z7
-	VPADDSW    Z31, Z7, Z7
-	VPACKUSWB  Z7, Z3, Z3
-	VPERMD     Z3, Z30, Z3
-	VPMAXUB    Z29, Z3, Z3
-	VCMPPS     $0x03, Z0, Z1, K1
-	VCMPPS     $0x03, Z2, Z4, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z4, Z4, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPACKSSDW Z6, Z5, Z5
+	VPMINSW   Z5, Z3, Z0
+	VPCMPEQW  Z26, Z0, K1
+	KORTESTD  K1, K1
+	JNE       lanetailrare
+	VPACKUSWB Z5, Z3, Z3
+	VPERMD    Z3, Z30, Z3
+	VPMAXUB   Z29, Z3, Z3
+	VPMINUB   Z27, Z3, Z3
+	VMOVDQU8  Z3, K7, (DI)
 
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
-
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeAnyUint8BF16AVX512(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+grouprare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+grouptailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R8, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z2, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z22, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     64(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     128(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     192(DX), Z6
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z6
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R8, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z7
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z2, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeAnyUint8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
-	// per call: Z31 least, Z0 Narrow16, Z29 NarrowU8, Z30 table
-	// per group: Z28 scale, Z27 minval, Z26 below, Z25 above, Z0 ToInt, Z0 ISub, Z24 Narrow16
+TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
+	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
 	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         below+32(FP), R8
-	MOVQ         above+40(FP), R9
-	VBROADCASTSS least+48(FP), Z31
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS least+40(FP), Z31
 	VPACKSSDW    Z31, Z31, Z0
 	VMOVUPS      constantsAVX512<>+0(SB), Z30
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z30, Z29
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	VBROADCASTSS most+44(FP), Z28
+	VPACKSSDW    Z28, Z28, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z30, Z27
+	VBROADCASTSS constantsAVX512<>+64(SB), Z26
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R12, $+32
+	CMPQ         R11, $+32
 	JEQ          short2
-	CMPQ         R12, $+16
+	CMPQ         R11, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS (R9), Z25
-	VCVTPS2DQ    Z26, Z0
-	VPSUBD       Z0, Z31, Z0
-	VPACKSSDW    Z0, Z0, Z24
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS (R8), Z23
+	VPACKSSDW    Z23, Z23, Z22
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z20
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPADDSW      Z22, Z21, Z0
+	VPADDSW      Z22, Z20, Z3
+	VPMINSW      Z20, Z21, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPACKUSWB    Z3, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z21
+	VMOVAPS      Z2, Z20
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VSUBPS     Z27, Z0, Z0
-	VDIVPS     Z28, Z0, Z0
-	VMAXPS     Z0, Z26, Z1
-	VMINPS     Z1, Z25, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPMOVZXWD  32(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VSUBPS     Z27, Z2, Z2
-	VDIVPS     Z28, Z2, Z2
-	VMAXPS     Z2, Z26, Z3
-	VMINPS     Z3, Z25, Z3
-	VCVTPS2DQ  Z3, Z3
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z24, Z1, Z1
-	VPMOVZXWD  64(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VSUBPS     Z27, Z3, Z3
-	VDIVPS     Z28, Z3, Z3
-	VMAXPS     Z3, Z26, Z4
-	VMINPS     Z4, Z25, Z4
-	VCVTPS2DQ  Z4, Z4
-	VPMOVZXWD  96(SI), Z5
-	VPSLLD     $0x10, Z5, Z5
-	VSUBPS     Z27, Z5, Z5
-	VDIVPS     Z28, Z5, Z5
-	VMAXPS     Z5, Z26, Z6
-	VMINPS     Z6, Z25, Z6
-	VCVTPS2DQ  Z6, Z6
-	VPACKSSDW  Z6, Z4, Z4
-	VPADDSW    Z24, Z4, Z4
-	VPACKUSWB  Z4, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXUB    Z29, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z3, Z5, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x07, Z5, Z5, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z22, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VFNMADD231PS Z25, Z3, Z2
+	VFMADD231PS  Z24, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z4
+	VFNMADD231PS Z25, Z4, Z2
+	VFMADD231PS  Z24, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z22, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
 
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ       R10, R10
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R10, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z27, Z0, Z0
-	VDIVPS      Z28, Z0, Z0
-	VMAXPS      Z0, Z26, Z1
-	VMINPS      Z1, Z25, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        R10, $+17
-	JLT         groupnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VSUBPS      Z27, Z2, Z2
-	VDIVPS      Z28, Z2, Z2
-	VMAXPS      Z2, Z26, Z3
-	VMINPS      Z3, Z25, Z3
-	VCVTPS2DQ   Z3, Z3
-	CMPQ        R10, $+33
-	JLT         groupnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y4
-	VPMOVZXWD   Y4, Z4
-	VPSLLD      $0x10, Z4, Z4
-	VSUBPS      Z27, Z4, Z4
-	VDIVPS      Z28, Z4, Z4
-	VMAXPS      Z4, Z26, Z5
-	VMINPS      Z5, Z25, Z5
-	VCVTPS2DQ   Z5, Z5
-	CMPQ        R10, $+49
-	JLT         groupnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y6
-	VPMOVZXWD   Y6, Z6
-	VPSLLD      $0x10, Z6, Z6
-	VSUBPS      Z27, Z6, Z6
-	VDIVPS      Z28, Z6, Z6
-	VMAXPS      Z6, Z26, Z7
-	VMINPS      Z7, Z25, Z7
-	VCVTPS2DQ   Z7, Z7
+	TESTQ        R9, R9
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
-groupnarrow:
-	VPACKSSDW  Z3, Z1, Z1
-	VPADDSW    Z24, Z1, Z1
-	VPACKSSDW  Z7, Z5, Z5
-	VPADDSW    Z24, Z5, Z5
-	VPACKUSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z30, Z1
-	VPMAXUB    Z29, Z1, Z1
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x07, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z1, K1, Z1
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z22, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z22, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z26, Z1, K1
+	KORTESTD  K1, K1
+	JNE       grouptailrare
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z30, Z0
+	VPMAXUB   Z29, Z0, Z0
+	VPMINUB   Z27, Z0, Z0
+	VMOVDQU8  Z0, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R10*1), DI
-	LEAQ     (SI)(R10*2), SI
+grouptailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS (R9), Z22
-	VBROADCASTSS 4(R9), Z21
-	VCVTPS2DQ    Z24, Z0
-	VPSUBD       Z0, Z31, Z0
-	VPACKSSDW    Z0, Z0, Z20
-	VCVTPS2DQ    Z23, Z0
-	VPSUBD       Z0, Z31, Z0
-	VPACKSSDW    Z0, Z0, Z19
+	CMPQ         R10, $+2
+	JLT          short2end
+	CMPQ         R10, $+8
+	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VDIVPS       Z28, Z0, Z0
-	VMAXPS       Z0, Z24, Z1
-	VMINPS       Z1, Z22, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z26, Z2, Z2
-	VDIVPS       Z28, Z2, Z2
-	VMAXPS       Z2, Z24, Z3
-	VMINPS       Z3, Z22, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z20, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z25, Z3, Z3
-	VDIVPS       Z27, Z3, Z3
-	VMAXPS       Z3, Z23, Z4
-	VMINPS       Z4, Z21, Z4
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z25, Z5, Z5
-	VDIVPS       Z27, Z5, Z5
-	VMAXPS       Z5, Z23, Z6
-	VMINPS       Z6, Z21, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z19, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXUB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPACKSSDW    Z4, Z2, Z17
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 4(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z16
 
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z4
+	VFNMADD231PS Z3, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z4, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPADDSW      Z0, Z17, Z0
+	VBROADCASTSS 4(R8), Z1
+	VPACKSSDW    Z1, Z1, Z1
+	VPADDSW      Z1, Z16, Z1
+	VPMINSW      Z16, Z17, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z17
+	VMOVAPS      Z3, Z16
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VPACKSSDW    Z21, Z21, Z20
+	VBROADCASTSS 4(R8), Z19
+	VPACKSSDW    Z19, Z19, Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z20, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z22, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z22, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z18, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z15
-	VBROADCASTSS 8(R9), Z14
-	VBROADCASTSS 12(R9), Z13
-	VCVTPS2DQ    Z20, Z0
-	VPSUBD       Z0, Z31, Z0
-	VCVTPS2DQ    Z19, Z1
-	VPSUBD       Z1, Z31, Z1
-	VPACKSSDW    Z1, Z0, Z12
-	VCVTPS2DQ    Z18, Z0
-	VPSUBD       Z0, Z31, Z0
-	VCVTPS2DQ    Z17, Z1
-	VPSUBD       Z1, Z31, Z1
-	VPACKSSDW    Z1, Z0, Z11
+	CMPQ         R10, $+4
+	JLT          short4end
+	CMPQ         R10, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VDIVPS       Z28, Z0, Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z16, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z23, Z2, Z2
-	VDIVPS       Z27, Z2, Z2
-	VMAXPS       Z2, Z19, Z3
-	VMINPS       Z3, Z15, Z3
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z12, Z1, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VSUBPS       Z22, Z3, Z3
-	VDIVPS       Z26, Z3, Z3
-	VMAXPS       Z3, Z18, Z4
-	VMINPS       Z4, Z14, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VSUBPS       Z21, Z5, Z5
-	VDIVPS       Z25, Z5, Z5
-	VMAXPS       Z5, Z17, Z6
-	VMINPS       Z6, Z13, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPADDSW      Z11, Z4, Z4
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXUB      Z29, Z1, Z1
-	VCMPPS       $0x03, Z0, Z2, K1
-	VCMPPS       $0x03, Z3, Z5, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x07, Z5, Z5, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x07, Z0, Z0, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z1, K1, Z1
+	VPACKSSDW    Z3, Z2, Z11
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z10
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+16, R9
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R11
-	CMPQ    R11, $+4
-	JGE     short4loop
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 20(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 20(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 24(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 24(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 28(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VBROADCASTSS 28(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS 4(R8), Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z11, Z0
+	VBROADCASTSS 8(R8), Z1
+	VBROADCASTSS 12(R8), Z4
+	VPACKSSDW    Z4, Z1, Z1
+	VPADDSW      Z1, Z10, Z1
+	VPMINSW      Z10, Z11, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z11
+	VMOVAPS      Z3, Z10
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS 4(R8), Z16
+	VPACKSSDW    Z16, Z17, Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPACKSSDW    Z13, Z14, Z12
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z15, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z19, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z19, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z18, Z2, Z4
+	VFNMADD231PS Z22, Z4, Z2
+	VFMADD231PS  Z18, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z12, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
+	MOVQ R10, R9
+	CMPQ R9, $+64
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VMOVUPS    (BX), Z2
-	VSUBPS     Z2, Z0, Z0
-	VDIVPS     Z1, Z0, Z0
-	VMOVUPS    (R8), Z1
-	VMOVUPS    (R9), Z2
-	VMAXPS     Z0, Z1, Z3
-	VMINPS     Z3, Z2, Z3
-	VCVTPS2DQ  Z3, Z3
-	VCVTPS2DQ  Z1, Z1
-	VPSUBD     Z1, Z31, Z1
-	VPMOVZXWD  32(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMOVUPS    64(DX), Z4
-	VMOVUPS    64(BX), Z5
-	VSUBPS     Z5, Z2, Z2
-	VDIVPS     Z4, Z2, Z2
-	VMOVUPS    64(R8), Z4
-	VMOVUPS    64(R9), Z5
-	VMAXPS     Z2, Z4, Z6
-	VMINPS     Z6, Z5, Z6
-	VCVTPS2DQ  Z6, Z6
-	VCVTPS2DQ  Z4, Z4
-	VPSUBD     Z4, Z31, Z4
-	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VPMOVZXWD  64(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMOVUPS    128(DX), Z4
-	VMOVUPS    128(BX), Z5
-	VSUBPS     Z5, Z1, Z1
-	VDIVPS     Z4, Z1, Z1
-	VMOVUPS    128(R8), Z4
-	VMOVUPS    128(R9), Z5
-	VMAXPS     Z1, Z4, Z6
-	VMINPS     Z6, Z5, Z6
-	VCVTPS2DQ  Z6, Z6
-	VCVTPS2DQ  Z4, Z4
-	VPSUBD     Z4, Z31, Z4
-	VPMOVZXWD  96(SI), Z5
-	VPSLLD     $0x10, Z5, Z5
-	VMOVUPS    192(DX), Z7
-	VMOVUPS    192(BX), Z8
-	VSUBPS     Z8, Z5, Z5
-	VDIVPS     Z7, Z5, Z5
-	VMOVUPS    192(R8), Z7
-	VMOVUPS    192(R9), Z8
-	VMAXPS     Z5, Z7, Z9
-	VMINPS     Z9, Z8, Z9
-	VCVTPS2DQ  Z9, Z9
-	VCVTPS2DQ  Z7, Z7
-	VPSUBD     Z7, Z31, Z7
-	VPACKSSDW  Z9, Z6, Z6
-	VPACKSSDW  Z7, Z4, Z4
-	VPADDSW    Z4, Z6, Z6
-	VPACKUSWB  Z6, Z3, Z3
-	VPERMD     Z3, Z30, Z3
-	VPMAXUB    Z29, Z3, Z3
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z1, Z5, K2
-	KORTESTW   K1, K2
-	JEQ        ordered5
-	VCMPPS     $0x07, Z5, Z5, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSDW    Z5, Z3, Z3
+	VPADDSW      Z3, Z4, Z3
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z7
+	VMULPS       Z2, Z0, Z8
+	VFNMADD231PS Z1, Z8, Z0
+	VFMADD231PS  Z2, Z0, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPACKSSDW    Z8, Z6, Z6
+	VPACKSSDW    Z7, Z5, Z5
+	VPADDSW      Z5, Z6, Z5
+	VPMINSW      Z6, Z4, Z4
+	VPCMPEQW     Z26, Z4, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPACKUSWB    Z5, Z3, Z3
+	VPERMD       Z3, Z30, Z3
+	VPMAXUB      Z29, Z3, Z3
+	VPMINUB      Z27, Z3, Z3
+	VMOVUPS      Z3, (DI)
 
-ordered5:
-	VMOVUPS Z3, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	ADDQ    $+256, R9
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ       R10, R10
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R10, AX, AX
-	KMOVQ       AX, K7
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(R8), K6, Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(R8), K6, Z7
+	VMULPS       Z2, Z0, Z8
+	VFNMADD231PS Z1, Z8, Z0
+	VFMADD231PS  Z2, Z0, Z8
+	VCVTPS2DQ    Z8, Z8
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(R8), K6, Z9
+	VMULPS       Z2, Z0, Z10
+	VFNMADD231PS Z1, Z10, Z0
+	VFMADD231PS  Z2, Z0, Z10
+	VCVTPS2DQ    Z10, Z10
+
+lanetailnarrow:
+	VPACKSSDW Z6, Z4, Z4
+	VPACKSSDW Z5, Z3, Z3
+	VPADDSW   Z3, Z4, Z3
+	VPACKSSDW Z10, Z8, Z8
+	VPACKSSDW Z9, Z7, Z7
+	VPADDSW   Z7, Z8, Z7
+	VPMINSW   Z8, Z4, Z4
+	VPCMPEQW  Z26, Z4, K1
+	KORTESTD  K1, K1
+	JNE       lanetailrare
+	VPACKUSWB Z7, Z3, Z3
+	VPERMD    Z3, Z30, Z3
+	VPMAXUB   Z29, Z3, Z3
+	VPMINUB   Z27, Z3, Z3
+	VMOVDQU8  Z3, K7, (DI)
+
+lanetailback:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z23, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+grouptailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z23, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z2, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z21, Z3
+	VSUBPS      Z3, Z2, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z5
+	VSUBPS      Z3, Z5, Z6
+	VMINPS      Z1, Z6, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z4, Z7
+	VMINPS      Z7, Z6, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+	VPACKSSDW   Z7, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z3
+	VCVTDQ2PS   Z19, Z4
+	VSUBPS      Z4, Z2, Z2
+	VMAXPS      Z3, Z2, Z3
+	VSUBPS      Z4, Z5, Z5
+	VMINPS      Z3, Z5, Z3
+	VADDPS      Z4, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z5, Z6
+	VADDPS      Z4, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z3, Z3
+	VPACKUSWB   Z3, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z25, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VCVTDQ2PS   Z17, Z3
+	VSUBPS      Z3, Z2, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z3, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z3
+	VCVTDQ2PS   Z16, Z5
+	VSUBPS      Z5, Z2, Z6
+	VMAXPS      Z3, Z6, Z3
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z3, Z6, Z3
+	VADDPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z3
+	VCVTDQ2PS   Z14, Z5
+	VSUBPS      Z5, Z2, Z6
+	VMAXPS      Z3, Z6, Z3
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z3, Z6, Z3
+	VADDPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z22, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VCVTDQ2PS   Z13, Z6
+	VSUBPS      Z6, Z2, Z2
+	VMAXPS      Z5, Z2, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z3, Z3
+	VPACKUSWB   Z3, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     192(DX), Z5
+	VMOVUPS     192(R8), Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z30, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z2, Z0, Z0
+	VMOVUPS.Z   (R8), K7, Z2
 	VDIVPS      Z1, Z0, Z0
-	VMOVUPS.Z   (R8), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VMAXPS      Z0, Z1, Z3
-	VMINPS      Z3, Z2, Z3
-	VCVTPS2DQ   Z3, Z3
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z28, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
-	VPSUBD      Z1, Z31, Z1
-	CMPQ        R10, $+17
-	JLT         lanenarrow
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   64(DX), K6, Z4
-	VMOVUPS.Z   64(BX), K6, Z5
-	VSUBPS      Z5, Z2, Z2
-	VDIVPS      Z4, Z2, Z2
-	VMOVUPS.Z   64(R8), K6, Z4
-	VMOVUPS.Z   64(R9), K6, Z5
-	VMAXPS      Z2, Z4, Z6
-	VMINPS      Z6, Z5, Z6
-	VCVTPS2DQ   Z6, Z6
-	VCVTPS2DQ   Z4, Z4
-	VPSUBD      Z4, Z31, Z4
-	CMPQ        R10, $+33
-	JLT         lanenarrow
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(R8), K6, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y5
-	VPMOVZXWD   Y5, Z5
-	VPSLLD      $0x10, Z5, Z5
-	VMOVUPS.Z   128(DX), K6, Z7
-	VMOVUPS.Z   128(BX), K6, Z8
-	VSUBPS      Z8, Z5, Z5
-	VDIVPS      Z7, Z5, Z5
-	VMOVUPS.Z   128(R8), K6, Z7
-	VMOVUPS.Z   128(R9), K6, Z8
-	VMAXPS      Z5, Z7, Z9
-	VMINPS      Z9, Z8, Z9
-	VCVTPS2DQ   Z9, Z9
-	VCVTPS2DQ   Z7, Z7
-	VPSUBD      Z7, Z31, Z7
-	CMPQ        R10, $+49
-	JLT         lanenarrow
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z5
+	VMOVUPS.Z   128(R8), K6, Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z7
+	VMAXPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z4, Z7
+	VMINPS      Z5, Z7, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y8
-	VPMOVZXWD   Y8, Z8
-	VPSLLD      $0x10, Z8, Z8
-	VMOVUPS.Z   192(DX), K6, Z10
-	VMOVUPS.Z   192(BX), K6, Z11
-	VSUBPS      Z11, Z8, Z8
-	VDIVPS      Z10, Z8, Z8
-	VMOVUPS.Z   192(R8), K6, Z10
-	VMOVUPS.Z   192(R9), K6, Z11
-	VMAXPS      Z8, Z10, Z12
-	VMINPS      Z12, Z11, Z12
-	VCVTPS2DQ   Z12, Z12
-	VCVTPS2DQ   Z10, Z10
-	VPSUBD      Z10, Z31, Z10
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z6
+	VMOVUPS.Z   192(R8), K6, Z7
+	VDIVPS      Z6, Z0, Z0
+	VCVTDQ2PS   Z7, Z7
+	VRNDSCALEPS $0x08, Z0, Z6
+	VSUBPS      Z7, Z3, Z3
+	VMAXPS      Z6, Z3, Z6
+	VSUBPS      Z7, Z4, Z4
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z7, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
 
-lanenarrow:
-	VPACKSSDW  Z6, Z3, Z3
-	VPACKSSDW  Z4, Z1, Z1
-	VPADDSW    Z1, Z3, Z3
-	VPACKSSDW  Z12, Z9, Z9
-	VPACKSSDW  Z10, Z7, Z7
-	VPADDSW    Z7, Z9, Z9
-	VPACKUSWB  Z9, Z3, Z3
-	VPERMD     Z3, Z30, Z3
-	VPMAXUB    Z29, Z3, Z3
-	VCMPPS     $0x03, Z0, Z2, K1
-	VCMPPS     $0x03, Z5, Z8, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x07, Z8, Z8, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z2, Z2, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x07, Z0, Z0, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z3
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z6, Z5, Z5
+	VPACKUSWB Z5, Z1, Z1
+	VPERMD    Z1, Z30, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
-ordered6:
-	VMOVDQU8 Z3, K7, (DI)
+// func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowU8, Z0 Narrow16, Z26 NarrowU8, Z25 0x80008000, Z29 table
+	// per group: Z24 scale, Z23 recip, Z22 minval
+	// vector registers in use at once: 27
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Z31
+	VPACKSSDW    Z31, Z31, Z30
+	VMOVUPS      constantsAVX512<>+0(SB), Z29
+	VPACKUSWB    Z30, Z30, Z0
+	VPERMD       Z0, Z29, Z28
+	VBROADCASTSS most+44(FP), Z27
+	VPACKSSDW    Z27, Z27, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z29, Z26
+	VBROADCASTSS constantsAVX512<>+64(SB), Z25
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
 
+groups:
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS (R8), Z22
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z20
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPADDSW      Z30, Z21, Z0
+	VPADDSW      Z30, Z20, Z3
+	VPMINSW      Z20, Z21, Z4
+	VPCMPEQW     Z25, Z4, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPACKUSWB    Z3, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z21
+	VMOVAPS      Z2, Z20
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z23, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z23, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ        R9, R9
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z30, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z30, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z25, Z1, K1
+	KORTESTD  K1, K1
+	JNE       grouptailrare
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z29, Z0
+	VPMAXUB   Z28, Z0, Z0
+	VPMINUB   Z26, Z0, Z0
+	VMOVDQU8  Z0, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ         R10, $+2
+	JLT          short2end
+	CMPQ         R10, $+8
+	JLT          short2loop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS (BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z3, Z18
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z3, Z17
+
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VBROADCASTSS 8(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z3, Z3
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 12(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VBROADCASTSS 12(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z4, Z4
+	VPADDSW      Z30, Z18, Z0
+	VPADDSW      Z30, Z17, Z1
+	VPMINSW      Z17, Z18, Z2
+	VPCMPEQW     Z25, Z2, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z3, Z18
+	VMOVAPS      Z4, Z17
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z21, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z4
+	VFNMADD231PS Z23, Z4, Z2
+	VFMADD231PS  Z21, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ         R10, $+4
+	JLT          short4end
+	CMPQ         R10, $+16
+	JLT          short4loop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS (DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z12
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 12(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 12(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z11
+
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 16(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 20(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 20(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 20(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 24(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 24(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VBROADCASTSS 24(DX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 28(R8), Z1
+	VSUBPS       Z1, Z0, Z0
+	VBROADCASTSS 28(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VBROADCASTSS 28(DX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z12, Z0
+	VPADDSW      Z30, Z11, Z1
+	VPMINSW      Z11, Z12, Z4
+	VPCMPEQW     Z25, Z4, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z2, Z12
+	VMOVAPS      Z3, Z11
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z18, Z2, Z3
+	VFNMADD231PS Z22, Z3, Z2
+	VFMADD231PS  Z18, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z13, Z2, Z2
+	VMULPS       Z17, Z2, Z4
+	VFNMADD231PS Z21, Z4, Z2
+	VFMADD231PS  Z17, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z0
+	VPMOVZXWD    64(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD231PS Z2, Z5, Z1
+	VFMADD231PS  Z4, Z1, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(BX), Z4
+	VMOVUPS      192(R8), Z6
+	VSUBPS       Z6, Z1, Z1
+	VMULPS       Z4, Z1, Z6
+	VFNMADD231PS Z2, Z6, Z1
+	VFMADD231PS  Z4, Z1, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPADDSW      Z30, Z5, Z1
+	VPMINSW      Z5, Z3, Z3
+	VPCMPEQW     Z25, Z3, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(R8), K6, Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(R8), K6, Z5
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(R8), K6, Z6
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z30, Z3, Z0
+	VPACKSSDW Z6, Z5, Z5
+	VPADDSW   Z30, Z5, Z1
+	VPMINSW   Z5, Z3, Z3
+	VPCMPEQW  Z25, Z3, K1
+	KORTESTD  K1, K1
+	JNE       lanetailrare
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z29, Z0
+	VPMAXUB   Z28, Z0, Z0
+	VPMINUB   Z26, Z0, Z0
+	VMOVDQU8  Z0, K7, (DI)
+
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
+
+grouprare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+grouptailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z3, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z2, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z29, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z20, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z20, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z24, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VDIVPS      Z23, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VDIVPS      Z22, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z13, Z0, Z0
+	VDIVPS      Z21, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(R8), Z7
+	VSUBPS      Z7, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z29, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (R8), K7, Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z31, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z27, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z5
+	VMOVUPS.Z   64(R8), K6, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z6
+	VMOVUPS.Z   128(R8), K6, Z7
+	VSUBPS      Z7, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z7
+	VMOVUPS.Z   192(R8), K6, Z8
+	VSUBPS      Z8, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z3, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z2, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z29, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00000004
@@ -4484,4 +6502,5 @@ DATA constantsAVX512<>+48(SB)/4, $0x00000003
 DATA constantsAVX512<>+52(SB)/4, $0x00000007
 DATA constantsAVX512<>+56(SB)/4, $0x0000000b
 DATA constantsAVX512<>+60(SB)/4, $0x0000000f
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $64
+DATA constantsAVX512<>+64(SB)/4, $0x80008000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $68

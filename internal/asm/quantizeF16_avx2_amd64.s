@@ -4,23 +4,987 @@
 
 #include "textflag.h"
 
-// func QuantizeSymmetricInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeSymmetricInt8F16AVX2(SB), $480-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 Narrow16, Y14 NarrowS8, Y15 table
-	// per group: Y13 scale, Y12 recip, Y11 hi
+TEXT ·QuantizeInt8F16AVX2(SB), $352-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x80008000
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
+	VBROADCASTSS least+32(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+36(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y4, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VMOVUPS      Y3, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      256(SP), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y5, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VMOVUPS      Y3, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VDIVPS    Y10, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 32(SP), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VDIVPS    Y10, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VDIVPS    Y10, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS   (DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VMOVUPS   32(DX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VMOVUPS   64(DX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VMOVUPS   96(DX), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 32(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VMOVUPS   128(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VMOVUPS   160(SP), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VMOVUPS   192(SP), Y7
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
+// func QuantizeZeroPointInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $480-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
+	// per group: Y13 scale, Y12 recip, Y11 Narrow16
+	// loaded at each use: least, most, zeroPoint, 0x80008000, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y15
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y15, Y14
+	VPERMD       Y0, Y1, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -31,68 +995,57 @@ TEXT ·QuantizeSymmetricInt8F16AVX2(SB), $480-64
 groups:
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y11, Y0
 	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y11, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
 	VMULPS       Y12, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VFMADD231PS  Y12, Y4, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y11, Y3
-	VMULPS       Y12, Y3, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS Y13, Y4, Y5
-	VFMADD231PS  Y12, Y5, Y4
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y11, Y5
-	VMULPS       Y12, Y5, Y6
-	VMOVAPS      Y5, Y7
-	VFNMADD231PS Y13, Y6, Y7
-	VFMADD231PS  Y12, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y15, Y1
-	VPMAXSB      Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y2, Y4
-	VCMPPS       $0x03, Y3, Y5, Y6
-	VORPS        Y4, Y6, Y4
-	VMOVMSKPS    Y4, AX
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VCMPPS       $0x07, Y2, Y2, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y6
-	VCMPPS       $0x07, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VPACKSSWB    Y6, Y4, Y4
-	VPERMD       Y4, Y15, Y4
-	VPAND        Y4, Y1, Y1
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
 
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     grouploop
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
 
 grouptail:
 	TESTQ R9, R9
@@ -107,7 +1060,7 @@ grouptail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -120,9 +1073,9 @@ grouptail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, R9
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -131,135 +1084,122 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, R9
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, R9
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, R9
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece6:
+piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMINPS       Y0, Y11, Y0
 	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	CMPQ         R9, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y12, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VFMADD231PS  Y12, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	CMPQ         R9, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VMINPS       Y4, Y11, Y4
-	VMULPS       Y12, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VFMADD231PS  Y12, Y6, Y5
-	VCVTPS2DQ    Y5, Y5
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
 	CMPQ         R9, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VMINPS       Y6, Y11, Y6
-	VMULPS       Y12, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VFMADD231PS  Y12, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
+	JLT          grouptailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
 
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPACKSSWB Y5, Y1, Y1
-	VPERMD    Y1, Y15, Y1
-	VPMAXSB   Y14, Y1, Y1
-	VCMPPS    $0x03, Y0, Y2, Y3
-	VCMPPS    $0x03, Y4, Y6, Y5
-	VORPS     Y3, Y5, Y3
-	VMOVMSKPS Y3, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VCMPPS    $0x07, Y2, Y2, Y5
-	VPACKSSDW Y5, Y3, Y3
-	VCMPPS    $0x07, Y4, Y4, Y5
-	VCMPPS    $0x07, Y6, Y6, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y15, Y3
-	VPAND     Y3, Y1, Y1
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (SP)
 
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece8
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
-piece8:
+piece6:
 	TESTQ $0x00000008, R9
-	JEQ   piece9
+	JEQ   piece7
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
+piece7:
 	TESTQ $0x00000004, R9
-	JEQ   piece10
+	JEQ   piece8
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
+piece8:
 	TESTQ $0x00000002, R9
-	JEQ   piece11
+	JEQ   piece9
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
+piece9:
 	TESTQ $0x00000001, R9
-	JEQ   piece12
+	JEQ   piece10
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece12:
+piece10:
 	LEAQ (DI)(R9*1), DI
 	LEAQ (SI)(R9*2), SI
 
@@ -282,67 +1222,58 @@ short2loop:
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
 	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y9, Y0
 	VMULPS       Y11, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VFMADD231PS  Y11, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y9, Y2
-	VMULPS       Y11, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VFMADD231PS  Y11, Y4, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y8, Y3
-	VMULPS       Y10, Y3, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS Y12, Y4, Y5
-	VFMADD231PS  Y10, Y5, Y4
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y8, Y5
-	VMULPS       Y10, Y5, Y6
-	VMOVAPS      Y5, Y7
-	VFNMADD231PS Y12, Y6, Y7
-	VFMADD231PS  Y10, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y15, Y1
-	VPMAXSB      Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y2, Y4
-	VCMPPS       $0x03, Y3, Y5, Y6
-	VORPS        Y4, Y6, Y4
-	VMOVMSKPS    Y4, AX
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VCMPPS       $0x07, Y2, Y2, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y6
-	VCMPPS       $0x07, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VPACKSSWB    Y6, Y4, Y4
-	VPERMD       Y4, Y15, Y4
-	VPAND        Y4, Y1, Y1
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
 
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -360,955 +1291,65 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
 	VMOVUPS      32(R8), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y4
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VMINPS       Y4, Y8, Y4
-	VMULPS       Y7, Y4, Y8
-	VFNMADD213PS Y4, Y8, Y5
-	VFMADD231PS  Y7, Y5, Y8
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
 	VCVTPS2DQ    Y8, Y8
 	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y15, Y3
-	VPMAXSB      Y14, Y3, Y3
-	VCMPPS       $0x03, Y0, Y1, Y5
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VORPS        Y5, Y6, Y5
-	VMOVMSKPS    Y5, AX
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VCMPPS       $0x07, Y1, Y1, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y6
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y15, Y5
-	VPAND        Y5, Y3, Y3
-
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000004, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y4
-	VMOVUPS      288(SP), Y6
-	VMOVUPS      416(SP), Y7
-	VMINPS       Y2, Y7, Y2
-	VMULPS       Y6, Y2, Y7
-	VFNMADD213PS Y2, Y7, Y4
-	VFMADD231PS  Y6, Y4, Y7
-	VCVTPS2DQ    Y7, Y7
-	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      320(SP), Y8
-	VMOVUPS      448(SP), Y9
-	VMINPS       Y4, Y9, Y4
-	VMULPS       Y8, Y4, Y9
-	VFNMADD213PS Y4, Y9, Y6
-	VFMADD231PS  Y8, Y6, Y9
-	VCVTPS2DQ    Y9, Y9
-
-lanenarrow:
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y9, Y7, Y7
-	VPACKSSWB Y7, Y3, Y3
-	VPERMD    Y3, Y15, Y3
-	VPMAXSB   Y14, Y3, Y3
-	VCMPPS    $0x03, Y0, Y1, Y5
-	VCMPPS    $0x03, Y2, Y4, Y6
-	VORPS     Y5, Y6, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered35
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y1, Y1, Y6
-	VPACKSSDW Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y6
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y15, Y5
-	VPAND     Y5, Y3, Y3
-
-ordered35:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece36
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeInt8F16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y0 Narrow16, Y15 NarrowS8
-	// per group: Y14 recip, Y13 hi, Y12 Narrow16
-	// loaded at each use: scale, zeroPoint, least, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y13, Y0
-	VMULPS       Y14, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y13, Y2
-	VMULPS       Y14, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y14, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y13, Y3
-	VMULPS       Y14, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y14, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y13, Y5
-	VMULPS       Y14, Y5, Y6
-	VBROADCASTSS (DX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y14, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y12, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VCVTPH2PS    32(SP), Y0
-	VMINPS       Y0, Y13, Y0
-	VMULPS       Y14, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VMINPS       Y2, Y13, Y2
-	VMULPS       Y14, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y14, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VMINPS       Y4, Y13, Y4
-	VMULPS       Y14, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VFMADD231PS  Y14, Y6, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VMINPS       Y6, Y13, Y6
-	VMULPS       Y14, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VFMADD231PS  Y14, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
-
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPADDSW   Y12, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPADDSW   Y12, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKSSWB Y5, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXSB   Y15, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VCMPPS    $0x03, Y0, Y2, Y5
-	VCMPPS    $0x03, Y4, Y6, Y7
-	VORPS     Y5, Y7, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VCMPPS    $0x07, Y6, Y6, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y5, Y5
-	VPERMD    Y5, Y3, Y5
-	VPAND     Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece8
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R10*1), DI
-	LEAQ (SI)(R10*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	VBROADCASTSS 4(R9), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y12, Y0
-	VMULPS       Y14, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y12, Y2
-	VMULPS       Y14, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y14, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y10, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y11, Y3
-	VMULPS       Y13, Y3, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y13, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y11, Y5
-	VMULPS       Y13, Y5, Y6
-	VBROADCASTSS 4(DX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y13, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y9, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y15, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
-
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      (R9), Y1
-	VCVTPH2PS    16(SI), Y2
-	VMOVUPS      32(DX), Y4
-	VMOVUPS      32(BX), Y5
-	VMOVUPS      32(R8), Y6
-	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      32(R9), Y4
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPADDSW      Y1, Y3, Y3
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y5, Y1, Y6
-	VFNMADD213PS Y1, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      64(R9), Y4
-	VCVTPH2PS    48(SI), Y5
-	VMOVUPS      96(DX), Y7
-	VMOVUPS      96(BX), Y8
-	VMOVUPS      96(R8), Y9
-	VMINPS       Y5, Y9, Y5
-	VMULPS       Y8, Y5, Y9
-	VFNMADD213PS Y5, Y9, Y7
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      96(R9), Y7
-	VPACKSSDW    Y9, Y6, Y6
-	VPACKSSDW    Y7, Y4, Y4
-	VPADDSW      Y4, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y4, Y3
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y1, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y3, Y3
+	VPMINSB      Y14, Y3, Y3
+	VMOVUPS      Y3, (DI)
 
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     laneloop
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -1319,9 +1360,9 @@ lanetail:
 	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece15
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -1333,10 +1374,10 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece15:
-	TESTQ $0x00000008, R10
-	JEQ   piece16
-	MOVQ  R10, AX
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -1344,34 +1385,34 @@ piece15:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece16:
-	TESTQ $0x00000004, R10
-	JEQ   piece17
-	MOVQ  R10, AX
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece17:
-	TESTQ $0x00000002, R10
-	JEQ   piece18
-	MOVQ  R10, AX
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece18:
-	TESTQ $0x00000001, R10
-	JEQ   piece19
-	MOVQ  R10, AX
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece19:
+piece15:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -1389,9 +1430,9 @@ piece19:
 	MOVQ  AX, 200(SP)
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece20
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -1411,10 +1452,10 @@ piece19:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece20:
-	TESTQ $0x00000008, R10
-	JEQ   piece21
-	MOVQ  R10, AX
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -1426,10 +1467,10 @@ piece20:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece21:
-	TESTQ $0x00000004, R10
-	JEQ   piece22
-	MOVQ  R10, AX
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -1437,25 +1478,25 @@ piece21:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece22:
-	TESTQ $0x00000002, R10
-	JEQ   piece23
-	MOVQ  R10, AX
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece23:
-	TESTQ $0x00000001, R10
-	JEQ   piece24
-	MOVQ  R10, AX
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece24:
+piece20:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -1473,9 +1514,9 @@ piece24:
 	MOVQ  AX, 328(SP)
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece25
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -1495,10 +1536,10 @@ piece24:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece25:
-	TESTQ $0x00000008, R10
-	JEQ   piece26
-	MOVQ  R10, AX
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -1510,10 +1551,10 @@ piece25:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece26:
-	TESTQ $0x00000004, R10
-	JEQ   piece27
-	MOVQ  R10, AX
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -1521,25 +1562,25 @@ piece26:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece27:
-	TESTQ $0x00000002, R10
-	JEQ   piece28
-	MOVQ  R10, AX
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece28:
-	TESTQ $0x00000001, R10
-	JEQ   piece29
-	MOVQ  R10, AX
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece29:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 352(SP)
 	MOVQ  AX, 360(SP)
@@ -1557,9 +1598,9 @@ piece29:
 	MOVQ  AX, 456(SP)
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece30
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -1579,10 +1620,10 @@ piece29:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece30:
-	TESTQ $0x00000008, R10
-	JEQ   piece31
-	MOVQ  R10, AX
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -1594,10 +1635,10 @@ piece30:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 376(SP)(AX*1)
 
-piece31:
-	TESTQ $0x00000004, R10
-	JEQ   piece32
-	MOVQ  R10, AX
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -1605,2259 +1646,471 @@ piece31:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece32:
-	TESTQ $0x00000002, R10
-	JEQ   piece33
-	MOVQ  R10, AX
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
-piece33:
-	TESTQ $0x00000001, R10
-	JEQ   piece34
-	MOVQ  R10, AX
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 352(SP)(AX*1)
 
-piece34:
-	XORL  AX, AX
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000008, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000004, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000002, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000001, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 480(SP)(AX*1)
-
-piece39:
+piece30:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      480(SP), Y1
-	CMPQ         R10, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    48(SP), Y2
-	VMOVUPS      128(SP), Y4
-	VMOVUPS      256(SP), Y5
-	VMOVUPS      384(SP), Y6
-	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      256(SP), Y2
+	VMOVUPS      384(SP), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      512(SP), Y4
-	CMPQ         R10, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      160(SP), Y7
-	VMOVUPS      288(SP), Y8
-	VMOVUPS      416(SP), Y9
-	VMINPS       Y5, Y9, Y5
-	VMULPS       Y8, Y5, Y9
-	VFNMADD213PS Y5, Y9, Y7
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      544(SP), Y7
-	CMPQ         R10, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y8
-	VMOVUPS      192(SP), Y10
-	VMOVUPS      320(SP), Y11
-	VMOVUPS      448(SP), Y12
-	VMINPS       Y8, Y12, Y8
-	VMULPS       Y11, Y8, Y12
-	VFNMADD213PS Y8, Y12, Y10
-	VFMADD231PS  Y11, Y10, Y12
-	VCVTPS2DQ    Y12, Y12
-	VMOVUPS      576(SP), Y10
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMOVUPS      416(SP), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMOVUPS      448(SP), Y9
+	VMULPS       Y2, Y0, Y10
+	VFNMADD231PS Y1, Y10, Y0
+	VFMADD231PS  Y2, Y0, Y10
+	VCVTPS2DQ    Y10, Y10
 
-lanenarrow:
-	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VPACKSSDW Y12, Y9, Y9
-	VPACKSSDW Y10, Y7, Y7
-	VPADDSW   Y7, Y9, Y9
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VPACKSSWB Y9, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VPMAXSB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VCMPPS    $0x03, Y0, Y2, Y4
-	VCMPPS    $0x03, Y5, Y8, Y6
-	VORPS     Y4, Y6, Y4
-	VMOVMSKPS Y4, AX
-	TESTL     AX, AX
-	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VCMPPS    $0x07, Y2, Y2, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VCMPPS    $0x07, Y8, Y8, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VPAND     Y4, Y3, Y3
+lanetailnarrow:
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VPACKSSDW    Y10, Y8, Y8
+	VPACKSSDW    Y9, Y7, Y7
+	VPADDSW      Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y8, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y7, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPMAXSB      Y15, Y3, Y3
+	VPMINSB      Y14, Y3, Y3
+	VMOVUPS      Y3, (SP)
 
-ordered40:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece41
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece45:
+piece35:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeMinvalInt8F16AVX2(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeMinvalInt8F16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 Narrow16, Y14 NarrowS8
-	// per group: Y13 recip, Y12 hi
-	// loaded at each use: minval, scale, least, table
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         minval+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS least+48(FP), Y0
-	VPACKSSDW    Y0, Y0, Y15
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
-	VPACKSSWB    Y15, Y15, Y1
-	VPERMD       Y1, Y0, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
-
-grouploop:
+grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMINPS       Y0, Y12, Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y3
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y2, Y12, Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y13, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y15, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y3, Y12, Y3
-	VMULPS       Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y13, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (DX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VMINPS       Y5, Y12, Y5
-	VMULPS       Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y13, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y15, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMINPS       Y0, Y12, Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y2, Y12, Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y13, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VBROADCASTSS (DX), Y5
-	VSUBPS       Y5, Y4, Y4
-	VMINPS       Y4, Y12, Y4
-	VMULPS       Y13, Y4, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VFMADD231PS  Y13, Y6, Y5
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (DX), Y7
-	VSUBPS       Y7, Y6, Y6
-	VMINPS       Y6, Y12, Y6
-	VMULPS       Y13, Y6, Y7
-	VBROADCASTSS (BX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VFMADD231PS  Y13, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
-
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPADDSW   Y15, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPADDSW   Y15, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKSSWB Y5, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXSB   Y14, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VCMPPS    $0x03, Y0, Y2, Y5
-	VCMPPS    $0x03, Y4, Y6, Y7
-	VORPS     Y5, Y7, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VCMPPS    $0x07, Y6, Y6, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y5, Y5
-	VPERMD    Y5, Y3, Y5
-	VPAND     Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece8
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R10*1), DI
-	LEAQ (SI)(R10*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMINPS       Y0, Y11, Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y13, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y15, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y3, Y10, Y3
-	VMULPS       Y12, Y3, Y4
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y12, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(DX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VMINPS       Y5, Y10, Y5
-	VMULPS       Y12, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y12, Y7, Y6
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y15, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
 
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
+grouptailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y13, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
 
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
 
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y5
+	VCVTDQ2PS    Y5, Y5
+	VSUBPS       Y3, Y5, Y6
+	VMINPS       Y1, Y6, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y7
+	VMAXPS       Y7, Y4, Y7
+	VMINPS       Y7, Y6, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y3
+	VBROADCASTSS 4(R8), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VMAXPS       Y3, Y2, Y3
+	VSUBPS       Y4, Y5, Y5
+	VMINPS       Y3, Y5, Y3
+	VADDPS       Y4, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VANDPS       Y3, Y1, Y1
+	VCVTPH2PS    48(SI), Y3
+	VDIVPS       Y12, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y5, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
 
-laneloop:
+lanerare:
 	VCVTPH2PS    (SI), Y0
 	VMOVUPS      (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (BX), Y1
 	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
 	VMOVUPS      32(DX), Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R9), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y15, Y3, Y3
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
-	VMOVUPS      64(R9), Y6
+	VMOVUPS      32(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
 	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y4
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    48(SI), Y2
 	VMOVUPS      96(DX), Y5
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R8), Y7
-	VMOVUPS      96(R9), Y8
-	VMINPS       Y4, Y8, Y4
-	VMULPS       Y7, Y4, Y8
-	VFNMADD213PS Y4, Y8, Y5
-	VFMADD231PS  Y7, Y5, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPADDSW      Y15, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y5, Y3
-	VPMAXSB      Y14, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VCMPPS       $0x03, Y0, Y1, Y6
-	VCMPPS       $0x03, Y2, Y4, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y1, Y1, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VCMPPS       $0x07, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y5, Y6
-	VPAND        Y6, Y3, Y3
+	VMOVUPS      96(R8), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
 
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R10, R10
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000004, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	XORL  AX, AX
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000008, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000004, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000002, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000001, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 480(SP)(AX*1)
-
-piece39:
+lanetailrare:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      224(SP), Y1
 	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanenarrow
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y4
-	VMOVUPS      512(SP), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+17
-	JLT          lanenarrow
+	VMOVUPS      384(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
 	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMOVUPS      288(SP), Y4
+	VMOVUPS      160(SP), Y5
 	VMOVUPS      416(SP), Y6
-	VMOVUPS      544(SP), Y7
-	VMINPS       Y2, Y7, Y2
-	VMULPS       Y6, Y2, Y7
-	VFNMADD213PS Y2, Y7, Y4
-	VFMADD231PS  Y6, Y4, Y7
-	VCVTPS2DQ    Y7, Y7
-	CMPQ         R10, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMOVUPS      192(SP), Y6
-	VSUBPS       Y6, Y4, Y4
-	VMOVUPS      320(SP), Y6
-	VMOVUPS      448(SP), Y8
-	VMOVUPS      576(SP), Y9
-	VMINPS       Y4, Y9, Y4
-	VMULPS       Y8, Y4, Y9
-	VFNMADD213PS Y4, Y9, Y6
-	VFMADD231PS  Y8, Y6, Y9
-	VCVTPS2DQ    Y9, Y9
-
-lanenarrow:
-	VPACKSSDW Y5, Y3, Y3
-	VPADDSW   Y15, Y3, Y3
-	VPACKSSDW Y9, Y7, Y7
-	VPADDSW   Y15, Y7, Y7
-	VMOVUPS   constantsAVX2<>+0(SB), Y5
-	VPACKSSWB Y7, Y3, Y3
-	VPERMD    Y3, Y5, Y3
-	VPMAXSB   Y14, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y5
-	VCMPPS    $0x03, Y0, Y1, Y6
-	VCMPPS    $0x03, Y2, Y4, Y7
-	VORPS     Y6, Y7, Y6
-	VMOVMSKPS Y6, AX
-	TESTL     AX, AX
-	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y6
-	VCMPPS    $0x07, Y1, Y1, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VCMPPS    $0x07, Y4, Y4, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y6, Y6
-	VPERMD    Y6, Y5, Y6
-	VPAND     Y6, Y3, Y3
-
-ordered40:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece41
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeAnyInt8F16AVX2(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·QuantizeAnyInt8F16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
-	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         below+32(FP), R8
-	MOVQ         above+40(FP), R9
-	VBROADCASTSS least+48(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (R8), Y13
-	VCVTPS2DQ    Y13, Y0
-	VPSUBD       Y0, Y15, Y0
-	VPACKSSDW    Y0, Y0, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VBROADCASTSS (R9), Y2
-	VMINPS       Y1, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y2, Y2
-	VMAXPS       Y2, Y13, Y3
-	VBROADCASTSS (R9), Y4
-	VMINPS       Y3, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS (BX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y3, Y3
-	VMAXPS       Y3, Y13, Y4
-	VBROADCASTSS (R9), Y5
-	VMINPS       Y4, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (BX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VMAXPS       Y5, Y13, Y6
-	VBROADCASTSS (R9), Y7
-	VMINPS       Y6, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y12, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VBROADCASTSS (R9), Y2
-	VMINPS       Y1, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y2, Y2
-	VMAXPS       Y2, Y13, Y3
-	VBROADCASTSS (R9), Y4
-	VMINPS       Y3, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VSUBPS       Y5, Y4, Y4
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y4, Y4
-	VMAXPS       Y4, Y13, Y5
-	VBROADCASTSS (R9), Y6
-	VMINPS       Y5, Y6, Y5
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y7
+	VMAXPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y4, Y7
+	VMINPS       Y5, Y7, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS (DX), Y7
-	VDIVPS       Y7, Y6, Y6
-	VMAXPS       Y6, Y13, Y7
-	VBROADCASTSS (R9), Y8
-	VMINPS       Y7, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
-
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPADDSW   Y12, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPADDSW   Y12, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKSSWB Y5, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXSB   Y14, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VCMPPS    $0x03, Y0, Y2, Y5
-	VCMPPS    $0x03, Y4, Y6, Y7
-	VORPS     Y5, Y7, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VCMPPS    $0x07, Y6, Y6, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y5, Y5
-	VPERMD    Y5, Y3, Y5
-	VPAND     Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece8
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R10*1), DI
-	LEAQ (SI)(R10*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VCVTPS2DQ    Y13, Y0
-	VPSUBD       Y0, Y15, Y0
-	VPACKSSDW    Y0, Y0, Y11
-	VCVTPS2DQ    Y12, Y0
-	VPSUBD       Y0, Y15, Y0
-	VPACKSSDW    Y0, Y0, Y10
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VBROADCASTSS (R9), Y2
-	VMINPS       Y1, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y2, Y2
-	VMAXPS       Y2, Y13, Y3
-	VBROADCASTSS (R9), Y4
-	VMINPS       Y3, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS 4(BX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VDIVPS       Y4, Y3, Y3
-	VMAXPS       Y3, Y12, Y4
-	VBROADCASTSS 4(R9), Y5
-	VMINPS       Y4, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(BX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS 4(DX), Y6
+	VANDPS       Y5, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    80(SP), Y5
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      448(SP), Y7
 	VDIVPS       Y6, Y5, Y5
-	VMAXPS       Y5, Y12, Y6
-	VBROADCASTSS 4(R9), Y7
-	VMINPS       Y6, Y7, Y6
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y5, Y6
+	VSUBPS       Y7, Y3, Y3
+	VMAXPS       Y6, Y3, Y6
+	VSUBPS       Y7, Y4, Y4
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y10, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKSSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXSB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
+	VANDPS       Y6, Y5, Y5
 
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VMOVUPS   (R8), Y1
-	VMOVUPS   (R9), Y2
-	VMAXPS    Y0, Y1, Y3
-	VMINPS    Y3, Y2, Y3
-	VCVTPS2DQ Y3, Y3
-	VCVTPS2DQ Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	VCVTPH2PS 16(SI), Y2
-	VMOVUPS   32(DX), Y4
-	VMOVUPS   32(BX), Y5
-	VSUBPS    Y5, Y2, Y2
-	VDIVPS    Y4, Y2, Y2
-	VMOVUPS   32(R8), Y4
-	VMOVUPS   32(R9), Y5
-	VMAXPS    Y2, Y4, Y6
-	VMINPS    Y6, Y5, Y6
-	VCVTPS2DQ Y6, Y6
-	VCVTPS2DQ Y4, Y4
-	VPSUBD    Y4, Y15, Y4
-	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VCVTPH2PS 32(SI), Y1
-	VMOVUPS   64(DX), Y4
-	VMOVUPS   64(BX), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMOVUPS   64(R8), Y4
-	VMOVUPS   64(R9), Y5
-	VMAXPS    Y1, Y4, Y6
-	VMINPS    Y6, Y5, Y6
-	VCVTPS2DQ Y6, Y6
-	VCVTPS2DQ Y4, Y4
-	VPSUBD    Y4, Y15, Y4
-	VCVTPH2PS 48(SI), Y5
-	VMOVUPS   96(DX), Y7
-	VMOVUPS   96(BX), Y8
-	VSUBPS    Y8, Y5, Y5
-	VDIVPS    Y7, Y5, Y5
-	VMOVUPS   96(R8), Y7
-	VMOVUPS   96(R9), Y8
-	VMAXPS    Y5, Y7, Y9
-	VMINPS    Y9, Y8, Y9
-	VCVTPS2DQ Y9, Y9
-	VCVTPS2DQ Y7, Y7
-	VPSUBD    Y7, Y15, Y7
-	VPACKSSDW Y9, Y6, Y6
-	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKSSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXSB   Y14, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VCMPPS    $0x03, Y0, Y2, Y6
-	VCMPPS    $0x03, Y1, Y5, Y7
-	VORPS     Y6, Y7, Y6
-	VMOVMSKPS Y6, AX
-	TESTL     AX, AX
-	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y6
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y1, Y1, Y7
-	VCMPPS    $0x07, Y5, Y5, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y6, Y6
-	VPERMD    Y6, Y4, Y6
-	VPAND     Y6, Y3, Y3
-
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R10, R10
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000004, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	XORL  AX, AX
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000008, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000004, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000002, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000001, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 480(SP)(AX*1)
-
-piece39:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VMOVUPS   352(SP), Y1
-	VMOVUPS   480(SP), Y2
-	VMAXPS    Y0, Y1, Y3
-	VMINPS    Y3, Y2, Y3
-	VCVTPS2DQ Y3, Y3
-	VCVTPS2DQ Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	CMPQ      R10, $+9
-	JLT       lanenarrow
-	VCVTPH2PS 48(SP), Y2
-	VMOVUPS   128(SP), Y4
-	VMOVUPS   256(SP), Y5
-	VSUBPS    Y5, Y2, Y2
-	VDIVPS    Y4, Y2, Y2
-	VMOVUPS   384(SP), Y4
-	VMOVUPS   512(SP), Y5
-	VMAXPS    Y2, Y4, Y6
-	VMINPS    Y6, Y5, Y6
-	VCVTPS2DQ Y6, Y6
-	VCVTPS2DQ Y4, Y4
-	VPSUBD    Y4, Y15, Y4
-	CMPQ      R10, $+17
-	JLT       lanenarrow
-	VCVTPH2PS 64(SP), Y5
-	VMOVUPS   160(SP), Y7
-	VMOVUPS   288(SP), Y8
-	VSUBPS    Y8, Y5, Y5
-	VDIVPS    Y7, Y5, Y5
-	VMOVUPS   416(SP), Y7
-	VMOVUPS   544(SP), Y8
-	VMAXPS    Y5, Y7, Y9
-	VMINPS    Y9, Y8, Y9
-	VCVTPS2DQ Y9, Y9
-	VCVTPS2DQ Y7, Y7
-	VPSUBD    Y7, Y15, Y7
-	CMPQ      R10, $+25
-	JLT       lanenarrow
-	VCVTPH2PS 80(SP), Y8
-	VMOVUPS   192(SP), Y10
-	VMOVUPS   320(SP), Y11
-	VSUBPS    Y11, Y8, Y8
-	VDIVPS    Y10, Y8, Y8
-	VMOVUPS   448(SP), Y10
-	VMOVUPS   576(SP), Y11
-	VMAXPS    Y8, Y10, Y12
-	VMINPS    Y12, Y11, Y12
-	VCVTPS2DQ Y12, Y12
-	VCVTPS2DQ Y10, Y10
-	VPSUBD    Y10, Y15, Y10
-
-lanenarrow:
-	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VPACKSSDW Y12, Y9, Y9
-	VPACKSSDW Y10, Y7, Y7
-	VPADDSW   Y7, Y9, Y9
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y5, Y2, Y2
 	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VPACKSSWB Y9, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VPMAXSB   Y14, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VCMPPS    $0x03, Y0, Y2, Y4
-	VCMPPS    $0x03, Y5, Y8, Y6
-	VORPS     Y4, Y6, Y4
-	VMOVMSKPS Y4, AX
-	TESTL     AX, AX
-	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VCMPPS    $0x07, Y2, Y2, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VCMPPS    $0x07, Y8, Y8, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VPAND     Y4, Y3, Y3
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
 
-ordered40:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece41
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeSymmetricUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// func QuantizeMinvalInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeSymmetricUint8F16AVX2(SB), $480-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 Narrow16, Y14 NarrowU8, Y15 table
-	// per group: Y13 scale, Y12 recip, Y11 hi
+TEXT ·QuantizeMinvalInt8F16AVX2(SB), $480-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: minval, 0x80008000, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y15
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y15, Y14
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y14
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y14, Y14, Y1
+	VPERMD       Y1, Y0, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -3866,70 +2119,64 @@ TEXT ·QuantizeSymmetricUint8F16AVX2(SB), $480-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y11, Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y12, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VFMADD231PS  Y12, Y4, Y3
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y11, Y3
-	VMULPS       Y12, Y3, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS Y13, Y4, Y5
-	VFMADD231PS  Y12, Y5, Y4
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y11, Y5
-	VMULPS       Y12, Y5, Y6
-	VMOVAPS      Y5, Y7
-	VFNMADD231PS Y13, Y6, Y7
-	VFMADD231PS  Y12, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y15, Y1
-	VPMAXUB      Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y2, Y4
-	VCMPPS       $0x03, Y3, Y5, Y6
-	VORPS        Y4, Y6, Y4
-	VMOVMSKPS    Y4, AX
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VCMPPS       $0x07, Y2, Y2, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y6
-	VCMPPS       $0x07, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VPACKSSWB    Y6, Y4, Y4
-	VPERMD       Y4, Y15, Y4
-	VPAND        Y4, Y1, Y1
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
 
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     grouploop
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
 
 grouptail:
 	TESTQ R9, R9
@@ -3944,7 +2191,7 @@ grouptail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -3957,9 +2204,9 @@ grouptail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, R9
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -3968,135 +2215,2212 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, R9
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, R9
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, R9
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece6:
+piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMINPS       Y0, Y11, Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	CMPQ         R9, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y12, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VFMADD231PS  Y12, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
 	CMPQ         R9, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VMINPS       Y4, Y11, Y4
-	VMULPS       Y12, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VFMADD231PS  Y12, Y6, Y5
-	VCVTPS2DQ    Y5, Y5
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
 	CMPQ         R9, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VMINPS       Y6, Y11, Y6
-	VMULPS       Y12, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VFMADD231PS  Y12, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
+	JLT          grouptailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
 
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y15, Y1
-	VPMAXUB   Y14, Y1, Y1
-	VCMPPS    $0x03, Y0, Y2, Y3
-	VCMPPS    $0x03, Y4, Y6, Y5
-	VORPS     Y3, Y5, Y3
-	VMOVMSKPS Y3, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VCMPPS    $0x07, Y2, Y2, Y5
-	VPACKSSDW Y5, Y3, Y3
-	VCMPPS    $0x07, Y4, Y4, Y5
-	VCMPPS    $0x07, Y6, Y6, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y15, Y3
-	VPAND     Y3, Y1, Y1
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SP)
 
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece8
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
-piece8:
+piece6:
 	TESTQ $0x00000008, R9
-	JEQ   piece9
+	JEQ   piece7
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
+piece7:
 	TESTQ $0x00000004, R9
-	JEQ   piece10
+	JEQ   piece8
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
+piece8:
 	TESTQ $0x00000002, R9
-	JEQ   piece11
+	JEQ   piece9
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
+piece9:
 	TESTQ $0x00000001, R9
-	JEQ   piece12
+	JEQ   piece10
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
+piece10:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTPH2PS    48(SI), Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      96(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y4, Y1, Y6
+	VFNMADD231PS Y2, Y6, Y1
+	VFMADD231PS  Y4, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
 piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 352(SP)(AX*1)
+
+piece30:
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      256(SP), Y2
+	VMOVUPS      384(SP), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMOVUPS      416(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMOVUPS      448(SP), Y6
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece35:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS    32(SP), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VBROADCASTSS (R8), Y7
+	VSUBPS       Y7, Y6, Y6
+	VDIVPS       Y10, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y3, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS 4(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS   (DX), Y1
+	VMOVUPS   (R8), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VSUBPS    Y2, Y2, Y3
+	VMAXPS    Y1, Y3, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VMOVUPS   32(DX), Y5
+	VMOVUPS   32(R8), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VMOVUPS   64(DX), Y5
+	VMOVUPS   64(R8), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VMOVUPS   96(DX), Y6
+	VMOVUPS   96(R8), Y7
+	VSUBPS    Y7, Y5, Y5
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y3, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+0(SB), Y2
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 32(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VMOVUPS   352(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VSUBPS    Y2, Y2, Y3
+	VMAXPS    Y1, Y3, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VMOVUPS   128(SP), Y5
+	VMOVUPS   384(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VMOVUPS   160(SP), Y6
+	VMOVUPS   416(SP), Y7
+	VSUBPS    Y7, Y5, Y5
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y3, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VMOVUPS   192(SP), Y7
+	VMOVUPS   448(SP), Y8
+	VSUBPS    Y8, Y6, Y6
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y3, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y2, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
+// func QuantizeUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·QuantizeUint8F16AVX2(SB), $352-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x80008000
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS least+32(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+36(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y4, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPACKUSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXUB      Y13, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VMOVUPS      Y3, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      256(SP), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y5, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPACKUSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXUB      Y13, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VMOVUPS      Y3, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VDIVPS    Y10, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       groupback
+
+grouptailrare:
+	VCVTPH2PS 32(SP), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VDIVPS    Y10, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VDIVPS    Y10, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       short2back
+
+lanerare:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS   (DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VMOVUPS   32(DX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VMOVUPS   64(DX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VMOVUPS   96(DX), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 32(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VMOVUPS   128(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VMOVUPS   160(SP), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VMOVUPS   192(SP), Y7
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
+// func QuantizeZeroPointUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $480-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 Narrow16, Y15 NarrowU8, Y0 Narrow16, Y14 NarrowU8
+	// per group: Y13 scale, Y12 recip, Y11 Narrow16
+	// loaded at each use: least, most, zeroPoint, 0x80008000, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y12, Y2, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
 	LEAQ (DI)(R9*1), DI
 	LEAQ (SI)(R9*2), SI
 
@@ -4119,67 +4443,58 @@ short2loop:
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
 	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y9, Y0
 	VMULPS       Y11, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VFMADD231PS  Y11, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y9, Y2
-	VMULPS       Y11, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VFMADD231PS  Y11, Y4, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y8, Y3
-	VMULPS       Y10, Y3, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS Y12, Y4, Y5
-	VFMADD231PS  Y10, Y5, Y4
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y8, Y5
-	VMULPS       Y10, Y5, Y6
-	VMOVAPS      Y5, Y7
-	VFNMADD231PS Y12, Y6, Y7
-	VFMADD231PS  Y10, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y15, Y1
-	VPMAXUB      Y14, Y1, Y1
-	VCMPPS       $0x03, Y0, Y2, Y4
-	VCMPPS       $0x03, Y3, Y5, Y6
-	VORPS        Y4, Y6, Y4
-	VMOVMSKPS    Y4, AX
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VCMPPS       $0x07, Y2, Y2, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y6
-	VCMPPS       $0x07, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VPACKSSWB    Y6, Y4, Y4
-	VPERMD       Y4, Y15, Y4
-	VPAND        Y4, Y1, Y1
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
 
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R10, R10
@@ -4197,69 +4512,62 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
 	VMOVUPS      32(R8), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y4
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VMINPS       Y4, Y8, Y4
-	VMULPS       Y7, Y4, Y8
-	VFNMADD213PS Y4, Y8, Y5
-	VFMADD231PS  Y7, Y5, Y8
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
 	VCVTPS2DQ    Y8, Y8
 	VPACKSSDW    Y8, Y6, Y6
-	VPACKUSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y15, Y3
-	VPMAXUB      Y14, Y3, Y3
-	VCMPPS       $0x03, Y0, Y1, Y5
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VORPS        Y5, Y6, Y5
-	VMOVMSKPS    Y5, AX
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VCMPPS       $0x07, Y1, Y1, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y6
-	VCMPPS       $0x07, Y4, Y4, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y15, Y5
-	VPAND        Y5, Y3, Y3
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKUSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPMAXUB      Y15, Y3, Y3
+	VPMINUB      Y14, Y3, Y3
+	VMOVUPS      Y3, (DI)
 
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     laneloop
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ R9, R9
@@ -4274,7 +4582,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece15
+	JEQ   piece11
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -4287,9 +4595,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece15:
+piece11:
 	TESTQ $0x00000008, R9
-	JEQ   piece16
+	JEQ   piece12
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -4298,34 +4606,34 @@ piece15:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece16:
+piece12:
 	TESTQ $0x00000004, R9
-	JEQ   piece17
+	JEQ   piece13
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece17:
+piece13:
 	TESTQ $0x00000002, R9
-	JEQ   piece18
+	JEQ   piece14
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece18:
+piece14:
 	TESTQ $0x00000001, R9
-	JEQ   piece19
+	JEQ   piece15
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece19:
+piece15:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -4344,7 +4652,7 @@ piece19:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece20
+	JEQ   piece16
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4365,9 +4673,9 @@ piece19:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece20:
+piece16:
 	TESTQ $0x00000008, R9
-	JEQ   piece21
+	JEQ   piece17
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4380,9 +4688,9 @@ piece20:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece21:
+piece17:
 	TESTQ $0x00000004, R9
-	JEQ   piece22
+	JEQ   piece18
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4391,25 +4699,25 @@ piece21:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece22:
+piece18:
 	TESTQ $0x00000002, R9
-	JEQ   piece23
+	JEQ   piece19
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece23:
+piece19:
 	TESTQ $0x00000001, R9
-	JEQ   piece24
+	JEQ   piece20
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece24:
+piece20:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -4428,7 +4736,7 @@ piece24:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece25
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4449,9 +4757,9 @@ piece24:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece25:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece26
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4464,9 +4772,9 @@ piece25:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece26:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece27
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4475,25 +4783,25 @@ piece26:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece27:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece28
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece28:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece29
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece29:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 352(SP)
 	MOVQ  AX, 360(SP)
@@ -4512,7 +4820,7 @@ piece29:
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece30
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4533,9 +4841,9 @@ piece29:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece30:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece31
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4548,9 +4856,9 @@ piece30:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 376(SP)(AX*1)
 
-piece31:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece32
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4559,238 +4867,540 @@ piece31:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece32:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece33
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
-piece33:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece34
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 352(SP)(AX*1)
 
-piece34:
+piece30:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
 	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y4
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      256(SP), Y2
 	VMOVUPS      384(SP), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y4
-	VMOVUPS      288(SP), Y6
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
 	VMOVUPS      416(SP), Y7
-	VMINPS       Y2, Y7, Y2
-	VMULPS       Y6, Y2, Y7
-	VFNMADD213PS Y2, Y7, Y4
-	VFMADD231PS  Y6, Y4, Y7
-	VCVTPS2DQ    Y7, Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
 	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      320(SP), Y8
+	JLT          lanetailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
 	VMOVUPS      448(SP), Y9
-	VMINPS       Y4, Y9, Y4
-	VMULPS       Y8, Y4, Y9
-	VFNMADD213PS Y4, Y9, Y6
-	VFMADD231PS  Y8, Y6, Y9
-	VCVTPS2DQ    Y9, Y9
+	VMULPS       Y2, Y0, Y10
+	VFNMADD231PS Y1, Y10, Y0
+	VFMADD231PS  Y2, Y0, Y10
+	VCVTPS2DQ    Y10, Y10
 
-lanenarrow:
-	VPACKSSDW Y5, Y3, Y3
-	VPACKSSDW Y9, Y7, Y7
-	VPACKUSWB Y7, Y3, Y3
-	VPERMD    Y3, Y15, Y3
-	VPMAXUB   Y14, Y3, Y3
-	VCMPPS    $0x03, Y0, Y1, Y5
-	VCMPPS    $0x03, Y2, Y4, Y6
-	VORPS     Y5, Y6, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered35
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y1, Y1, Y6
-	VPACKSSDW Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y6
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y15, Y5
-	VPAND     Y5, Y3, Y3
+lanetailnarrow:
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VPACKSSDW    Y10, Y8, Y8
+	VPACKSSDW    Y9, Y7, Y7
+	VPADDSW      Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y8, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKUSWB    Y7, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPMAXUB      Y15, Y3, Y3
+	VPMINUB      Y14, Y3, Y3
+	VMOVUPS      Y3, (SP)
 
-ordered35:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece36
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
+lanetailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
-piece36:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece37
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece37:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece38
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece38:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece39
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece39:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece40
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece40:
+piece35:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y13, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y5
+	VCVTDQ2PS    Y5, Y5
+	VSUBPS       Y3, Y5, Y6
+	VMINPS       Y1, Y6, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y7
+	VMAXPS       Y7, Y4, Y7
+	VMINPS       Y7, Y6, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y3
+	VBROADCASTSS 4(R8), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VMAXPS       Y3, Y2, Y3
+	VSUBPS       Y4, Y5, Y5
+	VMINPS       Y3, Y5, Y3
+	VADDPS       Y4, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VANDPS       Y3, Y1, Y1
+	VCVTPH2PS    48(SI), Y3
+	VDIVPS       Y12, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y5, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    48(SI), Y2
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(R8), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      352(SP), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      128(SP), Y2
+	VMOVUPS      384(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      160(SP), Y5
+	VMOVUPS      416(SP), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y7
+	VMAXPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y4, Y7
+	VMINPS       Y5, Y7, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    80(SP), Y5
+	VMOVUPS      192(SP), Y6
+	VMOVUPS      448(SP), Y7
+	VDIVPS       Y6, Y5, Y5
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y5, Y6
+	VSUBPS       Y7, Y3, Y3
+	VMAXPS       Y6, Y3, Y6
+	VSUBPS       Y7, Y4, Y4
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y5, Y2, Y2
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
+// func QuantizeMinvalUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 // Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeUint8F16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y0 Narrow16, Y15 NarrowU8
-	// per group: Y14 recip, Y13 hi, Y12 Narrow16
-	// loaded at each use: scale, zeroPoint, least, table
+TEXT ·QuantizeMinvalUint8F16AVX2(SB), $480-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: minval, 0x80008000, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y14
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKUSWB    Y14, Y14, Y1
+	VPERMD       Y1, Y0, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	VPERMD       Y0, Y1, Y11
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R12, $+16
+	CMPQ         R11, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y13, Y0
-	VMULPS       Y14, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y13, Y2
-	VMULPS       Y14, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y14, Y4, Y3
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y13, Y3
-	VMULPS       Y14, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y14, Y5, Y4
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y13, Y5
-	VMULPS       Y14, Y5, Y6
-	VBROADCASTSS (DX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y14, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y12, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
 
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     grouploop
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
 
 grouptail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -4801,9 +5411,9 @@ grouptail:
 	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece2
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -4815,10 +5425,10 @@ grouptail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece2:
-	TESTQ $0x00000008, R10
-	JEQ   piece3
-	MOVQ  R10, AX
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -4826,242 +5436,216 @@ piece2:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece3:
-	TESTQ $0x00000004, R10
-	JEQ   piece4
-	MOVQ  R10, AX
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece4:
-	TESTQ $0x00000002, R10
-	JEQ   piece5
-	MOVQ  R10, AX
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece5:
-	TESTQ $0x00000001, R10
-	JEQ   piece6
-	MOVQ  R10, AX
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece6:
+piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMINPS       Y0, Y13, Y0
-	VMULPS       Y14, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VMINPS       Y2, Y13, Y2
-	VMULPS       Y14, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y14, Y4, Y3
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VMINPS       Y4, Y13, Y4
-	VMULPS       Y14, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VFMADD231PS  Y14, Y6, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VMINPS       Y6, Y13, Y6
-	VMULPS       Y14, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VFMADD231PS  Y14, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
 
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPADDSW   Y12, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPADDSW   Y12, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXUB   Y15, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VCMPPS    $0x03, Y0, Y2, Y5
-	VCMPPS    $0x03, Y4, Y6, Y7
-	VORPS     Y5, Y7, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VCMPPS    $0x07, Y6, Y6, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y5, Y5
-	VPERMD    Y5, Y3, Y5
-	VPAND     Y5, Y1, Y1
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SP)
 
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece8
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
+grouptailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
-piece8:
-	TESTQ $0x00000008, R10
-	JEQ   piece9
-	MOVQ  R10, AX
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece9:
-	TESTQ $0x00000004, R10
-	JEQ   piece10
-	MOVQ  R10, AX
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece10:
-	TESTQ $0x00000002, R10
-	JEQ   piece11
-	MOVQ  R10, AX
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece11:
-	TESTQ $0x00000001, R10
-	JEQ   piece12
-	MOVQ  R10, AX
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece12:
-	LEAQ (DI)(R10*1), DI
-	LEAQ (SI)(R10*2), SI
+piece10:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
+	SUBQ  $+1, R10
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
+	CMPQ R10, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS (R9), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	VBROADCASTSS 4(R9), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VCVTPH2PS    (SI), Y0
-	VMINPS       Y0, Y12, Y0
-	VMULPS       Y14, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VMINPS       Y2, Y12, Y2
-	VMULPS       Y14, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y14, Y4, Y3
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y10, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMINPS       Y3, Y11, Y3
-	VMULPS       Y13, Y3, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y13, Y5, Y4
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VMINPS       Y5, Y11, Y5
-	VMULPS       Y13, Y5, Y6
-	VBROADCASTSS 4(DX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y13, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y9, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y15, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
 
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
+	MOVQ R10, R9
+	CMPQ R9, $+32
 	JLT  lanetail
 
 laneloop:
@@ -5069,83 +5653,67 @@ laneloop:
 	VMOVUPS      (DX), Y1
 	VMOVUPS      (BX), Y2
 	VMOVUPS      (R8), Y3
-	VMINPS       Y0, Y3, Y0
+	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      (R9), Y1
-	VCVTPH2PS    16(SI), Y2
-	VMOVUPS      32(DX), Y4
-	VMOVUPS      32(BX), Y5
-	VMOVUPS      32(R8), Y6
-	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      32(R9), Y4
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPADDSW      Y1, Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
 	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R8), Y6
-	VMINPS       Y1, Y6, Y1
-	VMULPS       Y5, Y1, Y6
-	VFNMADD213PS Y1, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTPH2PS    48(SI), Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      96(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y4, Y1, Y6
+	VFNMADD231PS Y2, Y6, Y1
+	VFMADD231PS  Y4, Y1, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      64(R9), Y4
-	VCVTPH2PS    48(SI), Y5
-	VMOVUPS      96(DX), Y7
-	VMOVUPS      96(BX), Y8
-	VMOVUPS      96(R8), Y9
-	VMINPS       Y5, Y9, Y5
-	VMULPS       Y8, Y5, Y9
-	VFNMADD213PS Y5, Y9, Y7
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      96(R9), Y7
-	VPACKSSDW    Y9, Y6, Y6
-	VPACKSSDW    Y7, Y4, Y4
-	VPADDSW      Y4, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VPACKUSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y4, Y3
-	VPMAXUB      Y15, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y1, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y1, Y1, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y3, Y3
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
 
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     laneloop
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
@@ -5156,9 +5724,9 @@ lanetail:
 	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece15
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5170,10 +5738,10 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece15:
-	TESTQ $0x00000008, R10
-	JEQ   piece16
-	MOVQ  R10, AX
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -5181,34 +5749,34 @@ piece15:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece16:
-	TESTQ $0x00000004, R10
-	JEQ   piece17
-	MOVQ  R10, AX
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece17:
-	TESTQ $0x00000002, R10
-	JEQ   piece18
-	MOVQ  R10, AX
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece18:
-	TESTQ $0x00000001, R10
-	JEQ   piece19
-	MOVQ  R10, AX
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece19:
+piece15:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -5226,9 +5794,9 @@ piece19:
 	MOVQ  AX, 200(SP)
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece20
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5248,10 +5816,10 @@ piece19:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece20:
-	TESTQ $0x00000008, R10
-	JEQ   piece21
-	MOVQ  R10, AX
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5263,10 +5831,10 @@ piece20:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece21:
-	TESTQ $0x00000004, R10
-	JEQ   piece22
-	MOVQ  R10, AX
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -5274,25 +5842,25 @@ piece21:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece22:
-	TESTQ $0x00000002, R10
-	JEQ   piece23
-	MOVQ  R10, AX
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece23:
-	TESTQ $0x00000001, R10
-	JEQ   piece24
-	MOVQ  R10, AX
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece24:
+piece20:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -5310,9 +5878,9 @@ piece24:
 	MOVQ  AX, 328(SP)
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece25
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5332,10 +5900,10 @@ piece24:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece25:
-	TESTQ $0x00000008, R10
-	JEQ   piece26
-	MOVQ  R10, AX
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5347,10 +5915,10 @@ piece25:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece26:
-	TESTQ $0x00000004, R10
-	JEQ   piece27
-	MOVQ  R10, AX
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -5358,25 +5926,25 @@ piece26:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece27:
-	TESTQ $0x00000002, R10
-	JEQ   piece28
-	MOVQ  R10, AX
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece28:
-	TESTQ $0x00000001, R10
-	JEQ   piece29
-	MOVQ  R10, AX
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece29:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 352(SP)
 	MOVQ  AX, 360(SP)
@@ -5394,9 +5962,9 @@ piece29:
 	MOVQ  AX, 456(SP)
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece30
-	MOVQ  R10, AX
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -5416,10 +5984,10 @@ piece29:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece30:
-	TESTQ $0x00000008, R10
-	JEQ   piece31
-	MOVQ  R10, AX
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -5431,10 +5999,10 @@ piece30:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 376(SP)(AX*1)
 
-piece31:
-	TESTQ $0x00000004, R10
-	JEQ   piece32
-	MOVQ  R10, AX
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
@@ -5442,2241 +6010,441 @@ piece31:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece32:
-	TESTQ $0x00000002, R10
-	JEQ   piece33
-	MOVQ  R10, AX
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
-piece33:
-	TESTQ $0x00000001, R10
-	JEQ   piece34
-	MOVQ  R10, AX
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 352(SP)(AX*1)
 
-piece34:
-	XORL  AX, AX
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000008, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000004, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000002, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000001, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 480(SP)(AX*1)
-
-piece39:
+piece30:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      352(SP), Y3
-	VMINPS       Y0, Y3, Y0
+	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      480(SP), Y1
-	CMPQ         R10, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    48(SP), Y2
-	VMOVUPS      128(SP), Y4
-	VMOVUPS      256(SP), Y5
-	VMOVUPS      384(SP), Y6
-	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      512(SP), Y4
-	CMPQ         R10, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      160(SP), Y7
-	VMOVUPS      288(SP), Y8
-	VMOVUPS      416(SP), Y9
-	VMINPS       Y5, Y9, Y5
-	VMULPS       Y8, Y5, Y9
-	VFNMADD213PS Y5, Y9, Y7
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      544(SP), Y7
-	CMPQ         R10, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y8
-	VMOVUPS      192(SP), Y10
-	VMOVUPS      320(SP), Y11
-	VMOVUPS      448(SP), Y12
-	VMINPS       Y8, Y12, Y8
-	VMULPS       Y11, Y8, Y12
-	VFNMADD213PS Y8, Y12, Y10
-	VFMADD231PS  Y11, Y10, Y12
-	VCVTPS2DQ    Y12, Y12
-	VMOVUPS      576(SP), Y10
-
-lanenarrow:
-	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VPACKSSDW Y12, Y9, Y9
-	VPACKSSDW Y10, Y7, Y7
-	VPADDSW   Y7, Y9, Y9
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VPACKUSWB Y9, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VPMAXUB   Y15, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VCMPPS    $0x03, Y0, Y2, Y4
-	VCMPPS    $0x03, Y5, Y8, Y6
-	VORPS     Y4, Y6, Y4
-	VMOVMSKPS Y4, AX
-	TESTL     AX, AX
-	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VCMPPS    $0x07, Y2, Y2, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VCMPPS    $0x07, Y8, Y8, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VPAND     Y4, Y3, Y3
-
-ordered40:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece41
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeMinvalUint8F16AVX2(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeMinvalUint8F16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX minval, BX scale, R8 recip, R9 hi, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 Narrow16, Y14 NarrowU8
-	// per group: Y13 recip, Y12 hi
-	// loaded at each use: minval, scale, least, table
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         minval+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         hi+40(FP), R9
-	VBROADCASTSS least+48(FP), Y0
-	VPACKSSDW    Y0, Y0, Y15
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
-	VPACKUSWB    Y15, Y15, Y1
-	VPERMD       Y1, Y0, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMINPS       Y0, Y12, Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y2, Y12, Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y13, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y15, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y3, Y12, Y3
-	VMULPS       Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y13, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (DX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VMINPS       Y5, Y12, Y5
-	VMULPS       Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y13, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y15, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMINPS       Y0, Y12, Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y2, Y12, Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y13, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VBROADCASTSS (DX), Y5
-	VSUBPS       Y5, Y4, Y4
-	VMINPS       Y4, Y12, Y4
-	VMULPS       Y13, Y4, Y5
-	VBROADCASTSS (BX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VFMADD231PS  Y13, Y6, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (DX), Y7
-	VSUBPS       Y7, Y6, Y6
-	VMINPS       Y6, Y12, Y6
-	VMULPS       Y13, Y6, Y7
-	VBROADCASTSS (BX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VFMADD231PS  Y13, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
-
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPADDSW   Y15, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPADDSW   Y15, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXUB   Y14, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VCMPPS    $0x03, Y0, Y2, Y5
-	VCMPPS    $0x03, Y4, Y6, Y7
-	VORPS     Y5, Y7, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VCMPPS    $0x07, Y6, Y6, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y5, Y5
-	VPERMD    Y5, Y3, Y5
-	VPAND     Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece8
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R10*1), DI
-	LEAQ (SI)(R10*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMINPS       Y0, Y11, Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (BX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y13, Y2, Y3
-	VBROADCASTSS (BX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VFMADD231PS  Y13, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y15, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y3, Y10, Y3
-	VMULPS       Y12, Y3, Y4
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD213PS Y3, Y4, Y5
-	VFMADD231PS  Y12, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(DX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VMINPS       Y5, Y10, Y5
-	VMULPS       Y12, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFNMADD213PS Y5, Y6, Y7
-	VFMADD231PS  Y12, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y15, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
-
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      32(R9), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y15, Y3, Y3
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
-	VMOVUPS      64(R9), Y6
-	VMINPS       Y2, Y6, Y2
-	VMULPS       Y5, Y2, Y6
-	VFNMADD213PS Y2, Y6, Y4
-	VFMADD231PS  Y5, Y4, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y4
-	VMOVUPS      96(DX), Y5
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R8), Y7
-	VMOVUPS      96(R9), Y8
-	VMINPS       Y4, Y8, Y4
-	VMULPS       Y7, Y4, Y8
-	VFNMADD213PS Y4, Y8, Y5
-	VFMADD231PS  Y7, Y5, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPADDSW      Y15, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VPACKUSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y5, Y3
-	VPMAXUB      Y14, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
-	VCMPPS       $0x03, Y0, Y1, Y6
-	VCMPPS       $0x03, Y2, Y4, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y1, Y1, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VCMPPS       $0x07, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y5, Y6
-	VPAND        Y6, Y3, Y3
-
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R10, R10
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000004, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	XORL  AX, AX
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000008, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000004, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000002, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000001, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 480(SP)(AX*1)
-
-piece39:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD213PS Y0, Y3, Y1
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VSUBPS       Y2, Y1, Y1
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      128(SP), Y1
 	VMOVUPS      256(SP), Y2
 	VMOVUPS      384(SP), Y4
-	VMOVUPS      512(SP), Y5
-	VMINPS       Y1, Y5, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD213PS Y1, Y5, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+17
-	JLT          lanenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMOVUPS      288(SP), Y4
-	VMOVUPS      416(SP), Y6
-	VMOVUPS      544(SP), Y7
-	VMINPS       Y2, Y7, Y2
-	VMULPS       Y6, Y2, Y7
-	VFNMADD213PS Y2, Y7, Y4
-	VFMADD231PS  Y6, Y4, Y7
-	VCVTPS2DQ    Y7, Y7
-	CMPQ         R10, $+25
-	JLT          lanenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMOVUPS      192(SP), Y6
-	VSUBPS       Y6, Y4, Y4
-	VMOVUPS      320(SP), Y6
-	VMOVUPS      448(SP), Y8
-	VMOVUPS      576(SP), Y9
-	VMINPS       Y4, Y9, Y4
-	VMULPS       Y8, Y4, Y9
-	VFNMADD213PS Y4, Y9, Y6
-	VFMADD231PS  Y8, Y6, Y9
-	VCVTPS2DQ    Y9, Y9
-
-lanenarrow:
-	VPACKSSDW Y5, Y3, Y3
-	VPADDSW   Y15, Y3, Y3
-	VPACKSSDW Y9, Y7, Y7
-	VPADDSW   Y15, Y7, Y7
-	VMOVUPS   constantsAVX2<>+0(SB), Y5
-	VPACKUSWB Y7, Y3, Y3
-	VPERMD    Y3, Y5, Y3
-	VPMAXUB   Y14, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y5
-	VCMPPS    $0x03, Y0, Y1, Y6
-	VCMPPS    $0x03, Y2, Y4, Y7
-	VORPS     Y6, Y7, Y6
-	VMOVMSKPS Y6, AX
-	TESTL     AX, AX
-	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y6
-	VCMPPS    $0x07, Y1, Y1, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VCMPPS    $0x07, Y4, Y4, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y6, Y6
-	VPERMD    Y6, Y5, Y6
-	VPAND     Y6, Y3, Y3
-
-ordered40:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece41
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeAnyUint8F16AVX2(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·QuantizeAnyUint8F16AVX2(SB), $608-72
-	// pointers: DI q, SI x, DX scale, BX minval, R8 below, R9 above, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y0 Narrow16, Y14 NarrowU8
-	// per group: Y13 below, Y0 ToInt, Y0 ISub, Y12 Narrow16
-	// loaded at each use: scale, minval, above, table
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         below+32(FP), R8
-	MOVQ         above+40(FP), R9
-	VBROADCASTSS least+48(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (R8), Y13
-	VCVTPS2DQ    Y13, Y0
-	VPSUBD       Y0, Y15, Y0
-	VPACKSSDW    Y0, Y0, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VBROADCASTSS (R9), Y2
-	VMINPS       Y1, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y2, Y2
-	VMAXPS       Y2, Y13, Y3
-	VBROADCASTSS (R9), Y4
-	VMINPS       Y3, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y12, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS (BX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y3, Y3
-	VMAXPS       Y3, Y13, Y4
-	VBROADCASTSS (R9), Y5
-	VMINPS       Y4, Y5, Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (BX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VMAXPS       Y5, Y13, Y6
-	VBROADCASTSS (R9), Y7
-	VMINPS       Y6, Y7, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y12, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VBROADCASTSS (R9), Y2
-	VMINPS       Y1, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R10, $+9
-	JLT          groupnarrow
-	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y2, Y2
-	VMAXPS       Y2, Y13, Y3
-	VBROADCASTSS (R9), Y4
-	VMINPS       Y3, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R10, $+17
-	JLT          groupnarrow
-	VCVTPH2PS    64(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VSUBPS       Y5, Y4, Y4
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y4, Y4
-	VMAXPS       Y4, Y13, Y5
-	VBROADCASTSS (R9), Y6
-	VMINPS       Y5, Y6, Y5
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMOVUPS      416(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
-	CMPQ         R10, $+25
-	JLT          groupnarrow
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS (DX), Y7
-	VDIVPS       Y7, Y6, Y6
-	VMAXPS       Y6, Y13, Y7
-	VBROADCASTSS (R9), Y8
-	VMINPS       Y7, Y8, Y7
-	VCVTPS2DQ    Y7, Y7
-
-groupnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPADDSW   Y12, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VPADDSW   Y12, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y3, Y1
-	VPMAXUB   Y14, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VCMPPS    $0x03, Y0, Y2, Y5
-	VCMPPS    $0x03, Y4, Y6, Y7
-	VORPS     Y5, Y7, Y5
-	VMOVMSKPS Y5, AX
-	TESTL     AX, AX
-	JEQ       ordered7
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x07, Y4, Y4, Y7
-	VCMPPS    $0x07, Y6, Y6, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y5, Y5
-	VPERMD    Y5, Y3, Y5
-	VPAND     Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece8
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R10*1), DI
-	LEAQ (SI)(R10*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VCVTPS2DQ    Y13, Y0
-	VPSUBD       Y0, Y15, Y0
-	VPACKSSDW    Y0, Y0, Y11
-	VCVTPS2DQ    Y12, Y0
-	VPSUBD       Y0, Y15, Y0
-	VPACKSSDW    Y0, Y0, Y10
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VBROADCASTSS (R9), Y2
-	VMINPS       Y1, Y2, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y2, Y2
-	VMAXPS       Y2, Y13, Y3
-	VBROADCASTSS (R9), Y4
-	VMINPS       Y3, Y4, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS 4(BX), Y4
-	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VDIVPS       Y4, Y3, Y3
-	VMAXPS       Y3, Y12, Y4
-	VBROADCASTSS 4(R9), Y5
-	VMINPS       Y4, Y5, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(BX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS 4(DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VMAXPS       Y5, Y12, Y6
-	VBROADCASTSS 4(R9), Y7
-	VMINPS       Y6, Y7, Y6
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMOVUPS      448(SP), Y6
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPADDSW      Y10, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPMAXUB      Y14, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y2, Y6
-	VCMPPS       $0x03, Y3, Y5, Y7
-	VORPS        Y6, Y7, Y6
-	VMOVMSKPS    Y6, AX
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x07, Y0, Y0, Y6
-	VCMPPS       $0x07, Y2, Y2, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VCMPPS       $0x07, Y5, Y5, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPACKSSWB    Y7, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y6, Y1, Y1
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SP)
 
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+8, R9
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R11
-	CMPQ    R11, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VMOVUPS   (R8), Y1
-	VMOVUPS   (R9), Y2
-	VMAXPS    Y0, Y1, Y3
-	VMINPS    Y3, Y2, Y3
-	VCVTPS2DQ Y3, Y3
-	VCVTPS2DQ Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	VCVTPH2PS 16(SI), Y2
-	VMOVUPS   32(DX), Y4
-	VMOVUPS   32(BX), Y5
-	VSUBPS    Y5, Y2, Y2
-	VDIVPS    Y4, Y2, Y2
-	VMOVUPS   32(R8), Y4
-	VMOVUPS   32(R9), Y5
-	VMAXPS    Y2, Y4, Y6
-	VMINPS    Y6, Y5, Y6
-	VCVTPS2DQ Y6, Y6
-	VCVTPS2DQ Y4, Y4
-	VPSUBD    Y4, Y15, Y4
-	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VCVTPH2PS 32(SI), Y1
-	VMOVUPS   64(DX), Y4
-	VMOVUPS   64(BX), Y5
-	VSUBPS    Y5, Y1, Y1
-	VDIVPS    Y4, Y1, Y1
-	VMOVUPS   64(R8), Y4
-	VMOVUPS   64(R9), Y5
-	VMAXPS    Y1, Y4, Y6
-	VMINPS    Y6, Y5, Y6
-	VCVTPS2DQ Y6, Y6
-	VCVTPS2DQ Y4, Y4
-	VPSUBD    Y4, Y15, Y4
-	VCVTPH2PS 48(SI), Y5
-	VMOVUPS   96(DX), Y7
-	VMOVUPS   96(BX), Y8
-	VSUBPS    Y8, Y5, Y5
-	VDIVPS    Y7, Y5, Y5
-	VMOVUPS   96(R8), Y7
-	VMOVUPS   96(R9), Y8
-	VMAXPS    Y5, Y7, Y9
-	VMINPS    Y9, Y8, Y9
-	VCVTPS2DQ Y9, Y9
-	VCVTPS2DQ Y7, Y7
-	VPSUBD    Y7, Y15, Y7
-	VPACKSSDW Y9, Y6, Y6
-	VPACKSSDW Y7, Y4, Y4
-	VPADDSW   Y4, Y6, Y6
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VPACKUSWB Y6, Y3, Y3
-	VPERMD    Y3, Y4, Y3
-	VPMAXUB   Y14, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
-	VCMPPS    $0x03, Y0, Y2, Y6
-	VCMPPS    $0x03, Y1, Y5, Y7
-	VORPS     Y6, Y7, Y6
-	VMOVMSKPS Y6, AX
-	TESTL     AX, AX
-	JEQ       ordered14
-	VCMPPS    $0x07, Y0, Y0, Y6
-	VCMPPS    $0x07, Y2, Y2, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VCMPPS    $0x07, Y1, Y1, Y7
-	VCMPPS    $0x07, Y5, Y5, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPACKSSWB Y7, Y6, Y6
-	VPERMD    Y6, Y4, Y6
-	VPAND     Y6, Y3, Y3
-
-ordered14:
-	VMOVUPS Y3, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R10, R10
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R10
+lanetailback:
+	TESTQ $0x00000010, R9
 	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
 
 piece31:
-	TESTQ $0x00000004, R10
+	TESTQ $0x00000008, R9
 	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	XORL  AX, AX
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000008, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 496(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 504(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000004, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 488(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000002, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 480(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000001, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 480(SP)(AX*1)
-
-piece39:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VMOVUPS   352(SP), Y1
-	VMOVUPS   480(SP), Y2
-	VMAXPS    Y0, Y1, Y3
-	VMINPS    Y3, Y2, Y3
-	VCVTPS2DQ Y3, Y3
-	VCVTPS2DQ Y1, Y1
-	VPSUBD    Y1, Y15, Y1
-	CMPQ      R10, $+9
-	JLT       lanenarrow
-	VCVTPH2PS 48(SP), Y2
-	VMOVUPS   128(SP), Y4
-	VMOVUPS   256(SP), Y5
-	VSUBPS    Y5, Y2, Y2
-	VDIVPS    Y4, Y2, Y2
-	VMOVUPS   384(SP), Y4
-	VMOVUPS   512(SP), Y5
-	VMAXPS    Y2, Y4, Y6
-	VMINPS    Y6, Y5, Y6
-	VCVTPS2DQ Y6, Y6
-	VCVTPS2DQ Y4, Y4
-	VPSUBD    Y4, Y15, Y4
-	CMPQ      R10, $+17
-	JLT       lanenarrow
-	VCVTPH2PS 64(SP), Y5
-	VMOVUPS   160(SP), Y7
-	VMOVUPS   288(SP), Y8
-	VSUBPS    Y8, Y5, Y5
-	VDIVPS    Y7, Y5, Y5
-	VMOVUPS   416(SP), Y7
-	VMOVUPS   544(SP), Y8
-	VMAXPS    Y5, Y7, Y9
-	VMINPS    Y9, Y8, Y9
-	VCVTPS2DQ Y9, Y9
-	VCVTPS2DQ Y7, Y7
-	VPSUBD    Y7, Y15, Y7
-	CMPQ      R10, $+25
-	JLT       lanenarrow
-	VCVTPH2PS 80(SP), Y8
-	VMOVUPS   192(SP), Y10
-	VMOVUPS   320(SP), Y11
-	VSUBPS    Y11, Y8, Y8
-	VDIVPS    Y10, Y8, Y8
-	VMOVUPS   448(SP), Y10
-	VMOVUPS   576(SP), Y11
-	VMAXPS    Y8, Y10, Y12
-	VMINPS    Y12, Y11, Y12
-	VCVTPS2DQ Y12, Y12
-	VCVTPS2DQ Y10, Y10
-	VPSUBD    Y10, Y15, Y10
-
-lanenarrow:
-	VPACKSSDW Y6, Y3, Y3
-	VPACKSSDW Y4, Y1, Y1
-	VPADDSW   Y1, Y3, Y3
-	VPACKSSDW Y12, Y9, Y9
-	VPACKSSDW Y10, Y7, Y7
-	VPADDSW   Y7, Y9, Y9
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VPACKUSWB Y9, Y3, Y3
-	VPERMD    Y3, Y1, Y3
-	VPMAXUB   Y14, Y3, Y3
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
-	VCMPPS    $0x03, Y0, Y2, Y4
-	VCMPPS    $0x03, Y5, Y8, Y6
-	VORPS     Y4, Y6, Y4
-	VMOVMSKPS Y4, AX
-	TESTL     AX, AX
-	JEQ       ordered40
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VCMPPS    $0x07, Y2, Y2, Y6
-	VPACKSSDW Y6, Y4, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VCMPPS    $0x07, Y8, Y8, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VPAND     Y4, Y3, Y3
-
-ordered40:
-	VMOVUPS Y3, (SP)
-	TESTQ   $0x00000010, R10
-	JEQ     piece41
-	MOVQ    R10, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
+	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece45:
+piece35:
 laneend:
 	VZEROUPPER
 	RET
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS    32(SP), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VBROADCASTSS (R8), Y7
+	VSUBPS       Y7, Y6, Y6
+	VDIVPS       Y10, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y3, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS 4(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS   (DX), Y1
+	VMOVUPS   (R8), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VSUBPS    Y2, Y2, Y3
+	VMAXPS    Y1, Y3, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VMOVUPS   32(DX), Y5
+	VMOVUPS   32(R8), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VMOVUPS   64(DX), Y5
+	VMOVUPS   64(R8), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VMOVUPS   96(DX), Y6
+	VMOVUPS   96(R8), Y7
+	VSUBPS    Y7, Y5, Y5
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y3, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+0(SB), Y2
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       laneback
+
+lanetailrare:
+	VCVTPH2PS 32(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VMOVUPS   352(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VSUBPS    Y2, Y2, Y3
+	VMAXPS    Y1, Y3, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VMOVUPS   128(SP), Y5
+	VMOVUPS   384(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VMOVUPS   160(SP), Y6
+	VMOVUPS   416(SP), Y7
+	VSUBPS    Y7, Y5, Y5
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y3, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VMOVUPS   192(SP), Y7
+	VMOVUPS   448(SP), Y8
+	VSUBPS    Y8, Y6, Y6
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y3, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y2, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
 DATA constantsAVX2<>+4(SB)/4, $0x00000004
@@ -7686,4 +6454,5 @@ DATA constantsAVX2<>+16(SB)/4, $0x00000002
 DATA constantsAVX2<>+20(SB)/4, $0x00000006
 DATA constantsAVX2<>+24(SB)/4, $0x00000003
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32
+DATA constantsAVX2<>+32(SB)/4, $0x80008000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36

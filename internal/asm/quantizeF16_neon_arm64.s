@@ -4,1900 +4,336 @@
 
 #include "textflag.h"
 
-// func QuantizeSymmetricInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-TEXT ·QuantizeSymmetricInt8F16NEON(SB), NOSPLIT, $248-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V1 Narrow16, V30 NarrowS8, V29 0x80000000
-	// per group: V28 scale, V27 recip, V26 hi
-	// vector registers in use at once: 14
+TEXT ·QuantizeInt8F16NEON(SB), NOSPLIT, $184-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
+	// per group: V26 scale, V25 recip
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21483e // sqxtn v30.8b, v1.8h
-	WORD $0x4e21483e // sqxtn2 v30.16b, v1.8h
-	MOVD $2147483648, R16
-	VDUP R16, V29.S4
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V28.S4, V4.S4, V5.S4
-	VFMLA V27.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V29.B16, V5.B16, V4.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V28.S4, V6.S4, V7.S4
-	VFMLA V27.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3e6421 // smax v1.16b, v1.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-grouptail:
-	CBZ R5, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
-	CMP $5, R5
-	BLT groupnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
-	CMP $9, R5
-	BLT groupnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V28.S4, V5.S4, V6.S4
-	VFMLA V27.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V6.B16, V5.B16
-	CMP $13, R5
-	BLT groupnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
-	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V28.S4, V7.S4, V8.S4
-	VFMLA V27.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V29.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e3e6421 // smax v1.16b, v1.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V2.B16, V5.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVD 24(R1), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	VMOV V4.B16, V9.B16
-	VFMLS V5.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V29.B16, V5.B16, V8.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
-	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
-	CMP $5, R5
-	BLT lanenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V2.B16, V5.B16
-	CMP $9, R5
-	BLT lanenarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V7.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V29.B16, V4.B16, V7.B16
-	CMP $13, R5
-	BLT lanenarrow
-	FMOVD 56(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V10.B16
-	VFMLS V6.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V6.B16, V9.B16
-lanenarrow:
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148e3 // sqxtn2 v3.16b, v7.8h
-	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
-laneend:
-	RET
-
-// func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
-
-TEXT ·QuantizeInt8F16NEON(SB), NOSPLIT, $312-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V1 Narrow16, V30 NarrowS8, V29 0x80000000
-	// per group: V28 scale, V27 recip, V26 hi, V0 zeroPoint, V25 Narrow16
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21483e // sqxtn v30.8b, v1.8h
-	WORD $0x4e21483e // sqxtn2 v30.16b, v1.8h
-	MOVD $2147483648, R16
-	VDUP R16, V29.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614819 // sqxtn v25.4h, v0.4s
-	WORD $0x4e614819 // sqxtn2 v25.8h, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e790c21 // sqadd v1.8h, v1.8h, v25.8h
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V28.S4, V4.S4, V5.S4
-	VFMLA V27.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V29.B16, V5.B16, V4.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V28.S4, V6.S4, V7.S4
-	VFMLA V27.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e790c84 // sqadd v4.8h, v4.8h, v25.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3e6421 // smax v1.16b, v1.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-grouptail:
-	CBZ R6, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
-	CMP $5, R6
-	BLT groupnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
-	CMP $9, R6
-	BLT groupnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V28.S4, V5.S4, V6.S4
-	VFMLA V27.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V6.B16, V5.B16
-	CMP $13, R6
-	BLT groupnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
-	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V28.S4, V7.S4, V8.S4
-	VFMLA V27.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V29.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e790c21 // sqadd v1.8h, v1.8h, v25.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x4e790ca5 // sqadd v5.8h, v5.8h, v25.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e3e6421 // smax v1.16b, v1.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R6, R0, R0
-	ADD R6<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
-	RET
-lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
-laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
-	FMOVQ (R5), F1
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 16(R2), F4
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 16(R5), F4
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
-	VMOV V1.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 32(R5), F4
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 48(R2), F7
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
-	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
-	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
-	VMOV V5.B16, V10.B16
-	VFMLS V7.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V7.B16, V9.B16
-	FMOVQ 48(R5), F7
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
-	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	MOVD R5, R16
-	ADD $256, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
-	FMOVQ 256(RSP), F1
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 272(RSP), F4
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F7
-	FMOVQ 160(RSP), F8
-	FMOVQ 224(RSP), F9
-	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
-	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
-	VMOV V5.B16, V10.B16
-	VFMLS V7.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V7.B16, V9.B16
-	FMOVQ 288(RSP), F7
-	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F8
-	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
-	FMOVQ 112(RSP), F10
-	FMOVQ 176(RSP), F11
-	FMOVQ 240(RSP), F12
-	WORD $0x4eacf508 // fmin v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd0c // fmul v12.4s, v8.4s, v11.4s
-	VMOV V8.B16, V13.B16
-	VFMLS V10.S4, V12.S4, V13.S4
-	VFMLA V11.S4, V13.S4, V12.S4
-	WORD $0x4e21a98a // fcvtns v10.4s, v12.4s
-	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
-	VBSL V29.B16, V10.B16, V12.B16
-	FMOVQ 304(RSP), F10
-lanenarrow:
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e214923 // sqxtn2 v3.16b, v9.8h
-	WORD $0x4e3e6463 // smax v3.16b, v3.16b, v30.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R6, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
-laneend:
-	RET
-
-// func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
-
-TEXT ·QuantizeMinvalInt8F16NEON(SB), NOSPLIT, $312-72
-	// pointers: R0 q, R1 x, R2 minval, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V30 Narrow16, V29 NarrowS8, V28 0x80000000
-	// per group: V27 minval, V26 scale, V25 recip, V24 hi
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD minval+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD hi+40(FP), R5
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x0e61481e // sqxtn v30.4h, v0.4s
-	WORD $0x4e61481e // sqxtn2 v30.8h, v0.4s
-	WORD $0x0e214bdd // sqxtn v29.8b, v30.8h
-	WORD $0x4e214bdd // sqxtn2 v29.16b, v30.8h
-	MOVD $2147483648, R16
-	VDUP R16, V28.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V26.S4, V1.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V26.S4, V3.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V26.S4, V4.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebbd4a5 // fsub v5.4s, v5.4s, v27.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V26.S4, V6.S4, V7.S4
-	VFMLA V25.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7e0c84 // sqadd v4.8h, v4.8h, v30.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-grouptail:
-	CBZ R6, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V26.S4, V1.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	CMP $5, R6
-	BLT groupnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V26.S4, V3.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	CMP $9, R6
-	BLT groupnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebbd484 // fsub v4.4s, v4.4s, v27.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V26.S4, V5.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V6.B16, V5.B16
-	CMP $13, R6
-	BLT groupnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebbd4c6 // fsub v6.4s, v6.4s, v27.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V26.S4, V7.S4, V8.S4
-	VFMLA V25.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x4e7e0ca5 // sqadd v5.8h, v5.8h, v30.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R6, R0, R0
-	ADD R6<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
-	RET
-lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
-laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V1.B16, V3.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V2.B16, V5.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R2), F4
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V4.B16, V6.B16
-	FMOVD 24(R1), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 48(R2), F5
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	VMOV V4.B16, V9.B16
-	VFMLS V5.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V28.B16, V5.B16, V8.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x4e7e0cc6 // sqadd v6.8h, v6.8h, v30.8h
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
-	WORD $0x4e3d6463 // smax v3.16b, v3.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	MOVD R5, R16
-	ADD $256, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V1.B16, V3.B16
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F4
-	FMOVQ 272(RSP), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V2.B16, V5.B16
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	FMOVQ 160(RSP), F4
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V7.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V4.B16, V7.B16
-	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 112(RSP), F6
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	FMOVQ 176(RSP), F6
-	FMOVQ 240(RSP), F8
-	FMOVQ 304(RSP), F9
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V10.B16
-	VFMLS V6.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V28.B16, V6.B16, V9.B16
-lanenarrow:
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
-	WORD $0x4e7e0ce7 // sqadd v7.8h, v7.8h, v30.8h
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148e3 // sqxtn2 v3.16b, v7.8h
-	WORD $0x4e3d6463 // smax v3.16b, v3.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R6, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
-laneend:
-	RET
-
-// func QuantizeAnyInt8F16NEON(q *int8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
-
-TEXT ·QuantizeAnyInt8F16NEON(SB), NOSPLIT, $312-72
-	// pointers: R0 q, R1 x, R2 scale, R3 minval, R4 below, R5 above, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V0 Narrow16, V29 NarrowS8, V28 0x80000000
-	// per group: V27 scale, V26 minval, V25 below, V24 above, V1 ToInt, V1 ISub, V23 Narrow16
-	// vector registers in use at once: 17
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD below+32(FP), R4
-	MOVD above+40(FP), R5
-	FMOVS least+48(FP), F30
+	FMOVS least+32(FP), F30
 	VDUP V30.S[0], V30.S4
 	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
 	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
 	WORD $0x0e21481d // sqxtn v29.8b, v0.8h
 	WORD $0x4e21481d // sqxtn2 v29.16b, v0.8h
-	MOVD $2147483648, R16
-	VDUP R16, V28.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
+	FMOVS most+36(FP), F28
+	VDUP V28.S[0], V28.S4
+	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
+	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
+	WORD $0x0e21481b // sqxtn v27.8b, v0.8h
+	WORD $0x4e21481b // sqxtn2 v27.16b, v0.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	WORD $0x4e21ab20 // fcvtns v0.4s, v25.4s
-	WORD $0x4e39e721 // fcmeq v1.4s, v25.4s, v25.4s
-	VBSL V28.B16, V0.B16, V1.B16
-	VSUB V1.S4, V30.S4, V1.S4
-	WORD $0x0e614837 // sqxtn v23.4h, v1.4s
-	WORD $0x4e614837 // sqxtn2 v23.8h, v1.4s
-	MOVD R8, R6
-	CMP $16, R6
+	VLD1R (R2), [V26.S4]
+	VLD1R (R3), [V25.S4]
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V25.S4, V0.S4, V24.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V25.S4, V0.S4, V23.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V25.S4, V0.S4, V22.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V25.S4, V0.S4, V21.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e21ab00 // fcvtns v0.4s, v24.4s
+	WORD $0x4e21aae5 // fcvtns v5.4s, v23.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
+	WORD $0x4e21aac5 // fcvtns v5.4s, v22.4s
+	WORD $0x4e21aaa6 // fcvtns v6.4s, v21.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x4e37f706 // fmax v6.4s, v24.4s, v23.4s
+	WORD $0x4e35f6c7 // fmax v7.4s, v22.4s, v21.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
+	BVS grouploop
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, (R0)
+	VMOV V1.B16, V24.B16
+	VMOV V2.B16, V23.B16
+	VMOV V3.B16, V22.B16
+	VMOV V4.B16, V21.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVD 8(R1), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	FMOVD 16(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVD 24(R1), F5
 	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebad4a5 // fsub v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
-	WORD $0x4e39f4a6 // fmax v6.4s, v5.4s, v25.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, (R0)
+groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
 grouptail:
-	CBZ R6, groupend
+	CBZ R4, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R6, piece1
+	TBZ $3, R4, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R6, piece2
+	TBZ $2, R4, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R6, piece3
+	TBZ $1, R4, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R6, piece4
+	TBZ $0, R4, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	CMP $5, R6
-	BLT groupnarrow
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	CMP $5, R4
+	BLT grouptailnarrow
 	FMOVD 40(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	CMP $9, R6
-	BLT groupnarrow
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	CMP $9, R4
+	BLT grouptailnarrow
 	FMOVD 48(RSP), F4
 	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebad484 // fsub v4.4s, v4.4s, v26.4s
-	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
-	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V6.B16, V5.B16
-	CMP $13, R6
-	BLT groupnarrow
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	CMP $13, R4
+	BLT grouptailnarrow
 	FMOVD 56(RSP), F6
 	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebad4c6 // fsub v6.4s, v6.4s, v26.4s
-	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
-	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
-	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
+	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V6.S4
+	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouptailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, 16(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece5
+	TBZ $3, R4, piece5
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece5:
-	TBZ $2, R6, piece6
+	TBZ $2, R4, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece6:
-	TBZ $1, R6, piece7
+	TBZ $1, R4, piece7
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece7:
-	TBZ $0, R6, piece8
+	TBZ $0, R4, piece8
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	ADD R6, R0, R0
-	ADD R6<<1, R1, R1
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
 groupend:
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+	SUB $1, R5, R5
+	CBNZ R5, groups
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
+	MOVD R5, R4
+	CMP $16, R4
 	BLT lanetail
 laneloop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F1
-	FMOVQ (R5), F2
-	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V2.B16, V3.B16
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	VSUB V1.S4, V30.S4, V1.S4
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 16(R2), F4
-	FMOVQ 16(R3), F5
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	VSUB V4.S4, V30.S4, V4.S4
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVD 16(R1), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	WORD $0x4e24f426 // fmax v6.4s, v1.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	VSUB V4.S4, V30.S4, V4.S4
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 48(R2), F7
-	FMOVQ 48(R3), F8
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V28.B16, V8.B16, V9.B16
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-	VSUB V7.S4, V30.S4, V7.S4
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
-	WORD $0x4e3d6463 // smax v3.16b, v3.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVD 24(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanerare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, (R0)
+laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
+	CBZ R4, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R6, piece9
+	TBZ $3, R4, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece9:
-	TBZ $2, R6, piece10
+	TBZ $2, R4, piece10
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece10:
-	TBZ $1, R6, piece11
+	TBZ $1, R4, piece11
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece11:
-	TBZ $0, R6, piece12
+	TBZ $0, R4, piece12
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
@@ -1908,21 +344,21 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
+	TBZ $3, R4, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
-	TBZ $2, R6, piece14
+	TBZ $2, R4, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $1, R6, piece15
+	TBZ $1, R4, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece15:
-	TBZ $0, R6, piece16
+	TBZ $0, R4, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
@@ -1933,280 +369,499 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R6, piece17
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece17:
-	TBZ $2, R6, piece18
+	TBZ $2, R4, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $1, R6, piece19
+	TBZ $1, R4, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece19:
-	TBZ $0, R6, piece20
+	TBZ $0, R4, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	MOVD R5, R16
-	ADD $256, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F1
-	FMOVQ 256(RSP), F2
-	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V2.B16, V3.B16
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	VSUB V1.S4, V30.S4, V1.S4
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 40(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	FMOVD 48(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F5
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	FMOVQ 208(RSP), F4
-	FMOVQ 272(RSP), F5
-	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	VSUB V4.S4, V30.S4, V4.S4
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F7
-	FMOVQ 160(RSP), F8
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	FMOVQ 224(RSP), F7
-	FMOVQ 288(RSP), F8
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V28.B16, V8.B16, V9.B16
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-	VSUB V7.S4, V30.S4, V7.S4
-	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F8
-	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
-	FMOVQ 112(RSP), F10
-	FMOVQ 176(RSP), F11
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x6e2afd08 // fdiv v8.4s, v8.4s, v10.4s
-	FMOVQ 240(RSP), F10
-	FMOVQ 304(RSP), F11
-	WORD $0x4e2af50c // fmax v12.4s, v8.4s, v10.4s
-	WORD $0x4eabf58c // fmin v12.4s, v12.4s, v11.4s
-	WORD $0x4e21a98b // fcvtns v11.4s, v12.4s
-	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
-	VBSL V28.B16, V11.B16, V12.B16
-	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V28.B16, V11.B16, V10.B16
-	VSUB V10.S4, V30.S4, V10.S4
-lanenarrow:
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
-	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
-	WORD $0x4e214923 // sqxtn2 v3.16b, v9.8h
-	WORD $0x4e3d6463 // smax v3.16b, v3.16b, v29.16b
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	FMOVD 56(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V4.S4
+	VFMLA V8.S4, V4.S4, V9.S4
+	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanetailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, 16(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece29
+	TBZ $3, R4, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R6, piece30
+piece21:
+	TBZ $2, R4, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R6, piece31
+piece22:
+	TBZ $1, R4, piece23
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R6, piece32
+piece23:
+	TBZ $0, R4, piece24
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece24:
 laneend:
 	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+grouptailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 96(RSP), F6
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
 
-// func QuantizeSymmetricUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+// func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-TEXT ·QuantizeSymmetricUint8F16NEON(SB), NOSPLIT, $248-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V1 Narrow16, V30 NarrowU8, V29 0x80000000
-	// per group: V28 scale, V27 recip, V26 hi
-	// vector registers in use at once: 14
+TEXT ·QuantizeZeroPointInt8F16NEON(SB), NOSPLIT, $248-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
+	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
+	// vector registers in use at once: 20
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x2e21283e // sqxtun v30.8b, v1.8h
-	WORD $0x6e21283e // sqxtun2 v30.16b, v1.8h
-	MOVD $2147483648, R16
-	VDUP R16, V29.S4
+	MOVD zeroPoint+32(FP), R4
+	FMOVS least+40(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
+	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
+	WORD $0x0e21481d // sqxtn v29.8b, v0.8h
+	WORD $0x4e21481d // sqxtn2 v29.16b, v0.8h
+	FMOVS most+44(FP), F28
+	VDUP V28.S[0], V28.S4
+	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
+	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
+	WORD $0x0e21481b // sqxtn v27.8b, v0.8h
+	WORD $0x4e21481b // sqxtn2 v27.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
+	VLD1R (R2), [V26.S4]
+	VLD1R (R3), [V25.S4]
+	VLD1R (R4), [V24.S4]
+	WORD $0x0e614b17 // sqxtn v23.4h, v24.4s
+	WORD $0x4e614b17 // sqxtn2 v23.8h, v24.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V25.S4, V0.S4, V22.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V25.S4, V0.S4, V21.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V25.S4, V0.S4, V20.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V25.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
+	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
+	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
+	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
+	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
+	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
+	BVS grouploop
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, (R0)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVD 8(R1), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V28.S4, V4.S4, V5.S4
-	VFMLA V27.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V29.B16, V5.B16, V4.B16
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	FMOVD 16(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVD 24(R1), F5
 	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V28.S4, V6.S4, V7.S4
-	VFMLA V27.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V30.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e770c42 // sqadd v2.8h, v2.8h, v23.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, (R0)
+groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R5, R5
@@ -2237,67 +892,53 @@ piece3:
 piece4:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	CMP $5, R5
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVD 40(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	CMP $9, R5
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVD 48(RSP), F4
 	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V28.S4, V5.S4, V6.S4
-	VFMLA V27.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V6.B16, V5.B16
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	CMP $13, R5
-	BLT groupnarrow
+	BLT grouptailnarrow
 	FMOVD 56(RSP), F6
 	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
-	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V28.S4, V7.S4, V8.S4
-	VFMLA V27.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V29.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V30.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
+	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V6.S4
+	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouptailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, 16(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece5
@@ -2335,69 +976,59 @@ laneloop:
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
 	FMOVQ (R4), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
 	FMOVD 8(R1), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V2.B16, V5.B16
+	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F6
+	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
+	VFMLS V2.S4, V7.S4, V1.S4
+	VFMLA V5.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	FMOVD 16(R1), F2
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F5
+	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVD 24(R1), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R4), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVD 24(R1), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	VMOV V4.B16, V9.B16
-	VFMLS V5.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V29.B16, V5.B16, V8.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
-	VUMAX V30.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F8
+	FMOVQ 48(R4), F9
+	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
+	VFMLS V3.S4, V10.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V10.S4
+	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
+	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, (R0)
+laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -2509,76 +1140,66 @@ piece24:
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
 	CMP $5, R5
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 40(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V2.B16, V5.B16
+	FMOVQ 144(RSP), F5
+	FMOVQ 208(RSP), F6
+	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
+	VFMLS V2.S4, V7.S4, V1.S4
+	VFMLA V5.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
 	CMP $9, R5
-	BLT lanenarrow
+	BLT lanetailnarrow
 	FMOVD 48(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V7.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V29.B16, V4.B16, V7.B16
+	FMOVQ 96(RSP), F5
+	FMOVQ 160(RSP), F8
+	FMOVQ 224(RSP), F9
+	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
+	VFMLS V5.S4, V10.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V10.S4
+	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
 	CMP $13, R5
-	BLT lanenarrow
-	FMOVD 56(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V10.B16
-	VFMLS V6.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V6.B16, V9.B16
-lanenarrow:
+	BLT lanetailnarrow
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 112(RSP), F8
+	FMOVQ 176(RSP), F11
+	FMOVQ 240(RSP), F12
+	WORD $0x6e2bdcad // fmul v13.4s, v5.4s, v11.4s
+	VFMLS V8.S4, V13.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V13.S4
+	WORD $0x4e21a9a5 // fcvtns v5.4s, v13.4s
+lanetailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
-	VUMAX V30.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
+	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
+	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	FMOVQ F0, 16(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R5, piece25
@@ -2599,225 +1220,549 @@ piece27:
 piece28:
 laneend:
 	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+grouptailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R4), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R4), F6
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218845 // frintn v5.4s, v2.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	FMOVQ 192(RSP), F2
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 48(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 96(RSP), F5
+	FMOVQ 224(RSP), F6
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218845 // frintn v5.4s, v2.4s
+	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V2.B16, V2.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
 
-// func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
+// func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-TEXT ·QuantizeUint8F16NEON(SB), NOSPLIT, $312-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V1 Narrow16, V30 NarrowU8, V29 0x80000000
-	// per group: V28 scale, V27 recip, V26 hi, V0 zeroPoint, V25 Narrow16
-	// vector registers in use at once: 16
+TEXT ·QuantizeMinvalInt8F16NEON(SB), NOSPLIT, $248-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowS8, V0 Narrow16, V26 NarrowS8
+	// per group: V25 scale, V24 recip, V23 minval
+	// vector registers in use at once: 20
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x2e21283e // sqxtun v30.8b, v1.8h
-	WORD $0x6e21283e // sqxtun2 v30.16b, v1.8h
-	MOVD $2147483648, R16
-	VDUP R16, V29.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
+	MOVD minval+32(FP), R4
+	FMOVS least+40(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x0e614bdd // sqxtn v29.4h, v30.4s
+	WORD $0x4e614bdd // sqxtn2 v29.8h, v30.4s
+	WORD $0x0e214bbc // sqxtn v28.8b, v29.8h
+	WORD $0x4e214bbc // sqxtn2 v28.16b, v29.8h
+	FMOVS most+44(FP), F27
+	VDUP V27.S[0], V27.S4
+	WORD $0x0e614b60 // sqxtn v0.4h, v27.4s
+	WORD $0x4e614b60 // sqxtn2 v0.8h, v27.4s
+	WORD $0x0e21481a // sqxtn v26.8b, v0.8h
+	WORD $0x4e21481a // sqxtn2 v26.16b, v0.8h
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614819 // sqxtn v25.4h, v0.4s
-	WORD $0x4e614819 // sqxtn2 v25.8h, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
+	VLD1R (R2), [V25.S4]
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	MOVD R7, R5
+	CMP $16, R5
 	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V24.S4, V0.S4, V22.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V24.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
+	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
+	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
+	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
+	BVS grouploop
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
+	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	FMOVQ F0, (R0)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVD 8(R1), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e790c21 // sqadd v1.8h, v1.8h, v25.8h
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bdc64 // fmul v4.4s, v3.4s, v27.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V28.S4, V4.S4, V5.S4
-	VFMLA V27.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V29.B16, V5.B16, V4.B16
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V2.S4
+	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	FMOVD 16(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e38dc44 // fmul v4.4s, v2.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V2.S4
+	VFMLA V24.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVD 24(R1), F5
 	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bdca6 // fmul v6.4s, v5.4s, v27.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V28.S4, V6.S4, V7.S4
-	VFMLA V27.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e790c84 // sqadd v4.8h, v4.8h, v25.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V30.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V5.S4
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
+	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	FMOVQ F0, (R0)
+groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
 grouptail:
-	CBZ R6, groupend
+	CBZ R5, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R6, piece1
+	TBZ $3, R5, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R6, piece2
+	TBZ $2, R5, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R6, piece3
+	TBZ $1, R5, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R6, piece4
+	TBZ $0, R5, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bdc01 // fmul v1.4s, v0.4s, v27.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V28.S4, V1.S4, V2.S4
-	VFMLA V27.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V29.B16, V2.B16, V1.B16
-	CMP $5, R6
-	BLT groupnarrow
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailnarrow
 	FMOVD 40(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bdc43 // fmul v3.4s, v2.4s, v27.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V28.S4, V3.S4, V4.S4
-	VFMLA V27.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V4.B16, V3.B16
-	CMP $9, R6
-	BLT groupnarrow
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V2.S4
+	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	CMP $9, R5
+	BLT grouptailnarrow
 	FMOVD 48(RSP), F4
 	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
-	WORD $0x6e3bdc85 // fmul v5.4s, v4.4s, v27.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V28.S4, V5.S4, V6.S4
-	VFMLA V27.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V29.B16, V6.B16, V5.B16
-	CMP $13, R6
-	BLT groupnarrow
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
+	VFMLS V25.S4, V5.S4, V4.S4
+	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	CMP $13, R5
+	BLT grouptailnarrow
 	FMOVD 56(RSP), F6
 	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
-	WORD $0x6e3bdcc7 // fmul v7.4s, v6.4s, v27.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V28.S4, V7.S4, V8.S4
-	VFMLA V27.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V29.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e790c21 // sqadd v1.8h, v1.8h, v25.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x4e790ca5 // sqadd v5.8h, v5.8h, v25.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V30.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
+	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
+	WORD $0x6e38dcc7 // fmul v7.4s, v6.4s, v24.4s
+	VFMLS V25.S4, V7.S4, V6.S4
+	VFMLA V24.S4, V6.S4, V7.S4
+	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouptailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
+	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	FMOVQ F0, 16(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece5
+	TBZ $3, R5, piece5
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece5:
-	TBZ $2, R6, piece6
+	TBZ $2, R5, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece6:
-	TBZ $1, R6, piece7
+	TBZ $1, R5, piece7
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece7:
-	TBZ $0, R6, piece8
+	TBZ $0, R5, piece8
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	ADD R6, R0, R0
-	ADD R6<<1, R1, R1
+	ADD R5, R0, R0
+	ADD R5<<1, R1, R1
 groupend:
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+	SUB $1, R6, R6
+	CBNZ R6, groups
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
+	MOVD R6, R5
+	CMP $16, R5
 	BLT lanetail
 laneloop:
 	FMOVD (R1), F0
@@ -2825,108 +1770,87 @@ laneloop:
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
 	FMOVQ (R4), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
-	FMOVQ (R5), F1
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 16(R2), F4
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 16(R5), F4
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
 	FMOVD 16(R1), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
 	FMOVQ 32(R4), F6
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6e25dc26 // fmul v6.4s, v1.4s, v5.4s
-	VMOV V1.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 32(R5), F4
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 48(R2), F7
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
-	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
-	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
-	VMOV V5.B16, V10.B16
-	VFMLS V7.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V7.B16, V9.B16
-	FMOVQ 48(R5), F7
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
-	VUMAX V30.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVD 24(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanerare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
+	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	FMOVQ F0, (R0)
+laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
+	CBZ R5, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R6, piece9
+	TBZ $3, R5, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece9:
-	TBZ $2, R6, piece10
+	TBZ $2, R5, piece10
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece10:
-	TBZ $1, R6, piece11
+	TBZ $1, R5, piece11
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece11:
-	TBZ $0, R6, piece12
+	TBZ $0, R5, piece12
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
@@ -2937,21 +1861,21 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
+	TBZ $3, R5, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
-	TBZ $2, R6, piece14
+	TBZ $2, R5, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $1, R6, piece15
+	TBZ $1, R5, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece15:
-	TBZ $0, R6, piece16
+	TBZ $0, R5, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
@@ -2962,21 +1886,21 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R6, piece17
+	TBZ $3, R5, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece17:
-	TBZ $2, R6, piece18
+	TBZ $2, R5, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $1, R6, piece19
+	TBZ $1, R5, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece19:
-	TBZ $0, R6, piece20
+	TBZ $0, R5, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
@@ -2987,1032 +1911,698 @@ piece20:
 	FMOVQ F31, 240(RSP)
 	MOVD R4, R16
 	ADD $192, RSP, R17
-	TBZ $3, R6, piece21
+	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece21:
-	TBZ $2, R6, piece22
+	TBZ $2, R5, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece22:
-	TBZ $1, R6, piece23
+	TBZ $1, R5, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece23:
-	TBZ $0, R6, piece24
+	TBZ $0, R5, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	MOVD R5, R16
-	ADD $256, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V29.B16, V1.B16, V3.B16
-	FMOVQ 256(RSP), F1
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F5
-	FMOVQ 208(RSP), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V29.B16, V4.B16, V6.B16
-	FMOVQ 272(RSP), F4
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F7
-	FMOVQ 160(RSP), F8
-	FMOVQ 224(RSP), F9
-	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
-	WORD $0x6e28dca9 // fmul v9.4s, v5.4s, v8.4s
-	VMOV V5.B16, V10.B16
-	VFMLS V7.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a927 // fcvtns v7.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V29.B16, V7.B16, V9.B16
-	FMOVQ 288(RSP), F7
-	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F8
-	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
-	FMOVQ 112(RSP), F10
-	FMOVQ 176(RSP), F11
-	FMOVQ 240(RSP), F12
-	WORD $0x4eacf508 // fmin v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd0c // fmul v12.4s, v8.4s, v11.4s
-	VMOV V8.B16, V13.B16
-	VFMLS V10.S4, V12.S4, V13.S4
-	VFMLA V11.S4, V13.S4, V12.S4
-	WORD $0x4e21a98a // fcvtns v10.4s, v12.4s
-	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
-	VBSL V29.B16, V10.B16, V12.B16
-	FMOVQ 304(RSP), F10
-lanenarrow:
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212923 // sqxtun2 v3.16b, v9.8h
-	VUMAX V30.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R6, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
-laneend:
-	RET
-
-// func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
-
-TEXT ·QuantizeMinvalUint8F16NEON(SB), NOSPLIT, $312-72
-	// pointers: R0 q, R1 x, R2 minval, R3 scale, R4 recip, R5 hi, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V30 Narrow16, V29 NarrowU8, V28 0x80000000
-	// per group: V27 minval, V26 scale, V25 recip, V24 hi
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD minval+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD hi+40(FP), R5
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x0e61481e // sqxtn v30.4h, v0.4s
-	WORD $0x4e61481e // sqxtn2 v30.8h, v0.4s
-	WORD $0x2e212bdd // sqxtun v29.8b, v30.8h
-	WORD $0x6e212bdd // sqxtun2 v29.16b, v30.8h
-	MOVD $2147483648, R16
-	VDUP R16, V28.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V26.S4, V1.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V26.S4, V3.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VMOV V3.B16, V5.B16
-	VFMLS V26.S4, V4.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V4.S4
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebbd4a5 // fsub v5.4s, v5.4s, v27.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VMOV V5.B16, V7.B16
-	VFMLS V26.S4, V6.S4, V7.S4
-	VFMLA V25.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7e0c84 // sqadd v4.8h, v4.8h, v30.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-grouptail:
-	CBZ R6, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V26.S4, V1.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	CMP $5, R6
-	BLT groupnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V26.S4, V3.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	CMP $9, R6
-	BLT groupnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebbd484 // fsub v4.4s, v4.4s, v27.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V26.S4, V5.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V6.B16, V5.B16
-	CMP $13, R6
-	BLT groupnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebbd4c6 // fsub v6.4s, v6.4s, v27.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V26.S4, V7.S4, V8.S4
-	VFMLA V25.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e7e0c21 // sqadd v1.8h, v1.8h, v30.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x4e7e0ca5 // sqadd v5.8h, v5.8h, v30.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R6, R0, R0
-	ADD R6<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
-	RET
-lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
-laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V1.B16, V3.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V2.B16, V5.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 32(R2), F4
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6e25dc46 // fmul v6.4s, v2.4s, v5.4s
-	VMOV V2.B16, V7.B16
-	VFMLS V4.S4, V6.S4, V7.S4
-	VFMLA V5.S4, V7.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V4.B16, V6.B16
-	FMOVD 24(R1), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 48(R2), F5
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	VMOV V4.B16, V9.B16
-	VFMLS V5.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	WORD $0x4e21a905 // fcvtns v5.4s, v8.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V28.B16, V5.B16, V8.B16
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x4e7e0cc6 // sqadd v6.8h, v6.8h, v30.8h
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
-	VUMAX V29.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	MOVD R5, R16
-	ADD $256, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	FMOVQ 256(RSP), F3
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VMOV V0.B16, V4.B16
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V1.B16, V3.B16
-	CMP $5, R6
-	BLT lanenarrow
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $5, R5
+	BLT lanetailnarrow
 	FMOVD 40(RSP), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
 	FMOVQ 80(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F4
-	FMOVQ 272(RSP), F5
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	FMOVQ 144(RSP), F4
+	FMOVQ 208(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VMOV V1.B16, V6.B16
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	WORD $0x4e21a8a2 // fcvtns v2.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V2.B16, V5.B16
-	CMP $9, R6
-	BLT lanenarrow
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	CMP $9, R5
+	BLT lanetailnarrow
 	FMOVD 48(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	FMOVQ 96(RSP), F4
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	FMOVQ 160(RSP), F4
-	FMOVQ 224(RSP), F6
-	FMOVQ 288(RSP), F7
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VMOV V2.B16, V8.B16
-	VFMLS V4.S4, V7.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V4.B16, V7.B16
-	CMP $13, R6
-	BLT lanenarrow
+	VFMLS V4.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	CMP $13, R5
+	BLT lanetailnarrow
 	FMOVD 56(RSP), F4
 	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
 	FMOVQ 112(RSP), F6
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	FMOVQ 176(RSP), F6
-	FMOVQ 240(RSP), F8
-	FMOVQ 304(RSP), F9
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
 	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VMOV V4.B16, V10.B16
-	VFMLS V6.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	WORD $0x4e21a926 // fcvtns v6.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V28.B16, V6.B16, V9.B16
-lanenarrow:
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148a3 // sqxtn2 v3.8h, v5.4s
-	WORD $0x4e7e0c63 // sqadd v3.8h, v3.8h, v30.8h
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614927 // sqxtn2 v7.8h, v9.4s
-	WORD $0x4e7e0ce7 // sqadd v7.8h, v7.8h, v30.8h
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
-	VUMAX V29.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
+	VFMLS V6.S4, V9.S4, V4.S4
+	VFMLA V8.S4, V4.S4, V9.S4
+	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanetailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
+	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	FMOVQ F0, 16(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece29
+	TBZ $3, R5, piece25
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R6, piece30
+piece25:
+	TBZ $2, R5, piece26
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R6, piece31
+piece26:
+	TBZ $1, R5, piece27
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R6, piece32
+piece27:
+	TBZ $0, R5, piece28
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece28:
 laneend:
 	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
+	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+grouptailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F5
+	FMOVQ 16(R4), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F5
+	FMOVQ 32(R4), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 48(R2), F6
+	FMOVQ 48(R4), F7
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	FMOVQ 192(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F5
+	FMOVQ 208(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 112(RSP), F7
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
 
-// func QuantizeAnyUint8F16NEON(q *uint8, x *uint16, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+// func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-TEXT ·QuantizeAnyUint8F16NEON(SB), NOSPLIT, $312-72
-	// pointers: R0 q, R1 x, R2 scale, R3 minval, R4 below, R5 above, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V0 Narrow16, V29 NarrowU8, V28 0x80000000
-	// per group: V27 scale, V26 minval, V25 below, V24 above, V1 ToInt, V1 ISub, V23 Narrow16
-	// vector registers in use at once: 17
+TEXT ·QuantizeUint8F16NEON(SB), NOSPLIT, $184-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
+	// per group: V26 scale, V25 recip
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD below+32(FP), R4
-	MOVD above+40(FP), R5
-	FMOVS least+48(FP), F30
+	MOVD recip+24(FP), R3
+	FMOVS least+32(FP), F30
 	VDUP V30.S[0], V30.S4
 	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
 	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
 	WORD $0x2e21281d // sqxtun v29.8b, v0.8h
 	WORD $0x6e21281d // sqxtun2 v29.16b, v0.8h
-	MOVD $2147483648, R16
-	VDUP R16, V28.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
+	FMOVS most+36(FP), F28
+	VDUP V28.S[0], V28.S4
+	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
+	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
+	WORD $0x2e21281b // sqxtun v27.8b, v0.8h
+	WORD $0x6e21281b // sqxtun2 v27.16b, v0.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
-	WORD $0x4e21ab20 // fcvtns v0.4s, v25.4s
-	WORD $0x4e39e721 // fcmeq v1.4s, v25.4s, v25.4s
-	VBSL V28.B16, V0.B16, V1.B16
-	VSUB V1.S4, V30.S4, V1.S4
-	WORD $0x0e614837 // sqxtn v23.4h, v1.4s
-	WORD $0x4e614837 // sqxtn2 v23.8h, v1.4s
-	MOVD R8, R6
-	CMP $16, R6
+	VLD1R (R2), [V26.S4]
+	VLD1R (R3), [V25.S4]
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V25.S4, V0.S4, V24.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V25.S4, V0.S4, V23.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V25.S4, V0.S4, V22.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V25.S4, V0.S4, V21.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e21ab00 // fcvtns v0.4s, v24.4s
+	WORD $0x4e21aae5 // fcvtns v5.4s, v23.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
+	WORD $0x4e21aac5 // fcvtns v5.4s, v22.4s
+	WORD $0x4e21aaa6 // fcvtns v6.4s, v21.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x4e37f706 // fmax v6.4s, v24.4s, v23.4s
+	WORD $0x4e35f6c7 // fmax v7.4s, v22.4s, v21.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
+	BVS grouploop
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+	VMOV V1.B16, V24.B16
+	VMOV V2.B16, V23.B16
+	VMOV V3.B16, V22.B16
+	VMOV V4.B16, V21.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVD 8(R1), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
-	FMOVD 16(R1), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	FMOVD 16(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVD 24(R1), F5
 	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ebad4a5 // fsub v5.4s, v5.4s, v26.4s
-	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
-	WORD $0x4e39f4a6 // fmax v6.4s, v5.4s, v25.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	WORD $0x4e21a8c7 // fcvtns v7.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V7.B16, V6.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
 grouptail:
-	CBZ R6, groupend
+	CBZ R4, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R6, piece1
+	TBZ $3, R4, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R6, piece2
+	TBZ $2, R4, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R6, piece3
+	TBZ $1, R4, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R6, piece4
+	TBZ $0, R4, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	CMP $5, R6
-	BLT groupnarrow
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	CMP $5, R4
+	BLT grouptailnarrow
 	FMOVD 40(RSP), F2
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
-	WORD $0x4e39f443 // fmax v3.4s, v2.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e21a864 // fcvtns v4.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V4.B16, V3.B16
-	CMP $9, R6
-	BLT groupnarrow
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	CMP $9, R4
+	BLT grouptailnarrow
 	FMOVD 48(RSP), F4
 	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4ebad484 // fsub v4.4s, v4.4s, v26.4s
-	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
-	WORD $0x4e39f485 // fmax v5.4s, v4.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	WORD $0x4e21a8a6 // fcvtns v6.4s, v5.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V28.B16, V6.B16, V5.B16
-	CMP $13, R6
-	BLT groupnarrow
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	CMP $13, R4
+	BLT grouptailnarrow
 	FMOVD 56(RSP), F6
 	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4ebad4c6 // fsub v6.4s, v6.4s, v26.4s
-	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
-	WORD $0x4e39f4c7 // fmax v7.4s, v6.4s, v25.4s
-	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
+	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V6.S4
+	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouptailrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece5
+	TBZ $3, R4, piece5
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece5:
-	TBZ $2, R6, piece6
+	TBZ $2, R4, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece6:
-	TBZ $1, R6, piece7
+	TBZ $1, R4, piece7
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece7:
-	TBZ $0, R6, piece8
+	TBZ $0, R4, piece8
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	ADD R6, R0, R0
-	ADD R6<<1, R1, R1
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
 groupend:
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+	SUB $1, R5, R5
+	CBNZ R5, groups
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
+	MOVD R5, R4
+	CMP $16, R4
 	BLT lanetail
 laneloop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R2), F1
 	FMOVQ (R3), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F1
-	FMOVQ (R5), F2
-	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V2.B16, V3.B16
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	VSUB V1.S4, V30.S4, V1.S4
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 16(R2), F4
-	FMOVQ 16(R3), F5
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	VSUB V4.S4, V30.S4, V4.S4
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVD 16(R1), F1
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F4
-	FMOVQ 32(R3), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
-	WORD $0x4e24f426 // fmax v6.4s, v1.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	VSUB V4.S4, V30.S4, V4.S4
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 48(R2), F7
-	FMOVQ 48(R3), F8
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V28.B16, V8.B16, V9.B16
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-	VSUB V7.S4, V30.S4, V7.S4
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640cc6 // sqadd v6.8h, v6.8h, v4.8h
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128c3 // sqxtun2 v3.16b, v6.8h
-	VUMAX V29.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVD 24(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanerare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
+	CBZ R4, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R6, piece9
+	TBZ $3, R4, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece9:
-	TBZ $2, R6, piece10
+	TBZ $2, R4, piece10
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece10:
-	TBZ $1, R6, piece11
+	TBZ $1, R4, piece11
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece11:
-	TBZ $0, R6, piece12
+	TBZ $0, R4, piece12
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
@@ -4023,21 +2613,21 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
+	TBZ $3, R4, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
-	TBZ $2, R6, piece14
+	TBZ $2, R4, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $1, R6, piece15
+	TBZ $1, R4, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece15:
-	TBZ $0, R6, piece16
+	TBZ $0, R4, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
@@ -4048,21 +2638,744 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R6, piece17
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece17:
-	TBZ $2, R6, piece18
+	TBZ $2, R4, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $1, R6, piece19
+	TBZ $1, R4, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece19:
-	TBZ $0, R6, piece20
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	FMOVD 48(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	FMOVD 56(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V4.S4
+	VFMLA V8.S4, V4.S4, V9.S4
+	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanetailrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+grouptailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	VMOVI $0, V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 96(RSP), F6
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
+
+// func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+
+TEXT ·QuantizeZeroPointUint8F16NEON(SB), NOSPLIT, $248-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
+	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
+	// vector registers in use at once: 20
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD zeroPoint+32(FP), R4
+	FMOVS least+40(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
+	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
+	WORD $0x2e21281d // sqxtun v29.8b, v0.8h
+	WORD $0x6e21281d // sqxtun2 v29.16b, v0.8h
+	FMOVS most+44(FP), F28
+	VDUP V28.S[0], V28.S4
+	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
+	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
+	WORD $0x2e21281b // sqxtun v27.8b, v0.8h
+	WORD $0x6e21281b // sqxtun2 v27.16b, v0.8h
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V26.S4]
+	VLD1R (R3), [V25.S4]
+	VLD1R (R4), [V24.S4]
+	WORD $0x0e614b17 // sqxtn v23.4h, v24.4s
+	WORD $0x4e614b17 // sqxtn2 v23.8h, v24.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V25.S4, V0.S4, V22.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V25.S4, V0.S4, V21.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V25.S4, V0.S4, V20.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V25.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
+	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
+	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
+	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
+	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
+	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
+	BVS grouploop
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVD 8(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	FMOVD 16(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e770c42 // sqadd v2.8h, v2.8h, v23.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V1.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	FMOVD 40(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V2.S4
+	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	FMOVD 48(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V6.S4
+	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouptailrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R5, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F6
+	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
+	VFMLS V2.S4, V7.S4, V1.S4
+	VFMLA V5.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F5
+	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVD 24(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F8
+	FMOVQ 48(R4), F9
+	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
+	VFMLS V3.S4, V10.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V10.S4
+	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
+	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
@@ -4073,163 +3386,1158 @@ piece20:
 	FMOVQ F31, 240(RSP)
 	MOVD R4, R16
 	ADD $192, RSP, R17
-	TBZ $3, R6, piece21
+	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece21:
-	TBZ $2, R6, piece22
+	TBZ $2, R5, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece22:
-	TBZ $1, R6, piece23
+	TBZ $1, R5, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece23:
-	TBZ $0, R6, piece24
+	TBZ $0, R5, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	MOVD R5, R16
-	ADD $256, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 64(RSP), F1
 	FMOVQ 128(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F1
-	FMOVQ 256(RSP), F2
-	WORD $0x4e21f403 // fmax v3.4s, v0.4s, v1.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V2.B16, V3.B16
-	WORD $0x4e21a822 // fcvtns v2.4s, v1.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	VSUB V1.S4, V30.S4, V1.S4
-	CMP $5, R6
-	BLT lanenarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 80(RSP), F4
+	FMOVQ 192(RSP), F3
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F5
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	FMOVQ 208(RSP), F4
-	FMOVQ 272(RSP), F5
-	WORD $0x4e24f446 // fmax v6.4s, v2.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V28.B16, V5.B16, V6.B16
-	WORD $0x4e21a885 // fcvtns v5.4s, v4.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V28.B16, V5.B16, V4.B16
-	VSUB V4.S4, V30.S4, V4.S4
-	CMP $9, R6
-	BLT lanenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F7
+	FMOVQ 208(RSP), F6
+	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
+	VFMLS V2.S4, V7.S4, V1.S4
+	VFMLA V5.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVD 48(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 96(RSP), F5
 	FMOVQ 160(RSP), F8
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
-	FMOVQ 224(RSP), F7
-	FMOVQ 288(RSP), F8
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x4e21a928 // fcvtns v8.4s, v9.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V28.B16, V8.B16, V9.B16
-	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V28.B16, V8.B16, V7.B16
-	VSUB V7.S4, V30.S4, V7.S4
-	CMP $13, R6
-	BLT lanenarrow
-	FMOVD 56(RSP), F8
-	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
-	FMOVQ 112(RSP), F10
+	FMOVQ 224(RSP), F9
+	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
+	VFMLS V5.S4, V10.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V10.S4
+	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 112(RSP), F8
 	FMOVQ 176(RSP), F11
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x6e2afd08 // fdiv v8.4s, v8.4s, v10.4s
-	FMOVQ 240(RSP), F10
-	FMOVQ 304(RSP), F11
-	WORD $0x4e2af50c // fmax v12.4s, v8.4s, v10.4s
-	WORD $0x4eabf58c // fmin v12.4s, v12.4s, v11.4s
-	WORD $0x4e21a98b // fcvtns v11.4s, v12.4s
-	WORD $0x4e2ce58c // fcmeq v12.4s, v12.4s, v12.4s
-	VBSL V28.B16, V11.B16, V12.B16
-	WORD $0x4e21a94b // fcvtns v11.4s, v10.4s
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V28.B16, V11.B16, V10.B16
-	VSUB V10.S4, V30.S4, V10.S4
-lanenarrow:
+	FMOVQ 240(RSP), F12
+	WORD $0x6e2bdcad // fmul v13.4s, v5.4s, v11.4s
+	VFMLS V8.S4, V13.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V13.S4
+	WORD $0x4e21a9a5 // fcvtns v5.4s, v13.4s
+lanetailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x4e610c63 // sqadd v3.8h, v3.8h, v1.8h
+	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
 	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
 	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x0e6148e7 // sqxtn v7.4h, v7.4s
-	WORD $0x4e614947 // sqxtn2 v7.8h, v10.4s
-	WORD $0x4e670d29 // sqadd v9.8h, v9.8h, v7.8h
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212923 // sqxtun2 v3.16b, v9.8h
-	VUMAX V29.B16, V3.B16, V3.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V0.B16, V0.B16
-	VAND V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
+	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V29.B16, V0.B16, V0.B16
+	VUMIN V27.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece29
+	TBZ $3, R5, piece25
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R6, piece30
+piece25:
+	TBZ $2, R5, piece26
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R6, piece31
+piece26:
+	TBZ $1, R5, piece27
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R6, piece32
+piece27:
+	TBZ $0, R5, piece28
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece28:
 laneend:
 	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+grouptailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R4), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R4), F6
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218845 // frintn v5.4s, v2.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	FMOVQ 192(RSP), F2
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 48(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 96(RSP), F5
+	FMOVQ 224(RSP), F6
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218845 // frintn v5.4s, v2.4s
+	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V2.B16, V2.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
+
+// func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+
+TEXT ·QuantizeMinvalUint8F16NEON(SB), NOSPLIT, $248-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowU8, V0 Narrow16, V26 NarrowU8
+	// per group: V25 scale, V24 recip, V23 minval
+	// vector registers in use at once: 20
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD minval+32(FP), R4
+	FMOVS least+40(FP), F30
+	VDUP V30.S[0], V30.S4
+	WORD $0x0e614bdd // sqxtn v29.4h, v30.4s
+	WORD $0x4e614bdd // sqxtn2 v29.8h, v30.4s
+	WORD $0x2e212bbc // sqxtun v28.8b, v29.8h
+	WORD $0x6e212bbc // sqxtun2 v28.16b, v29.8h
+	FMOVS most+44(FP), F27
+	VDUP V27.S[0], V27.S4
+	WORD $0x0e614b60 // sqxtn v0.4h, v27.4s
+	WORD $0x4e614b60 // sqxtn2 v0.8h, v27.4s
+	WORD $0x2e21281a // sqxtun v26.8b, v0.8h
+	WORD $0x6e21281a // sqxtun2 v26.16b, v0.8h
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V25.S4]
+	VLD1R (R3), [V24.S4]
+	VLD1R (R4), [V23.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+	CMP $64, R5
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V24.S4, V0.S4, V22.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLA V24.S4, V0.S4, V21.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLA V24.S4, V0.S4, V20.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLA V24.S4, V0.S4, V19.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V4.S4
+	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
+	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
+	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
+	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
+	BVS grouploop
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	VUMAX V28.B16, V0.B16, V0.B16
+	VUMIN V26.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $32, R5
+	BGE groupahead
+grouploop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVD 8(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V2.S4
+	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	FMOVD 16(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e38dc44 // fmul v4.4s, v2.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V2.S4
+	VFMLA V24.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V5.S4
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V28.B16, V0.B16, V0.B16
+	VUMIN V26.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V1.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	FMOVD 40(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V2.S4
+	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	FMOVD 48(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
+	VFMLS V25.S4, V5.S4, V4.S4
+	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
+	WORD $0x6e38dcc7 // fmul v7.4s, v6.4s, v24.4s
+	VFMLS V25.S4, V7.S4, V6.S4
+	VFMLA V24.S4, V6.S4, V7.S4
+	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouptailrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	VUMAX V28.B16, V0.B16, V0.B16
+	VUMIN V26.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R5, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R5, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R5, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R5, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVD 24(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanerare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUMAX V28.B16, V0.B16, V0.B16
+	VUMIN V26.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F4
+	FMOVQ 208(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVD 48(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	FMOVD 56(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F8
+	FMOVQ 240(RSP), F9
+	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V4.S4
+	VFMLA V8.S4, V4.S4, V9.S4
+	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanetailrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V28.B16, V0.B16, V0.B16
+	VUMIN V26.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece25
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece25:
+	TBZ $2, R5, piece26
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece28:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
+	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+grouptailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F1
+	FMOVQ (R4), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R2), F5
+	FMOVQ 16(R4), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVD 16(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(R2), F5
+	FMOVQ 32(R4), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 48(R2), F6
+	FMOVQ 48(R4), F7
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F1
+	FMOVQ 192(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 80(RSP), F5
+	FMOVQ 208(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVD 48(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 112(RSP), F7
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback

@@ -4,66 +4,50 @@
 
 package asm
 
-// QuantizeSymmetricInt8AVX2 sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeInt8AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeSymmetricInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// QuantizeInt8AVX2 sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeZeroPointInt8AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
+func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// QuantizeMinvalInt8AVX2 sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeMinvalInt8AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalInt8AVX2(q *int8, x *float32, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
-// QuantizeAnyInt8AVX2 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
-// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
+// QuantizeUint8AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeAnyInt8AVX2(q *int8, x *float32, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
-// QuantizeSymmetricUint8AVX2 sets q = max(round(min(x, hi)/scale), least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeZeroPointUint8AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeSymmetricUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
+func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
-// QuantizeUint8AVX2 sets q = max(round(min(x, hi)/scale) + zeroPoint, least), or 0 for NaN.
-// recip and hi are Prepare's.
+// QuantizeMinvalUint8AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, hi *float32, zeroPoint *int32, least int32, groups int, length int)
-
-// QuantizeMinvalUint8AVX2 sets q = max(round(min(x-minval, hi)/scale) + least, least), or 0 for NaN.
-// recip and hi are Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalUint8AVX2(q *uint8, x *float32, minval *float32, scale *float32, recip *float32, hi *float32, least int32, groups int, length int)
-
-// QuantizeAnyUint8AVX2 sets q = min(max(round((x-minval)/scale), below), above) + least - below, or 0 for NaN.
-// It divides, so any scale will do; below and above are the ends of the range less what stands for zero.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeAnyUint8AVX2(q *uint8, x *float32, scale *float32, minval *float32, below *float32, above *float32, least int32, groups int, length int)
+func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)

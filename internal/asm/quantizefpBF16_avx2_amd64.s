@@ -4,6964 +4,4592 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// func QuantizeFpE4M3BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeFpE4M3BF16AVX2(SB), $480-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: nothing
-	// per group: Y15 recip, Y14 hi, Y13 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x3c8, 0x0, 0x80, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ q+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ scale+16(FP), DX
-	MOVQ recip+24(FP), BX
-	MOVQ hi+32(FP), R8
-	MOVQ groups+40(FP), R10
-	MOVQ length+48(FP), R11
-	CMPQ R11, $+1
-	JEQ  lanes
-	CMPQ R11, $+16
-	JEQ  short2
-
-groups:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y14, Y13
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R9, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y14, Y5
-	VMULPS       Y15, Y5, Y6
-	VBROADCASTSS (DX), Y7
-	VFNMADD231PS Y7, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y5, Y5
-	VPSUBD       Y8, Y5, Y5
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPSUBD       Y7, Y5, Y5
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y7
-	VMINPS       Y7, Y14, Y7
-	VMULPS       Y15, Y7, Y8
-	VBROADCASTSS (DX), Y9
-	VFNMADD231PS Y9, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y7, Y7
-	VPSUBD       Y10, Y7, Y7
-	VPSRLD       $0x14, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
-	VPSUBD       Y9, Y7, Y7
-	VXORPS       Y9, Y9, Y9
-	VPMAXSD      Y9, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y7, Y7
-
-groupnarrow:
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y5
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y5
-	VCMPPS       $0x03, Y4, Y4, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y3, Y5
-	VPAND        Y0, Y5, Y5
-	VPOR         Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece8
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y13, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y12, Y10
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y11, Y3
-	VMINPS       Y3, Y13, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y3
-	VMINPS       Y3, Y12, Y3
-	VMULPS       Y14, Y3, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y6
-	VMINPS       Y6, Y12, Y6
-	VMULPS       Y14, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y14, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
-
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y2, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPSUBD       Y2, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VPMAXSD      Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VMOVUPS      32(R8), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y4, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y2
-	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
-	VMOVMSKPS    Y4, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
-	VPERMD       Y4, Y2, Y4
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-
-ordered14:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000004, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y2, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPSUBD       Y2, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VPMAXSD      Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y4, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y4
-	VMOVUPS      288(SP), Y6
-	VMOVUPS      416(SP), Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPXOR        Y8, Y7, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y7, Y8
-	VMULPS       Y6, Y8, Y7
-	VFNMADD231PS Y4, Y7, Y8
-	VFMADD231PS  Y6, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y7, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VPADDD       Y8, Y6, Y8
-	VADDPS       Y8, Y4, Y4
-	VPSUBD       Y8, Y4, Y4
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y6
-	VPSUBD       Y6, Y4, Y4
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      320(SP), Y8
-	VMOVUPS      448(SP), Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPXOR        Y10, Y9, Y10
-	VMAXPS       Y0, Y10, Y10
-	VMINPS       Y10, Y9, Y10
-	VMULPS       Y8, Y10, Y9
-	VFNMADD231PS Y6, Y9, Y10
-	VFMADD231PS  Y8, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y9, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VPMAXUD      Y10, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VPADDD       Y10, Y8, Y10
-	VADDPS       Y10, Y6, Y6
-	VPSUBD       Y10, Y6, Y6
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-
-lanenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y2
-	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y7, Y9, Y6
-	VORPS        Y4, Y6, Y4
-	VMOVMSKPS    Y4, AX
-	TESTL        AX, AX
-	JEQ          ordered35
-	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VCMPPS       $0x03, Y7, Y7, Y6
-	VCMPPS       $0x03, Y9, Y9, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y4, Y4
-	VPERMD       Y4, Y2, Y4
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-
-ordered35:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece36
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE4M3BF16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·QuantizeFpAnyE4M3BF16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x3c8, Y12 0x0, Y11 0x80
+TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 most, Y14 0x3c800000, Y13 0x7f800000, Y12 0xa000000, Y11 0x3c8, Y10 0x80
 	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3c800000, 0x7f800000, 0xa000000, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+20(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ R9, BX
-	CMPQ BX, $+32
-	JLT  grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered1:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x14, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-groupnarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered7:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece8
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered13:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R8
-	CMPQ    R8, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered14:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x14, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-lanenarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered25:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece26
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, BX
-	JEQ   piece27
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, BX
-	JEQ   piece28
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, BX
-	JEQ   piece29
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, BX
-	JEQ   piece30
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE5M2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeFpE5M2BF16AVX2(SB), $480-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: nothing
-	// per group: Y15 recip, Y14 hi, Y13 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x1c4, 0x0, 0x80, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ q+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ scale+16(FP), DX
-	MOVQ recip+24(FP), BX
-	MOVQ hi+32(FP), R8
-	MOVQ groups+40(FP), R10
-	MOVQ length+48(FP), R11
-	CMPQ R11, $+1
-	JEQ  lanes
-	CMPQ R11, $+16
-	JEQ  short2
-
-groups:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y14, Y13
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R9, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y14, Y5
-	VMULPS       Y15, Y5, Y6
-	VBROADCASTSS (DX), Y7
-	VFNMADD231PS Y7, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y5, Y5
-	VPSUBD       Y8, Y5, Y5
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPSUBD       Y7, Y5, Y5
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y7
-	VMINPS       Y7, Y14, Y7
-	VMULPS       Y15, Y7, Y8
-	VBROADCASTSS (DX), Y9
-	VFNMADD231PS Y9, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y7, Y7
-	VPSUBD       Y10, Y7, Y7
-	VPSRLD       $0x15, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+72(SB), Y9
-	VPSUBD       Y9, Y7, Y7
-	VXORPS       Y9, Y9, Y9
-	VPMAXSD      Y9, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y7, Y7
-
-groupnarrow:
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y5
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y5
-	VCMPPS       $0x03, Y4, Y4, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y3, Y5
-	VPAND        Y0, Y5, Y5
-	VPOR         Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece8
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y13, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y12, Y10
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y11, Y3
-	VMINPS       Y3, Y13, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y3
-	VMINPS       Y3, Y12, Y3
-	VMULPS       Y14, Y3, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y3, Y3
-	VPSUBD       Y7, Y3, Y3
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y6
-	VMINPS       Y6, Y12, Y6
-	VMULPS       Y14, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y14, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VPSUBD       Y9, Y6, Y6
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
-
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y2, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPSUBD       Y2, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VPMAXSD      Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VMOVUPS      32(R8), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y4, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y4, Y7
-	VADDPS       Y7, Y2, Y2
-	VPSUBD       Y7, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y7, Y9
-	VADDPS       Y9, Y4, Y4
-	VPSUBD       Y9, Y4, Y4
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y2
-	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
-	VMOVMSKPS    Y4, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
-	VPERMD       Y4, Y2, Y4
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-
-ordered14:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000004, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y2, Y4
-	VADDPS       Y4, Y1, Y1
-	VPSUBD       Y4, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPSUBD       Y2, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VPMAXSD      Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y4, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y4
-	VMOVUPS      288(SP), Y6
-	VMOVUPS      416(SP), Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPXOR        Y8, Y7, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y7, Y8
-	VMULPS       Y6, Y8, Y7
-	VFNMADD231PS Y4, Y7, Y8
-	VFMADD231PS  Y6, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y7, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y8
-	VPADDD       Y8, Y6, Y8
-	VADDPS       Y8, Y4, Y4
-	VPSUBD       Y8, Y4, Y4
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y6
-	VPSUBD       Y6, Y4, Y4
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      320(SP), Y8
-	VMOVUPS      448(SP), Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPXOR        Y10, Y9, Y10
-	VMAXPS       Y0, Y10, Y10
-	VMINPS       Y10, Y9, Y10
-	VMULPS       Y8, Y10, Y9
-	VFNMADD231PS Y6, Y9, Y10
-	VFMADD231PS  Y8, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y9, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	VPMAXUD      Y10, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VPADDD       Y10, Y8, Y10
-	VADDPS       Y10, Y6, Y6
-	VPSUBD       Y10, Y6, Y6
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-
-lanenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y2
-	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y7, Y9, Y6
-	VORPS        Y4, Y6, Y4
-	VMOVMSKPS    Y4, AX
-	TESTL        AX, AX
-	JEQ          ordered35
-	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VCMPPS       $0x03, Y7, Y7, Y6
-	VCMPPS       $0x03, Y9, Y9, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y4, Y4
-	VPERMD       Y4, Y2, Y4
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-
-ordered35:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece36
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE5M2BF16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·QuantizeFpAnyE5M2BF16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x1c4, Y12 0x0, Y11 0x80
-	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x38800000, 0x7f800000, 0xa800000, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ R9, BX
-	CMPQ BX, $+32
-	JLT  grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered1:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x15, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-groupnarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered7:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece8
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered13:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R8
-	CMPQ    R8, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y7
-	VPADDD       Y7, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+64(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VPADDD       Y9, Y8, Y9
-	VADDPS       Y9, Y7, Y7
-	VPSUBD       Y9, Y7, Y7
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered14:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPADDD       Y4, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y6
-	VPADDD       Y6, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y8
-	VPADDD       Y8, Y7, Y8
-	VADDPS       Y8, Y6, Y6
-	VPSUBD       Y8, Y6, Y6
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VPADDD       Y10, Y9, Y10
-	VADDPS       Y10, Y8, Y8
-	VPSUBD       Y10, Y8, Y8
-	VPSRLD       $0x15, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-lanenarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered25:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece26
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, BX
-	JEQ   piece27
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, BX
-	JEQ   piece28
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, BX
-	JEQ   piece29
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, BX
-	JEQ   piece30
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeFpE2M1BF16AVX2(SB), $480-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: nothing
-	// per group: Y15 recip, Y14 hi, Y13 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f800000, 0x3c0, 0x0, 0x80, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ q+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ scale+16(FP), DX
-	MOVQ recip+24(FP), BX
-	MOVQ hi+32(FP), R8
-	MOVQ groups+40(FP), R10
-	MOVQ length+48(FP), R11
-	CMPQ R11, $+1
-	JEQ  lanes
-	CMPQ R11, $+16
-	JEQ  short2
-
-groups:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y14, Y13
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y3, Y3
-	VSUBPS       Y6, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y6
-	VMINPS       Y6, Y14, Y6
-	VMULPS       Y15, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y15, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
-
-ordered1:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R9, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y14, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y14, Y5
-	VMULPS       Y15, Y5, Y6
-	VBROADCASTSS (DX), Y7
-	VFNMADD231PS Y7, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VSUBPS       Y7, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPSUBD       Y7, Y5, Y5
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y13, Y7
-	VMINPS       Y7, Y14, Y7
-	VMULPS       Y15, Y7, Y8
-	VBROADCASTSS (DX), Y9
-	VFNMADD231PS Y9, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+84(SB), Y9
-	VPSUBD       Y9, Y7, Y7
-	VXORPS       Y9, Y9, Y9
-	VPMAXSD      Y9, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y7, Y7
-
-groupnarrow:
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y5
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y5, Y7, Y5
-	VMOVMSKPS    Y5, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y2, Y2, Y5
-	VCMPPS       $0x03, Y4, Y4, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y5, Y5
-	VPERMD       Y5, Y3, Y5
-	VPAND        Y0, Y5, Y5
-	VPOR         Y5, Y1, Y1
-
-ordered7:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece8
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y13, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y12, Y10
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y13, Y1
-	VMULPS       Y15, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPSUBD       Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VPMAXSD      Y3, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y11, Y3
-	VMINPS       Y3, Y13, Y3
-	VMULPS       Y15, Y3, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPSUBD       Y5, Y3, Y3
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y5, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y3
-	VMINPS       Y3, Y12, Y3
-	VMULPS       Y14, Y3, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD231PS Y6, Y5, Y3
-	VFMADD231PS  Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y3, Y3
-	VSUBPS       Y6, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPSUBD       Y6, Y3, Y3
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y3, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y10, Y6
-	VMINPS       Y6, Y12, Y6
-	VMULPS       Y14, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD231PS Y8, Y7, Y6
-	VFMADD231PS  Y14, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y3
-	VCMPPS       $0x03, Y2, Y4, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x03, Y2, Y2, Y6
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y3, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y1, Y1
-
-ordered13:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPSUBD       Y2, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VPMAXSD      Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VMOVUPS      32(R8), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y4, Y7, Y6
-	VFNMADD231PS Y2, Y6, Y7
-	VFMADD231PS  Y4, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(BX), Y7
-	VMOVUPS      96(R8), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPXOR        Y9, Y8, Y9
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y8
-	VFNMADD231PS Y4, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y8, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y7, Y7
-	VADDPS       Y7, Y4, Y4
-	VSUBPS       Y7, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPSUBD       Y7, Y4, Y4
-	VXORPS       Y7, Y7, Y7
-	VPMAXSD      Y7, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y2
-	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y6, Y8, Y7
-	VORPS        Y4, Y7, Y4
-	VMOVMSKPS    Y4, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VPACKSSDW    Y7, Y4, Y4
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VCMPPS       $0x03, Y8, Y8, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y4, Y4
-	VPERMD       Y4, Y2, Y4
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-
-ordered14:
-	VMOVUPS Y1, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000008, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000004, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000002, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000001, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece29:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000008, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000004, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000002, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000001, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece34:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPSUBD       Y2, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VPMAXSD      Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y4
-	VMOVUPS      384(SP), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y4, Y6, Y5
-	VFNMADD231PS Y2, Y5, Y6
-	VFMADD231PS  Y4, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPSUBD       Y4, Y2, Y2
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y4, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y4
-	VMOVUPS      288(SP), Y6
-	VMOVUPS      416(SP), Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPXOR        Y8, Y7, Y8
-	VMAXPS       Y0, Y8, Y8
-	VMINPS       Y8, Y7, Y8
-	VMULPS       Y6, Y8, Y7
-	VFNMADD231PS Y4, Y7, Y8
-	VFMADD231PS  Y6, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y7, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPADDD       Y8, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPSUBD       Y6, Y4, Y4
-	VXORPS       Y6, Y6, Y6
-	VPMAXSD      Y6, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      320(SP), Y8
-	VMOVUPS      448(SP), Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPXOR        Y10, Y9, Y10
-	VMAXPS       Y0, Y10, Y10
-	VMINPS       Y10, Y9, Y10
-	VMULPS       Y8, Y10, Y9
-	VFNMADD231PS Y6, Y9, Y10
-	VFMADD231PS  Y8, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y9, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VPADDD       Y10, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPSUBD       Y8, Y6, Y6
-	VXORPS       Y8, Y8, Y8
-	VPMAXSD      Y8, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y6, Y6
-
-lanenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y4, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y2
-	VCMPPS       $0x03, Y3, Y5, Y4
-	VCMPPS       $0x03, Y7, Y9, Y6
-	VORPS        Y4, Y6, Y4
-	VMOVMSKPS    Y4, AX
-	TESTL        AX, AX
-	JEQ          ordered35
-	VCMPPS       $0x03, Y3, Y3, Y4
-	VCMPPS       $0x03, Y5, Y5, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VCMPPS       $0x03, Y7, Y7, Y6
-	VCMPPS       $0x03, Y9, Y9, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y4, Y4
-	VPERMD       Y4, Y2, Y4
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-
-ordered35:
-	VMOVUPS Y1, (SP)
-	TESTQ   $0x00000010, R9
-	JEQ     piece36
-	MOVQ    R9, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·QuantizeFpAnyE2M1BF16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 Xor, Y13 0x3c0, Y12 0x0, Y11 0x80
-	// per group: nothing
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f800000, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+84(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ R9, BX
-	CMPQ BX, $+32
-	JLT  grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered1
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered1:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
-	JGE     grouploop
-
-grouptail:
-	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000008, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000004, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000002, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	TESTQ $0x00000001, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece6:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y8
-	VSUBPS       Y9, Y8, Y8
-	VPSRLD       $0x14, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-groupnarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered7
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered7:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece8
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000008, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000004, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000002, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000001, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece12:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered13
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered13:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	SUBQ    $+2, R8
-	CMPQ    R8, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y13, Y7, Y7
-	VPMAXSD      Y12, Y7, Y7
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y5
-	VCMPPS       $0x03, Y1, Y3, Y7
-	VCMPPS       $0x03, Y4, Y6, Y8
-	VORPS        Y7, Y8, Y7
-	VMOVMSKPS    Y7, AX
-	TESTL        AX, AX
-	JEQ          ordered14
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VCMPPS       $0x03, Y4, Y4, Y8
-	VCMPPS       $0x03, Y6, Y6, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y7, Y7
-	VPERMD       Y7, Y5, Y7
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-
-ordered14:
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, DI
-	ADDQ    $+64, SI
-	ADDQ    $+128, DX
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
-	JGE     laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000008, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000004, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000002, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000001, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece19:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000008, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000004, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000002, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000001, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece24:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPMAXSD      Y12, Y6, Y6
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y7
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y8
-	VSUBPS       Y9, Y8, Y8
-	VPSRLD       $0x14, Y8, Y8
-	VPSUBD       Y13, Y8, Y8
-	VPMAXSD      Y12, Y8, Y8
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y8, Y8
-
-lanenarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMOVUPS      constantsAVX2<>+28(SB), Y4
-	VCMPPS       $0x03, Y1, Y3, Y6
-	VCMPPS       $0x03, Y5, Y7, Y8
-	VORPS        Y6, Y8, Y6
-	VMOVMSKPS    Y6, AX
-	TESTL        AX, AX
-	JEQ          ordered25
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VCMPPS       $0x03, Y3, Y3, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VCMPPS       $0x03, Y5, Y5, Y8
-	VCMPPS       $0x03, Y7, Y7, Y9
-	VPACKSSDW    Y9, Y8, Y8
-	VPACKSSWB    Y8, Y6, Y6
-	VPERMD       Y6, Y4, Y6
-	VPAND        Y0, Y6, Y6
-	VPOR         Y6, Y2, Y2
-
-ordered25:
-	VMOVUPS Y2, (SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece26
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, BX
-	JEQ   piece27
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, BX
-	JEQ   piece28
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, BX
-	JEQ   piece29
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, BX
-	JEQ   piece30
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $464-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 0x7f800000, Y14 0xb000000, Y13 0xfe, Y12 0x8
-	// per group: Y11 recip, Y10 hi, Y9 Xor
-	// loaded at each use: scale, 0x80000000, 0x7fffffff, 0x3f800000, table, 0x10011001
+	// loaded at each use: scale, recip, 0x7fffffff, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VBROADCASTSS constantsAVX2<>+80(SB), Y14
-	VBROADCASTSS constantsAVX2<>+88(SB), Y13
-	VBROADCASTSS constantsAVX2<>+92(SB), Y12
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
+	VBROADCASTSS most+32(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R10, $+16
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y10, Y9
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	MOVQ R10, R8
+	CMPQ R8, $+32
+	JLT  grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPAND        Y15, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VPADDD       Y14, Y1, Y3
-	VADDPS       Y3, Y2, Y2
-	VPSUBD       Y3, Y2, Y2
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y3
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VPAND        Y15, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPADDD       Y14, Y1, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y4, Y3, Y3
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VPAND        Y15, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPADDD       Y14, Y1, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y4, Y3, Y3
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y11, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VPAND        Y15, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VPADDD       Y14, Y1, Y5
-	VADDPS       Y5, Y4, Y4
-	VPSUBD       Y5, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          grouploop
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
 
 grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    64(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+
+grouptailnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y5, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
 	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+
+short2loop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS 4(BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS 4(BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS 4(BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      64(BX), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VPMAXUD      Y14, Y7, Y7
+	VPADDD       Y12, Y7, Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y7
+	VADDPS       Y7, Y4, Y4
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VPSUBD       Y1, Y6, Y6
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VPSUBD       Y11, Y6, Y6
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y8, Y8
+	VPSUBD       Y1, Y8, Y8
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y8, Y8
+	VPSUBD       Y11, Y8, Y8
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y6, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      Y2, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      96(SP), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      256(SP), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      128(SP), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      288(SP), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      160(SP), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    80(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      320(SP), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      192(SP), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VPMAXUD      Y14, Y7, Y7
+	VPADDD       Y12, Y7, Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y7
+	VADDPS       Y7, Y4, Y4
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VPSUBD       Y1, Y6, Y6
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VPSUBD       Y11, Y6, Y6
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y8, Y8
+	VPSUBD       Y1, Y8, Y8
+	VPSRLD       $0x14, Y0, Y0
+	VPADDD       Y0, Y8, Y8
+	VPSUBD       Y11, Y8, Y8
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
+
+lanetailnarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   Y2, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y14, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y14, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       lanetailback
+
+// func QuantizeFpE5M2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 most, Y14 0x38800000, Y13 0x7f800000, Y12 0xa800000, Y11 0x1c4, Y10 0x80
+	// per group: nothing
+	// loaded at each use: scale, recip, 0x7fffffff, 0x7f, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS most+32(FP), Y15
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
+	VBROADCASTSS constantsAVX2<>+68(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ R10, R8
+	CMPQ R8, $+32
+	JLT  grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    64(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+
+grouptailnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y5, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+
+short2loop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS 4(BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS 4(BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS 4(BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x15, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      64(BX), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VPMAXUD      Y14, Y7, Y7
+	VPADDD       Y12, Y7, Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y7
+	VADDPS       Y7, Y4, Y4
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VPSUBD       Y1, Y6, Y6
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VPSUBD       Y11, Y6, Y6
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y8, Y8
+	VPSUBD       Y1, Y8, Y8
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y8, Y8
+	VPSUBD       Y11, Y8, Y8
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y6, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      Y2, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      96(SP), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      256(SP), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      128(SP), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      288(SP), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      160(SP), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    80(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      320(SP), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      192(SP), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VPMAXUD      Y14, Y7, Y7
+	VPADDD       Y12, Y7, Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x15, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y7
+	VADDPS       Y7, Y4, Y4
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VPSUBD       Y1, Y6, Y6
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VPSUBD       Y11, Y6, Y6
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y8, Y8
+	VPSUBD       Y1, Y8, Y8
+	VPSRLD       $0x15, Y0, Y0
+	VPADDD       Y0, Y8, Y8
+	VPSUBD       Y11, Y8, Y8
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
+
+lanetailnarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   Y2, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y14, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y14, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       lanetailback
+
+// func QuantizeFpE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 most, Y14 0xb000000, Y13 0x7f800000, Y12 0x3c0, Y11 0x0, Y10 0x80
+	// per group: nothing
+	// loaded at each use: scale, recip, 0x7fffffff, 0x3f800000, 0x7f, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS most+32(FP), Y15
+	VBROADCASTSS constantsAVX2<>+72(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
+	VXORPS       Y11, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ R10, R8
+	CMPQ R8, $+32
+	JLT  grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y14, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y12, Y1, Y1
+	VPMAXSD      Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VSUBPS       Y0, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VSUBPS       Y0, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    64(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y14, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y12, Y1, Y1
+	VPMAXSD      Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VSUBPS       Y0, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VSUBPS       Y0, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+
+grouptailnarrow:
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y5, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+
+short2loop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS 4(BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS 4(BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS 4(BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y14, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y12, Y1, Y1
+	VPMAXSD      Y11, Y1, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VSUBPS       Y0, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VSUBPS       Y0, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VSUBPS       Y0, Y7, Y7
+	VPSRLD       $0x14, Y7, Y7
+	VPSUBD       Y12, Y7, Y7
+	VPMAXSD      Y11, Y7, Y7
+	VPSRLD       $0x18, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      64(BX), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VPADDD       Y14, Y7, Y7
+	VADDPS       Y7, Y2, Y2
+	VSUBPS       Y7, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VSUBPS       Y0, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VSUBPS       Y0, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
+	VPMAXSD      Y11, Y6, Y6
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VSUBPS       Y0, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
+	VPMAXSD      Y11, Y8, Y8
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y6, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      Y2, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      96(SP), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      256(SP), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      128(SP), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      288(SP), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      160(SP), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    80(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      320(SP), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      192(SP), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
+	VPMAXUD      Y9, Y7, Y7
+	VPADDD       Y14, Y7, Y7
+	VADDPS       Y7, Y2, Y2
+	VSUBPS       Y7, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VSUBPS       Y0, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VSUBPS       Y0, Y6, Y6
+	VPSRLD       $0x14, Y6, Y6
+	VPSUBD       Y12, Y6, Y6
+	VPMAXSD      Y11, Y6, Y6
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VSUBPS       Y0, Y8, Y8
+	VPSRLD       $0x14, Y8, Y8
+	VPSUBD       Y12, Y8, Y8
+	VPMAXSD      Y11, Y8, Y8
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
+
+lanetailnarrow:
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y6, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   Y2, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y12, Y2, Y2
+	VPMAXSD      Y11, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y12, Y3, Y3
+	VPMAXSD      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y12, Y4, Y4
+	VPMAXSD      Y11, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y12, Y5, Y5
+	VPMAXSD      Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       lanetailback
+
+// func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 most, Y14 0x3f800000, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
+	// per group: nothing
+	// loaded at each use: scale, recip, 0x7fffffff, table, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS most+32(FP), Y15
+	VBROADCASTSS constantsAVX2<>+80(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12
+	VBROADCASTSS constantsAVX2<>+84(SB), Y11
+	VBROADCASTSS constantsAVX2<>+88(SB), Y10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ R10, R8
+	CMPQ R8, $+32
+	JLT  grouptail
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
+	VBROADCASTSS (DX), Y4
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x1c, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
+
+groupback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
 	JEQ   groupend
 	XORL  AX, AX
 	MOVQ  AX, 16(SP)
@@ -6972,9 +4600,9 @@ grouptail:
 	MOVQ  AX, 56(SP)
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece1
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -6987,9 +4615,9 @@ grouptail:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece2
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -6998,27 +4626,27 @@ piece1:
 	MOVQ  CX, 24(SP)(AX*1)
 
 piece2:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece3
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
 piece3:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece4
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
 piece4:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece5
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -7027,433 +4655,426 @@ piece4:
 piece5:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPAND        Y15, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VPADDD       Y14, Y1, Y3
-	VADDPS       Y3, Y2, Y2
-	VPSUBD       Y3, Y2, Y2
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          groupnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y3
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    32(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VPAND        Y15, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPADDD       Y14, Y1, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y4, Y3, Y3
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y4
-	VBROADCASTSS (DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y11, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VPAND        Y15, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VPADDD       Y14, Y1, Y5
-	VADDPS       Y5, Y4, Y4
-	VPSUBD       Y5, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          groupnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y9, Y1
-	VMINPS       Y1, Y10, Y1
-	VMULPS       Y11, Y1, Y5
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    48(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y5, Y4, Y5
 	VBROADCASTSS (DX), Y6
-	VFNMADD231PS Y6, Y5, Y1
-	VFMADD231PS  Y11, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPAND        Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPADDD       Y14, Y1, Y6
-	VADDPS       Y6, Y5, Y5
-	VPSUBD       Y6, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    64(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS (BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y5, Y5
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x1c, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
 
-groupnarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-	MOVQ         R9, AX
-	SHRQ         $0x01, AX
-	JCC          even6
-	ANDB         $0x0f, (SP)(AX*1)
+grouptailnarrow:
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
+
+grouptailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even6
+	ANDB $0x0f, (SP)(AX*1)
 
 even6:
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece7
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
 piece7:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece8
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
 piece8:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece9
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
 piece9:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece10
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece11
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R9, AX
+	MOVQ R8, AX
 	SHRQ $0x01, AX
 	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	LEAQ (SI)(R8*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R9
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R9, $+2
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y9, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y8, Y6
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y2
-	VBROADCASTSS (DX), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPAND        Y15, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
-	VPMAXUD      Y3, Y1, Y1
-	VPADDD       Y14, Y1, Y3
-	VADDPS       Y3, Y2, Y2
-	VPSUBD       Y3, Y2, Y2
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       Y11, Y1, Y3
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFNMADD213PS Y0, Y1, Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y2, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y11, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VPAND        Y15, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPADDD       Y14, Y1, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y4, Y3, Y3
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
+	VFNMADD213PS Y2, Y3, Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VPMOVZXWD    32(SI), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS 4(BX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 4(DX), Y6
+	VFNMADD213PS Y4, Y5, Y6
+	VBROADCASTSS 4(BX), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 4(DX), Y8
+	VFNMADD213PS Y6, Y7, Y8
+	VBROADCASTSS 4(BX), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VCMPPS       $0x03, Y3, Y1, Y8
+	VCMPPS       $0x03, Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPMOVMSKB    Y8, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y8, Y1, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y8
+	VPMAXUD      Y14, Y8, Y8
+	VPADDD       Y12, Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VPSUBD       Y9, Y1, Y1
+	VPSRLD       $0x16, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSUBD       Y11, Y1, Y1
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y6, Y1
-	VMINPS       Y1, Y8, Y1
-	VMULPS       Y10, Y1, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFNMADD231PS Y4, Y3, Y1
-	VFMADD231PS  Y10, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VPAND        Y15, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPADDD       Y14, Y1, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y4, Y3, Y3
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMAXPS       Y0, Y6, Y1
-	VMINPS       Y1, Y8, Y1
-	VMULPS       Y10, Y1, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFNMADD231PS Y5, Y4, Y1
-	VFMADD231PS  Y10, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VPAND        Y15, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y5
-	VPMAXUD      Y5, Y1, Y1
-	VPADDD       Y14, Y1, Y5
-	VADDPS       Y5, Y4, Y4
-	VPSUBD       Y5, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y3, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y8
+	VADDPS       Y8, Y3, Y3
+	VPSUBD       Y8, Y3, Y3
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y5, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y5, Y5
+	VPSUBD       Y2, Y5, Y5
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y7, Y7
+	VPMINUD      Y15, Y7, Y7
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y2
+	VADDPS       Y2, Y7, Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSUBD       Y11, Y7, Y7
+	VPSRLD       $0x1c, Y6, Y6
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
+	MOVQ R9, R8
+	CMPQ R8, $+32
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VPAND        Y15, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y3, Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      32(DX), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      64(BX), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      64(DX), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      96(DX), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VPMAXUD      Y14, Y7, Y7
+	VPADDD       Y12, Y7, Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VPAND        Y15, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y4, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VPAND        Y15, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y4, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPAND        Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y7
+	VADDPS       Y7, Y4, Y4
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VPSUBD       Y1, Y6, Y6
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VPSUBD       Y11, Y6, Y6
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y8, Y8
+	VPSUBD       Y1, Y8, Y8
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y8, Y8
+	VPSUBD       Y11, Y8, Y8
+	VPSRLD       $0x1c, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y6, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          laneloop
+
+laneback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
 
 lanetail:
-	TESTQ R9, R9
+	TESTQ R8, R8
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 16(SP)
@@ -7464,9 +5085,9 @@ lanetail:
 	MOVQ  AX, 56(SP)
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece12
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -7479,9 +5100,9 @@ lanetail:
 	MOVQ  CX, 40(SP)(AX*1)
 
 piece12:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece13
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
@@ -7490,27 +5111,27 @@ piece12:
 	MOVQ  CX, 24(SP)(AX*1)
 
 piece13:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece14
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
 piece14:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece15
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
 piece15:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece16
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
@@ -7534,9 +5155,9 @@ piece16:
 	MOVQ  AX, 184(SP)
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece17
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -7557,9 +5178,9 @@ piece16:
 	MOVQ  CX, 136(SP)(AX*1)
 
 piece17:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece18
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -7572,9 +5193,9 @@ piece17:
 	MOVQ  CX, 104(SP)(AX*1)
 
 piece18:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece19
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
@@ -7583,18 +5204,18 @@ piece18:
 	MOVQ  CX, 88(SP)(AX*1)
 
 piece19:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece20
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
 piece20:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece21
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
@@ -7618,9 +5239,9 @@ piece21:
 	MOVQ  AX, 312(SP)
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
+	TESTQ $0x00000010, R8
 	JEQ   piece22
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -7641,9 +5262,9 @@ piece21:
 	MOVQ  CX, 264(SP)(AX*1)
 
 piece22:
-	TESTQ $0x00000008, R9
+	TESTQ $0x00000008, R8
 	JEQ   piece23
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -7656,9 +5277,9 @@ piece22:
 	MOVQ  CX, 232(SP)(AX*1)
 
 piece23:
-	TESTQ $0x00000004, R9
+	TESTQ $0x00000004, R8
 	JEQ   piece24
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
@@ -7667,1128 +5288,712 @@ piece23:
 	MOVQ  CX, 216(SP)(AX*1)
 
 piece24:
-	TESTQ $0x00000002, R9
+	TESTQ $0x00000002, R8
 	JEQ   piece25
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
 piece25:
-	TESTQ $0x00000001, R9
+	TESTQ $0x00000001, R8
 	JEQ   piece26
-	MOVQ  R9, AX
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
 piece26:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece31:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPXOR        Y4, Y3, Y4
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y3, Y4
-	VMULPS       Y2, Y4, Y3
-	VFNMADD231PS Y1, Y3, Y4
-	VFMADD231PS  Y2, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y3, Y3
-	VPAND        Y15, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y3, Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
+	VMOVUPS      208(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      80(SP), Y3
+	VFNMADD213PS Y0, Y2, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      240(SP), Y3
+	VMULPS       Y3, Y1, Y4
+	VMOVUPS      112(SP), Y5
+	VFNMADD213PS Y1, Y4, Y5
+	VFMADD231PS  Y3, Y5, Y4
+	VPMOVZXWD    48(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      272(SP), Y5
+	VMULPS       Y5, Y3, Y6
+	VMOVUPS      144(SP), Y7
+	VFNMADD213PS Y3, Y6, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      304(SP), Y7
+	VMULPS       Y7, Y5, Y8
+	VMOVUPS      176(SP), Y9
+	VFNMADD213PS Y5, Y8, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VBROADCASTSS constantsAVX2<>+20(SB), Y7
+	VPAND        Y7, Y2, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y7
+	VPMAXUD      Y14, Y7, Y7
+	VPADDD       Y12, Y7, Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y9, Y2, Y2
+	VPSRLD       $0x16, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanenarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPXOR        Y5, Y4, Y5
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y4, Y5
-	VMULPS       Y2, Y5, Y4
-	VFNMADD231PS Y1, Y4, Y5
-	VFMADD231PS  Y2, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y4, Y4
-	VPAND        Y15, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y4, Y4
-	VPSUBD       Y2, Y4, Y4
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPXOR        Y6, Y5, Y6
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y5
-	VFNMADD231PS Y1, Y5, Y6
-	VFMADD231PS  Y2, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPAND        Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPXOR        Y7, Y6, Y7
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y6, Y7
-	VMULPS       Y2, Y7, Y6
-	VFNMADD231PS Y1, Y6, Y7
-	VFMADD231PS  Y2, Y7, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y6, Y6
-	VPAND        Y15, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPADDD       Y14, Y1, Y2
-	VADDPS       Y2, Y6, Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPSUBD       Y13, Y6, Y6
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y6, Y6
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y7
+	VADDPS       Y7, Y4, Y4
+	VPSUBD       Y7, Y4, Y4
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y6, Y6
+	VPMINUD      Y15, Y6, Y6
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VPSUBD       Y1, Y6, Y6
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VPSUBD       Y11, Y6, Y6
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y8, Y8
+	VPMINUD      Y15, Y8, Y8
+	VPAND        Y13, Y8, Y0
+	VPMAXUD      Y14, Y0, Y0
+	VPADDD       Y12, Y0, Y1
+	VADDPS       Y1, Y8, Y8
+	VPSUBD       Y1, Y8, Y8
+	VPSRLD       $0x16, Y0, Y0
+	VPADDD       Y0, Y8, Y8
+	VPSUBD       Y11, Y8, Y8
+	VPSRLD       $0x1c, Y5, Y5
+	VPAND        Y10, Y5, Y5
+	VPOR         Y5, Y8, Y8
 
-lanenarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
+lanetailnarrow:
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y8, Y6, Y6
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y6, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
-	MOVQ         R9, AX
-	SHRQ         $0x01, AX
-	JCC          even32
-	ANDB         $0x0f, (SP)(AX*1)
 
-even32:
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
+lanetailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even27
+	ANDB $0x0f, (SP)(AX*1)
+
+even27:
+	TESTQ $0x00000010, R8
+	JEQ   piece28
+	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
+piece28:
+	TESTQ $0x00000008, R8
+	JEQ   piece29
+	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
+piece29:
+	TESTQ $0x00000004, R8
+	JEQ   piece30
+	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
+piece30:
+	TESTQ $0x00000002, R8
+	JEQ   piece31
+	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
+piece31:
+	TESTQ $0x00000001, R8
+	JEQ   piece32
+	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece37:
+piece32:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeFpAnyE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·QuantizeFpAnyE2M1PackedBF16AVX2(SB), NOSPLIT, $208-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y0 0x80000000, Y14 Xor, Y13 0x7fffffff, Y12 0x3f800000, Y11 0x7f800000, Y10 0xb000000, Y9 0xfe, Y8 0x8
-	// per group: Y7 scale
-	// loaded at each use: table, 0x10011001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	VBROADCASTSS (DX), Y7
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
-
-grouploop:
+grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
-
-grouptail:
-	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y9, Y1, Y1
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	CMPQ      BX, $+9
-	JLT       groupnarrow
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y9, Y2, Y2
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	CMPQ      BX, $+17
-	JLT       groupnarrow
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y9, Y3, Y3
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	CMPQ      BX, $+25
-	JLT       groupnarrow
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y7, Y0, Y0
-	VMAXPS    Y0, Y14, Y4
-	VMINPS    Y4, Y15, Y4
-	VPAND     Y13, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y12, Y5, Y5
-	VPADDD    Y10, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-
-groupnarrow:
-	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-	MOVQ         BX, AX
-	SHRQ         $0x01, AX
-	JCC          even6
-	ANDB         $0x0f, (SP)(AX*1)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
+	JMP          groupback
 
-even6:
-	TESTQ $0x00000010, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
-	VPMOVZXWD    (SI), Y0
+grouptailrare:
+	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPSUBD       Y11, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y14, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VANDPS       Y5, Y1, Y5
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y5, Y5
+
+grouptailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPACKSSDW    Y5, Y4, Y4
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
+	JMP          grouptailback
 
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
+	JMP          short2back
 
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
+lanerare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y10, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y10, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VPAND        Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y12, Y4, Y4
-	VPADDD       Y10, Y4, Y5
+	VMOVUPS      32(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y9, Y3, Y3
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece21:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y15, Y1
-	VPAND     Y13, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y12, Y2, Y2
-	VPADDD    Y10, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y9, Y1, Y1
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	CMPQ      BX, $+9
-	JLT       lanenarrow
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   112(SP), Y2
-	VDIVPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y14, Y2
-	VMINPS    Y2, Y15, Y2
-	VPAND     Y13, Y2, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y12, Y3, Y3
-	VPADDD    Y10, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y9, Y2, Y2
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	CMPQ      BX, $+17
-	JLT       lanenarrow
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   144(SP), Y3
-	VDIVPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y15, Y3
-	VPAND     Y13, Y3, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y12, Y4, Y4
-	VPADDD    Y10, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y9, Y3, Y3
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	CMPQ      BX, $+25
-	JLT       lanenarrow
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   176(SP), Y4
-	VDIVPS    Y4, Y0, Y0
-	VMAXPS    Y0, Y14, Y4
-	VMINPS    Y4, Y15, Y4
-	VPAND     Y13, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y12, Y5, Y5
-	VPADDD    Y10, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y9, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-
-lanenarrow:
-	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+28(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-	MOVQ         BX, AX
-	SHRQ         $0x01, AX
-	JCC          even22
-	ANDB         $0x0f, (SP)(AX*1)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
+	JMP          laneback
 
-even22:
-	TESTQ $0x00000010, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
+lanetailrare:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y11, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      112(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y11, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPMAXUD      Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y11, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y13, Y5, Y6
+	VPMAXUD      Y14, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y11, Y5, Y5
+	VANDPS       Y5, Y1, Y5
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y5, Y5
 
-piece23:
-	TESTQ $0x00000008, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
+lanetailrarenarrow:
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
+	JMP          lanetailback
 
-piece24:
-	TESTQ $0x00000004, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, BX
-	JEQ   piece26
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, BX
-	JEQ   piece27
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece27:
-laneend:
-	VZEROUPPER
-	RET
-
-DATA constantsAVX2<>+0(SB)/4, $0x80000000
-DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x3c800000
-DATA constantsAVX2<>+16(SB)/4, $0x0a000000
-DATA constantsAVX2<>+20(SB)/4, $0x000003c8
-DATA constantsAVX2<>+24(SB)/4, $0x00000080
-DATA constantsAVX2<>+28(SB)/4, $0x00000000
-DATA constantsAVX2<>+32(SB)/4, $0x00000004
-DATA constantsAVX2<>+36(SB)/4, $0x00000001
-DATA constantsAVX2<>+40(SB)/4, $0x00000005
-DATA constantsAVX2<>+44(SB)/4, $0x00000002
-DATA constantsAVX2<>+48(SB)/4, $0x00000006
-DATA constantsAVX2<>+52(SB)/4, $0x00000003
-DATA constantsAVX2<>+56(SB)/4, $0x00000007
-DATA constantsAVX2<>+60(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+64(SB)/4, $0x38800000
-DATA constantsAVX2<>+68(SB)/4, $0x0a800000
-DATA constantsAVX2<>+72(SB)/4, $0x000001c4
-DATA constantsAVX2<>+76(SB)/4, $0x3f800000
-DATA constantsAVX2<>+80(SB)/4, $0x0b000000
-DATA constantsAVX2<>+84(SB)/4, $0x000003c0
-DATA constantsAVX2<>+88(SB)/4, $0x000000fe
-DATA constantsAVX2<>+92(SB)/4, $0x00000008
-DATA constantsAVX2<>+96(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100
+DATA constantsAVX2<>+0(SB)/4, $0x3c800000
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0x0a000000
+DATA constantsAVX2<>+12(SB)/4, $0x000003c8
+DATA constantsAVX2<>+16(SB)/4, $0x00000080
+DATA constantsAVX2<>+20(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+24(SB)/4, $0x00000000
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000001
+DATA constantsAVX2<>+36(SB)/4, $0x00000005
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000006
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000007
+DATA constantsAVX2<>+56(SB)/4, $0x0000007f
+DATA constantsAVX2<>+60(SB)/4, $0x38800000
+DATA constantsAVX2<>+64(SB)/4, $0x0a800000
+DATA constantsAVX2<>+68(SB)/4, $0x000001c4
+DATA constantsAVX2<>+72(SB)/4, $0x0b000000
+DATA constantsAVX2<>+76(SB)/4, $0x000003c0
+DATA constantsAVX2<>+80(SB)/4, $0x3f800000
+DATA constantsAVX2<>+84(SB)/4, $0x000000fe
+DATA constantsAVX2<>+88(SB)/4, $0x00000008
+DATA constantsAVX2<>+92(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

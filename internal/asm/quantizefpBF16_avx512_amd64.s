@@ -4,244 +4,698 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// func QuantizeFpE4M3BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x0, Z24 0x80
-	// per group: Z23 recip, Z22 hi, Z21 Xor
-	// loaded at each use: scale, 0x7f7f7f7f, table
-	// vector registers in use at once: 30
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80
+	// per group: Z24 recip
+	// loaded at each use: scale, 0x7f, table
+	// vector registers in use at once: 32
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+8(SB), Z29
-	VBROADCASTSS constantsAVX512<>+12(SB), Z28
-	VBROADCASTSS constantsAVX512<>+16(SB), Z27
-	VBROADCASTSS constantsAVX512<>+20(SB), Z26
-	VPXORD       Z25, Z25, Z25
-	VBROADCASTSS constantsAVX512<>+24(SB), Z24
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
+	VBROADCASTSS most+32(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	VBROADCASTSS constantsAVX512<>+12(SB), Z27
+	VBROADCASTSS constantsAVX512<>+16(SB), Z26
+	VBROADCASTSS constantsAVX512<>+20(SB), Z25
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R10, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R10, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS (R8), Z22
-	VPXORD       Z31, Z22, Z21
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
+	VBROADCASTSS (BX), Z24
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R8, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z23
+	VMULPS       Z24, Z23, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z23, Z0, Z1
+	VMOVAPS      Z0, Z22
+	VFMADD231PS  Z24, Z1, Z22
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z21
+	VMULPS       Z24, Z21, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z21, Z0, Z1
+	VMOVAPS      Z0, Z20
+	VFMADD231PS  Z24, Z1, Z20
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z19
+	VMULPS       Z24, Z19, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z19, Z0, Z1
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z24, Z1, Z18
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z17
+	VMULPS       Z24, Z17, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z17, Z0, Z1
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z24, Z1, Z16
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    160(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    192(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VPMOVZXWD    224(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z20, Z22, Z8
+	VADDPS       Z16, Z18, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPANDD       Z30, Z22, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z8, Z8
+	VPSUBD       Z10, Z8, Z8
+	VPSRLD       $0x14, Z9, Z9
+	VPADDD       Z9, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x18, Z23, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z8
+	VPANDD       Z30, Z20, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x14, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z21, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z8, Z8
+	VPANDD       Z30, Z18, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x14, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z19, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z16, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x14, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x18, Z17, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z8, Z8
+	VPERMD       Z8, Z10, Z8
+	VMOVUPS      Z8, (DI)
+	VMOVAPS      Z1, Z22
+	VMOVAPS      Z0, Z23
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z5, Z18
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z7, Z16
+	VMOVAPS      Z6, Z17
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z5
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
 	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z23, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z6
-	VMINPS       Z6, Z22, Z6
-	VMULPS       Z23, Z6, Z7
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
 	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z23, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
 	VPMAXUD      Z29, Z8, Z8
 	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
 	VPSRLD       $0x14, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
-	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ        R9, R9
+	TESTQ        R8, R8
 	JEQ          groupend
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	CMPQ         R9, $+17
-	JLT          groupnarrow
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	CMPQ         R9, $+33
-	JLT          groupnarrow
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z5
-	VMINPS       Z5, Z22, Z5
-	VMULPS       Z23, Z5, Z6
-	VBROADCASTSS (DX), Z7
-	VFNMADD231PS Z7, Z6, Z5
-	VFMADD231PS  Z23, Z5, Z6
-	VPANDD       Z30, Z6, Z5
-	VPANDD       Z28, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z5, Z5
-	VPSUBD       Z8, Z5, Z5
-	VPSRLD       $0x14, Z7, Z7
-	VPADDD       Z7, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPMAXSD      Z25, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	CMPQ         R9, $+49
-	JLT          groupnarrow
+	VMOVDQU16.Z  64(SI), K6, Y4
+	VPMOVZXWD    Y4, Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
+	VMOVDQU16.Z  96(SI), K6, Y6
+	VPMOVZXWD    Y6, Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+
+grouptailnarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z7, Z5, Z5
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z5, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ         R9, $+2
+	JLT          short2end
+	CMPQ         R9, $+8
+	JLT          short2loop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z22
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z22, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z22, Z1, Z2
+	VMOVAPS      Z1, Z21
+	VFMADD231PS  Z0, Z2, Z21
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z20
+	VMULPS       Z0, Z20, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z20, Z1, Z2
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z0, Z2, Z19
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z18
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z18, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z18, Z1, Z2
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z0, Z2, Z17
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z16
+	VMULPS       Z0, Z16, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z16, Z1, Z2
+	VMOVAPS      Z1, Z15
+	VFMADD231PS  Z0, Z2, Z15
+
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z7
-	VMINPS       Z7, Z22, Z7
-	VMULPS       Z23, Z7, Z8
-	VBROADCASTSS (DX), Z9
-	VFNMADD231PS Z9, Z8, Z7
-	VFMADD231PS  Z23, Z7, Z8
-	VPANDD       Z30, Z8, Z7
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z1, Z3, Z4
+	VBROADCASTSS 8(DX), Z5
+	VFNMADD213PS Z3, Z4, Z5
+	VFMADD231PS  Z1, Z5, Z4
+	VPMOVZXWD    192(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 12(BX), Z5
+	VMULPS       Z5, Z1, Z6
+	VBROADCASTSS 12(DX), Z7
+	VFNMADD213PS Z1, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VMULPS       Z5, Z7, Z8
+	VBROADCASTSS 12(DX), Z9
+	VFNMADD213PS Z7, Z8, Z9
+	VFMADD231PS  Z5, Z9, Z8
+	VADDPS       Z19, Z21, Z5
+	VADDPS       Z15, Z17, Z9
+	VADDPS       Z9, Z5, Z5
+	VCMPPS       $0x03, Z5, Z5, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPANDD       Z30, Z21, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPSRLD       $0x14, Z9, Z9
+	VPADDD       Z9, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z22, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z5
+	VPANDD       Z30, Z19, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x14, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z20, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z5, Z5
+	VPANDD       Z30, Z17, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x14, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z18, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z15, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x14, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x18, Z16, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z5, Z5
+	VPERMD       Z5, Z10, Z5
+	VMOVUPS      Z5, (DI)
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z0, Z22
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z6, Z17
+	VMOVAPS      Z1, Z18
+	VMOVAPS      Z8, Z15
+	VMOVAPS      Z7, Z16
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z23, Z4, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z23, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z23, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x14, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ         R9, $+4
+	JLT          short4end
+	CMPQ         R9, $+16
+	JLT          short4loop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z20
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z20, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z20, Z1, Z2
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z0, Z2, Z19
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z18
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z18, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z18, Z1, Z2
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z0, Z2, Z17
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z16
+	VBROADCASTSS 8(BX), Z0
+	VMULPS       Z0, Z16, Z1
+	VBROADCASTSS 8(DX), Z2
+	VFNMADD213PS Z16, Z1, Z2
+	VMOVAPS      Z1, Z15
+	VFMADD231PS  Z0, Z2, Z15
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z14
+	VBROADCASTSS 12(BX), Z0
+	VMULPS       Z0, Z14, Z1
+	VBROADCASTSS 12(DX), Z2
+	VFNMADD213PS Z14, Z1, Z2
+	VMOVAPS      Z1, Z13
+	VFMADD231PS  Z0, Z2, Z13
+
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 20(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VBROADCASTSS 20(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    192(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS 24(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VBROADCASTSS 24(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS 28(BX), Z7
+	VMULPS       Z7, Z5, Z8
+	VBROADCASTSS 28(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z17, Z19, Z7
+	VADDPS       Z13, Z15, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPANDD       Z30, Z19, Z7
+	VPMINUD      Z31, Z7, Z7
 	VPANDD       Z28, Z7, Z9
 	VPMAXUD      Z29, Z9, Z9
 	VPADDD       Z27, Z9, Z10
@@ -250,1541 +704,1622 @@ grouptail:
 	VPSRLD       $0x14, Z9, Z9
 	VPADDD       Z9, Z7, Z7
 	VPSUBD       Z26, Z7, Z7
-	VPMAXSD      Z25, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z7
-
-groupnarrow:
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKSSDW    Z7, Z5, Z5
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered2
-	VCMPPS       $0x03, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R9*1), DI
-	LEAQ     (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VPXORD       Z31, Z21, Z19
-	VPXORD       Z31, Z20, Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z21, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z3
-	VMINPS       Z3, Z21, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z3
-	VMINPS       Z3, Z20, Z3
-	VMULPS       Z22, Z3, Z5
-	VBROADCASTSS 4(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z22, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z6
-	VMINPS       Z6, Z20, Z6
-	VMULPS       Z22, Z6, Z7
-	VBROADCASTSS 4(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z22, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x14, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R10, $+4
-	JLT  short4end
+	VPSRLD       $0x18, Z20, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z7
+	VPANDD       Z30, Z17, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x14, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z18, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPANDD       Z30, Z15, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x14, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z16, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z13, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x14, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x18, Z14, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z7, Z7
+	VPERMD       Z7, Z10, Z7
+	VMOVUPS      Z7, (DI)
+	VMOVAPS      Z2, Z19
+	VMOVAPS      Z0, Z20
+	VMOVAPS      Z4, Z17
+	VMOVAPS      Z1, Z18
+	VMOVAPS      Z6, Z15
+	VMOVAPS      Z3, Z16
+	VMOVAPS      Z8, Z13
+	VMOVAPS      Z5, Z14
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+8
+	JGE          short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VPXORD       Z31, Z19, Z15
-	VPXORD       Z31, Z18, Z14
-	VPXORD       Z31, Z17, Z13
-	VPXORD       Z31, Z16, Z12
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z19, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z14, Z3
-	VMINPS       Z3, Z18, Z3
-	VMULPS       Z22, Z3, Z4
-	VBROADCASTSS 4(DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z22, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z13, Z3
-	VMINPS       Z3, Z17, Z3
-	VMULPS       Z21, Z3, Z5
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z22, Z4, Z5
 	VBROADCASTSS 8(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z21, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z12, Z6
-	VMINPS       Z6, Z16, Z6
-	VMULPS       Z20, Z6, Z7
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z22, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z21, Z6, Z7
 	VBROADCASTSS 12(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z20, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z21, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
 	VPMAXUD      Z29, Z8, Z8
 	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
 	VPSRLD       $0x14, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R10
-	CMPQ    R10, $+4
-	JGE     short4loop
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
+	MOVQ R9, R8
+	CMPQ R8, $+64
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
-	VMOVUPS      64(R8), Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z7
-	VADDPS       Z7, Z2, Z2
-	VPSUBD       Z7, Z2, Z2
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z4
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS      64(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS      128(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS      128(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    96(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
 	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS      192(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
 	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z28, Z4, Z7
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z7
 	VPMAXUD      Z29, Z7, Z7
 	VPADDD       Z27, Z7, Z9
-	VADDPS       Z9, Z4, Z4
-	VPSUBD       Z9, Z4, Z4
+	VADDPS       Z9, Z2, Z2
+	VPSUBD       Z9, Z2, Z2
 	VPSRLD       $0x14, Z7, Z7
-	VPADDD       Z7, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPMAXSD      Z25, Z4, Z4
+	VPADDD       Z7, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPANDD       Z30, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z7
+	VADDPS       Z7, Z4, Z4
+	VPSUBD       Z7, Z4, Z4
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x03, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z2
-	VPORD        Z2, Z1, Z1
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z28, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z6, Z6
+	VPSUBD       Z1, Z6, Z6
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z6
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z8, Z8
+	VPSUBD       Z1, Z8, Z8
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x18, Z5, Z5
+	VPTERNLOGD   $0xf8, Z25, Z5, Z8
+	VPACKSSDW    Z8, Z6, Z6
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z6, Z2, Z2
+	VPERMD       Z2, Z0, Z2
+	VMOVUPS      Z2, (DI)
 
-ordered5:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ        R9, R9
+	TESTQ        R8, R8
 	JEQ          laneend
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(BX), K6, Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS.Z    64(DX), K6, Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    128(BX), K6, Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS.Z    128(DX), K6, Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y5
+	VPMOVZXWD    Y5, Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMOVUPS.Z    192(BX), K6, Z7
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS.Z    192(DX), K6, Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanetailrare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z2, Z2
+	VPSUBD       Z9, Z2, Z2
+	VPSRLD       $0x14, Z7, Z7
+	VPADDD       Z7, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z7
+	VADDPS       Z7, Z4, Z4
+	VPSUBD       Z7, Z4, Z4
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z28, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z6, Z6
+	VPSUBD       Z1, Z6, Z6
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z6
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z8, Z8
+	VPSUBD       Z1, Z8, Z8
+	VPSRLD       $0x14, Z0, Z0
+	VPADDD       Z0, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x18, Z5, Z5
+	VPTERNLOGD   $0xf8, Z25, Z5, Z8
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z2, Z2
+	VPACKSSDW Z8, Z6, Z6
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z6, Z2, Z2
+	VPERMD    Z2, Z0, Z2
+	VMOVDQU8  Z2, K7, (DI)
+
+lanetailback:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
 	VPANDD       Z28, Z1, Z2
 	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
 	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	CMPQ         R9, $+17
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+
+grouptailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
-	VMOVUPS.Z    64(R8), K6, Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z2, Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
 	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	CMPQ         R9, $+33
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+33
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
-	VMOVUPS.Z    128(R8), K6, Z7
-	VPXORD       Z31, Z7, Z8
-	VMAXPS       Z0, Z8, Z8
-	VMINPS       Z8, Z7, Z8
-	VMULPS       Z6, Z8, Z7
-	VFNMADD231PS Z4, Z7, Z8
-	VFMADD231PS  Z6, Z8, Z7
-	VPANDD       Z30, Z7, Z4
-	VPANDD       Z28, Z4, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z8
-	VADDPS       Z8, Z4, Z4
-	VPSUBD       Z8, Z4, Z4
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPMAXSD      Z25, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	CMPQ         R9, $+49
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	CMPQ         R8, $+49
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
-	VMOVUPS.Z    192(R8), K6, Z9
-	VPXORD       Z31, Z9, Z10
-	VMAXPS       Z0, Z10, Z10
-	VMINPS       Z10, Z9, Z10
-	VMULPS       Z8, Z10, Z9
-	VFNMADD231PS Z6, Z9, Z10
-	VFMADD231PS  Z8, Z10, Z9
-	VPANDD       Z30, Z9, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z10
-	VADDPS       Z10, Z6, Z6
-	VPSUBD       Z10, Z6, Z6
-	VPSRLD       $0x14, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
 
-lanenarrow:
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKSSDW    Z6, Z4, Z4
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z7, Z9, K2
-	KORTESTW     K1, K2
-	JEQ          ordered6
-	VCMPPS       $0x03, Z9, Z9, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z7, Z7, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z2
-	VPORD        Z2, Z1, Z1
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
-ordered6:
-	VMOVDQU8 Z1, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE4M3BF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
+// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpAnyE4M3BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3c800000, Z27 0x7f800000, Z26 0xa000000, Z25 0x3c8, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
-	// per group: Z20 scale
-	// vector registers in use at once: 25
+TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80
+	// per group: Z24 recip
+	// loaded at each use: scale, 0x7f, table
+	// vector registers in use at once: 32
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Z31
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS most+32(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+92(SB), Z29
 	VBROADCASTSS constantsAVX512<>+8(SB), Z28
-	VBROADCASTSS constantsAVX512<>+12(SB), Z27
-	VBROADCASTSS constantsAVX512<>+16(SB), Z26
+	VBROADCASTSS constantsAVX512<>+96(SB), Z27
+	VBROADCASTSS constantsAVX512<>+100(SB), Z26
 	VBROADCASTSS constantsAVX512<>+20(SB), Z25
-	VPXORD       Z24, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+24(SB), Z23
-	VBROADCASTSS constantsAVX512<>+92(SB), Z22
-	VMOVUPS      constantsAVX512<>+28(SB), Z21
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R10, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R10, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z20
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
+	VBROADCASTSS (BX), Z24
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R8, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z23
+	VMULPS       Z24, Z23, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z23, Z0, Z1
+	VMOVAPS      Z0, Z22
+	VFMADD231PS  Z24, Z1, Z22
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z21
+	VMULPS       Z24, Z21, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z21, Z0, Z1
+	VMOVAPS      Z0, Z20
+	VFMADD231PS  Z24, Z1, Z20
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z19
+	VMULPS       Z24, Z19, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z19, Z0, Z1
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z24, Z1, Z18
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z17
+	VMULPS       Z24, Z17, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z17, Z0, Z1
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z24, Z1, Z16
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    160(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    192(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VPMOVZXWD    224(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z20, Z22, Z8
+	VADDPS       Z16, Z18, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPANDD       Z30, Z22, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z8, Z8
+	VPSUBD       Z10, Z8, Z8
+	VPSRLD       $0x15, Z9, Z9
+	VPADDD       Z9, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x18, Z23, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z8
+	VPANDD       Z30, Z20, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x15, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z21, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z8, Z8
+	VPANDD       Z30, Z18, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x15, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z19, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z16, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x15, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x18, Z17, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z8, Z8
+	VPERMD       Z8, Z10, Z8
+	VMOVUPS      Z8, (DI)
+	VMOVAPS      Z1, Z22
+	VMOVAPS      Z0, Z23
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z5, Z18
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z7, Z16
+	VMOVAPS      Z6, Z17
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x14, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x14, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered1:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z2
-	VPANDD      Z27, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z26, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x14, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
-	VPMAXSD     Z24, Z2, Z2
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z2
-	CMPQ        BX, $+17
-	JLT         groupnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z4
-	VPANDD      Z27, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z26, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPMAXSD     Z24, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	CMPQ        BX, $+33
-	JLT         groupnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z5
-	VMINPS      Z5, Z31, Z5
-	VPANDD      Z29, Z5, Z6
-	VPANDD      Z27, Z6, Z7
-	VPMAXUD     Z28, Z7, Z7
-	VPADDD      Z26, Z7, Z8
-	VADDPS      Z8, Z6, Z6
-	VPSUBD      Z8, Z6, Z6
-	VPSRLD      $0x14, Z7, Z7
-	VPADDD      Z7, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VPMAXSD     Z24, Z6, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	CMPQ        BX, $+49
-	JLT         groupnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z7
-	VMINPS      Z7, Z31, Z7
-	VPANDD      Z29, Z7, Z8
-	VPANDD      Z27, Z8, Z9
-	VPMAXUD     Z28, Z9, Z9
-	VPADDD      Z26, Z9, Z10
-	VADDPS      Z10, Z8, Z8
-	VPSUBD      Z10, Z8, Z8
-	VPSRLD      $0x14, Z9, Z9
-	VPADDD      Z9, Z8, Z8
-	VPSUBD      Z25, Z8, Z8
-	VPMAXSD     Z24, Z8, Z8
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z8
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y4
+	VPMOVZXWD    Y4, Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y6
+	VPMOVZXWD    Y6, Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
 
-groupnarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+grouptailnarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z7, Z5, Z5
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z5, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z2, K7, (DI)
-	LEAQ     (DI)(BX*1), DI
-	LEAQ     (SI)(BX*2), SI
+grouptailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
 
 groupend:
 	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R8, $+2
-	JLT  short2end
+	CMPQ         R9, $+2
+	JLT          short2end
+	CMPQ         R9, $+8
+	JLT          short2loop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z22
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z22, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z22, Z1, Z2
+	VMOVAPS      Z1, Z21
+	VFMADD231PS  Z0, Z2, Z21
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z20
+	VMULPS       Z0, Z20, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z20, Z1, Z2
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z0, Z2, Z19
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z18
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z18, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z18, Z1, Z2
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z0, Z2, Z17
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z16
+	VMULPS       Z0, Z16, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z16, Z1, Z2
+	VMOVAPS      Z1, Z15
+	VFMADD231PS  Z0, Z2, Z15
+
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z1, Z3, Z4
+	VBROADCASTSS 8(DX), Z5
+	VFNMADD213PS Z3, Z4, Z5
+	VFMADD231PS  Z1, Z5, Z4
+	VPMOVZXWD    192(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 12(BX), Z5
+	VMULPS       Z5, Z1, Z6
+	VBROADCASTSS 12(DX), Z7
+	VFNMADD213PS Z1, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VMULPS       Z5, Z7, Z8
+	VBROADCASTSS 12(DX), Z9
+	VFNMADD213PS Z7, Z8, Z9
+	VFMADD231PS  Z5, Z9, Z8
+	VADDPS       Z19, Z21, Z5
+	VADDPS       Z15, Z17, Z9
+	VADDPS       Z9, Z5, Z5
+	VCMPPS       $0x03, Z5, Z5, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPANDD       Z30, Z21, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPSRLD       $0x15, Z9, Z9
+	VPADDD       Z9, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z22, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z5
+	VPANDD       Z30, Z19, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x15, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z20, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z5, Z5
+	VPANDD       Z30, Z17, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x15, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z18, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z15, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x15, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x18, Z16, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z5, Z5
+	VPERMD       Z5, Z10, Z5
+	VMOVUPS      Z5, (DI)
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z0, Z22
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z6, Z17
+	VMOVAPS      Z1, Z18
+	VMOVAPS      Z8, Z15
+	VMOVAPS      Z7, Z16
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+4
+	JGE          short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
-	VPMAXSD      Z24, Z2, Z2
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z23, Z4, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z23, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z23, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x15, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z27, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z26, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPMAXSD      Z24, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z26, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VPMAXSD      Z24, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z27, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z26, Z8, Z9
-	VADDPS       Z9, Z7, Z7
-	VPSUBD       Z9, Z7, Z7
-	VPSRLD       $0x14, Z8, Z8
-	VPADDD       Z8, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
-	VPMAXSD      Z24, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
 	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z21, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x03, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z22, K1, Z0
-	VPORD        Z0, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered3:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R8
-	CMPQ    R8, $+2
-	JGE     short2loop
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R8, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
-	VBROADCASTSS 8(DX), Z18
-	VBROADCASTSS 12(DX), Z17
+	CMPQ         R9, $+4
+	JLT          short4end
+	CMPQ         R9, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
-	VPMAXSD      Z24, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPSLLD       $0x10, Z0, Z20
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z20, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z20, Z1, Z2
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z0, Z2, Z19
 	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z27, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z26, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPMAXSD      Z24, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	VPSLLD       $0x10, Z0, Z18
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z18, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z18, Z1, Z2
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z0, Z2, Z17
 	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z26, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VPMAXSD      Z24, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPSLLD       $0x10, Z0, Z16
+	VBROADCASTSS 8(BX), Z0
+	VMULPS       Z0, Z16, Z1
+	VBROADCASTSS 8(DX), Z2
+	VFNMADD213PS Z16, Z1, Z2
+	VMOVAPS      Z1, Z15
+	VFMADD231PS  Z0, Z2, Z15
 	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z14
+	VBROADCASTSS 12(BX), Z0
+	VMULPS       Z0, Z14, Z1
+	VBROADCASTSS 12(DX), Z2
+	VFNMADD213PS Z14, Z1, Z2
+	VMOVAPS      Z1, Z13
+	VFMADD231PS  Z0, Z2, Z13
+
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z17, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z27, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z26, Z8, Z9
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 20(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VBROADCASTSS 20(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    192(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS 24(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VBROADCASTSS 24(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS 28(BX), Z7
+	VMULPS       Z7, Z5, Z8
+	VBROADCASTSS 28(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z17, Z19, Z7
+	VADDPS       Z13, Z15, Z9
 	VADDPS       Z9, Z7, Z7
-	VPSUBD       Z9, Z7, Z7
-	VPSRLD       $0x14, Z8, Z8
-	VPADDD       Z8, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
-	VPMAXSD      Z24, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z7
-	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z21, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x03, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z22, K1, Z0
-	VPORD        Z0, Z2, Z2
-
-ordered4:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R8
-	CMPQ    R8, $+4
-	JGE     short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z3
-	VDIVPS     Z3, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x14, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x14, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered5
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered5:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
-	JGE     laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z2
-	VPANDD      Z27, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z26, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x14, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
-	VPMAXSD     Z24, Z2, Z2
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z2
-	CMPQ        BX, $+17
-	JLT         lanenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z4
-	VPANDD      Z27, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z26, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPMAXSD     Z24, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	CMPQ        BX, $+33
-	JLT         lanenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VDIVPS      Z5, Z0, Z0
-	VMAXPS      Z0, Z30, Z5
-	VMINPS      Z5, Z31, Z5
-	VPANDD      Z29, Z5, Z6
-	VPANDD      Z27, Z6, Z7
-	VPMAXUD     Z28, Z7, Z7
-	VPADDD      Z26, Z7, Z8
-	VADDPS      Z8, Z6, Z6
-	VPSUBD      Z8, Z6, Z6
-	VPSRLD      $0x14, Z7, Z7
-	VPADDD      Z7, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VPMAXSD     Z24, Z6, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	CMPQ        BX, $+49
-	JLT         lanenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VDIVPS      Z7, Z0, Z0
-	VMAXPS      Z0, Z30, Z7
-	VMINPS      Z7, Z31, Z7
-	VPANDD      Z29, Z7, Z8
-	VPANDD      Z27, Z8, Z9
-	VPMAXUD     Z28, Z9, Z9
-	VPADDD      Z26, Z9, Z10
-	VADDPS      Z10, Z8, Z8
-	VPSUBD      Z10, Z8, Z8
-	VPSRLD      $0x14, Z9, Z9
-	VPADDD      Z9, Z8, Z8
-	VPSUBD      Z25, Z8, Z8
-	VPMAXSD     Z24, Z8, Z8
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z8
-
-lanenarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered6:
-	VMOVDQU8 Z2, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x0, Z24 0x80
-	// per group: Z23 recip, Z22 hi, Z21 Xor
-	// loaded at each use: scale, 0x7f7f7f7f, table
-	// vector registers in use at once: 30
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+96(SB), Z29
-	VBROADCASTSS constantsAVX512<>+12(SB), Z28
-	VBROADCASTSS constantsAVX512<>+100(SB), Z27
-	VBROADCASTSS constantsAVX512<>+104(SB), Z26
-	VPXORD       Z25, Z25, Z25
-	VBROADCASTSS constantsAVX512<>+24(SB), Z24
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS (R8), Z22
-	VPXORD       Z31, Z22, Z21
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z5
-	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z23, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z6
-	VMINPS       Z6, Z22, Z6
-	VMULPS       Z23, Z6, Z7
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z23, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x15, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
 	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     grouploop
-
-grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	CMPQ         R9, $+33
-	JLT          groupnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z5
-	VMINPS       Z5, Z22, Z5
-	VMULPS       Z23, Z5, Z6
-	VBROADCASTSS (DX), Z7
-	VFNMADD231PS Z7, Z6, Z5
-	VFMADD231PS  Z23, Z5, Z6
-	VPANDD       Z30, Z6, Z5
-	VPANDD       Z28, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z5, Z5
-	VPSUBD       Z8, Z5, Z5
-	VPSRLD       $0x15, Z7, Z7
-	VPADDD       Z7, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPMAXSD      Z25, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	CMPQ         R9, $+49
-	JLT          groupnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z7
-	VMINPS       Z7, Z22, Z7
-	VMULPS       Z23, Z7, Z8
-	VBROADCASTSS (DX), Z9
-	VFNMADD231PS Z9, Z8, Z7
-	VFMADD231PS  Z23, Z7, Z8
-	VPANDD       Z30, Z8, Z7
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPANDD       Z30, Z19, Z7
+	VPMINUD      Z31, Z7, Z7
 	VPANDD       Z28, Z7, Z9
 	VPMAXUD      Z29, Z9, Z9
 	VPADDD       Z27, Z9, Z10
@@ -1793,1534 +2328,1623 @@ grouptail:
 	VPSRLD       $0x15, Z9, Z9
 	VPADDD       Z9, Z7, Z7
 	VPSUBD       Z26, Z7, Z7
-	VPMAXSD      Z25, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z7
-
-groupnarrow:
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKSSDW    Z7, Z5, Z5
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered2
-	VCMPPS       $0x03, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R9*1), DI
-	LEAQ     (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VPXORD       Z31, Z21, Z19
-	VPXORD       Z31, Z20, Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z21, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z3
-	VMINPS       Z3, Z21, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z3
-	VMINPS       Z3, Z20, Z3
-	VMULPS       Z22, Z3, Z5
-	VBROADCASTSS 4(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z22, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z6
-	VMINPS       Z6, Z20, Z6
-	VMULPS       Z22, Z6, Z7
-	VBROADCASTSS 4(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z22, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
-	VPSRLD       $0x15, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R10, $+4
-	JLT  short4end
+	VPSRLD       $0x18, Z20, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z7
+	VPANDD       Z30, Z17, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x15, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z18, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPANDD       Z30, Z15, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x15, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x18, Z16, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z13, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x15, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x18, Z14, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z7, Z7
+	VPERMD       Z7, Z10, Z7
+	VMOVUPS      Z7, (DI)
+	VMOVAPS      Z2, Z19
+	VMOVAPS      Z0, Z20
+	VMOVAPS      Z4, Z17
+	VMOVAPS      Z1, Z18
+	VMOVAPS      Z6, Z15
+	VMOVAPS      Z3, Z16
+	VMOVAPS      Z8, Z13
+	VMOVAPS      Z5, Z14
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+8
+	JGE          short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VPXORD       Z31, Z19, Z15
-	VPXORD       Z31, Z18, Z14
-	VPXORD       Z31, Z17, Z13
-	VPXORD       Z31, Z16, Z12
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z19, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z28, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z14, Z3
-	VMINPS       Z3, Z18, Z3
-	VMULPS       Z22, Z3, Z4
-	VBROADCASTSS 4(DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z22, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z28, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z13, Z3
-	VMINPS       Z3, Z17, Z3
-	VMULPS       Z21, Z3, Z5
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z22, Z4, Z5
 	VBROADCASTSS 8(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z21, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z28, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z3, Z3
-	VPSUBD       Z7, Z3, Z3
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z12, Z6
-	VMINPS       Z6, Z16, Z6
-	VMULPS       Z20, Z6, Z7
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z22, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z21, Z6, Z7
 	VBROADCASTSS 12(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z20, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z28, Z6, Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z21, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
 	VPMAXUD      Z29, Z8, Z8
 	VPADDD       Z27, Z8, Z9
-	VADDPS       Z9, Z6, Z6
-	VPSUBD       Z9, Z6, Z6
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
 	VPSRLD       $0x15, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R10
-	CMPQ    R10, $+4
-	JGE     short4loop
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
+	MOVQ R9, R8
+	CMPQ R8, $+64
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
-	VMOVUPS      64(R8), Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z7
-	VADDPS       Z7, Z2, Z2
-	VPSUBD       Z7, Z2, Z2
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z4
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS      64(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS      128(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS      128(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    96(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
 	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS      192(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
 	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z28, Z4, Z7
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z7
 	VPMAXUD      Z29, Z7, Z7
 	VPADDD       Z27, Z7, Z9
-	VADDPS       Z9, Z4, Z4
-	VPSUBD       Z9, Z4, Z4
+	VADDPS       Z9, Z2, Z2
+	VPSUBD       Z9, Z2, Z2
 	VPSRLD       $0x15, Z7, Z7
-	VPADDD       Z7, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPMAXSD      Z25, Z4, Z4
+	VPADDD       Z7, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPANDD       Z30, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z7
+	VADDPS       Z7, Z4, Z4
+	VPSUBD       Z7, Z4, Z4
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x03, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z2
-	VPORD        Z2, Z1, Z1
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z28, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z6, Z6
+	VPSUBD       Z1, Z6, Z6
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z6
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z8, Z8
+	VPSUBD       Z1, Z8, Z8
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x18, Z5, Z5
+	VPTERNLOGD   $0xf8, Z25, Z5, Z8
+	VPACKSSDW    Z8, Z6, Z6
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z6, Z2, Z2
+	VPERMD       Z2, Z0, Z2
+	VMOVUPS      Z2, (DI)
 
-ordered5:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     laneloop
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ        R9, R9
+	TESTQ        R8, R8
 	JEQ          laneend
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(BX), K6, Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS.Z    64(DX), K6, Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    128(BX), K6, Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS.Z    128(DX), K6, Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y5
+	VPMOVZXWD    Y5, Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMOVUPS.Z    192(BX), K6, Z7
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS.Z    192(DX), K6, Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanetailrare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z2, Z2
+	VPSUBD       Z9, Z2, Z2
+	VPSRLD       $0x15, Z7, Z7
+	VPADDD       Z7, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z7
+	VADDPS       Z7, Z4, Z4
+	VPSUBD       Z7, Z4, Z4
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z28, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z6, Z6
+	VPSUBD       Z1, Z6, Z6
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z6
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z8, Z8
+	VPSUBD       Z1, Z8, Z8
+	VPSRLD       $0x15, Z0, Z0
+	VPADDD       Z0, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x18, Z5, Z5
+	VPTERNLOGD   $0xf8, Z25, Z5, Z8
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z2, Z2
+	VPACKSSDW Z8, Z6, Z6
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z6, Z2, Z2
+	VPERMD    Z2, Z0, Z2
+	VMOVDQU8  Z2, K7, (DI)
+
+lanetailback:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
 	VPANDD       Z28, Z1, Z2
 	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z4
-	VADDPS       Z4, Z1, Z1
-	VPSUBD       Z4, Z1, Z1
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
 	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	CMPQ         R9, $+17
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+
+grouptailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
-	VMOVUPS.Z    64(R8), K6, Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z28, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z2, Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
 	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	CMPQ         R9, $+33
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+33
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
-	VMOVUPS.Z    128(R8), K6, Z7
-	VPXORD       Z31, Z7, Z8
-	VMAXPS       Z0, Z8, Z8
-	VMINPS       Z8, Z7, Z8
-	VMULPS       Z6, Z8, Z7
-	VFNMADD231PS Z4, Z7, Z8
-	VFMADD231PS  Z6, Z8, Z7
-	VPANDD       Z30, Z7, Z4
-	VPANDD       Z28, Z4, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z8
-	VADDPS       Z8, Z4, Z4
-	VPSUBD       Z8, Z4, Z4
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPMAXSD      Z25, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	CMPQ         R9, $+49
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	CMPQ         R8, $+49
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
-	VMOVUPS.Z    192(R8), K6, Z9
-	VPXORD       Z31, Z9, Z10
-	VMAXPS       Z0, Z10, Z10
-	VMINPS       Z10, Z9, Z10
-	VMULPS       Z8, Z10, Z9
-	VFNMADD231PS Z6, Z9, Z10
-	VFMADD231PS  Z8, Z10, Z9
-	VPANDD       Z30, Z9, Z6
-	VPANDD       Z28, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z27, Z8, Z10
-	VADDPS       Z10, Z6, Z6
-	VPSUBD       Z10, Z6, Z6
-	VPSRLD       $0x15, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
 
-lanenarrow:
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKSSDW    Z6, Z4, Z4
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z7, Z9, K2
-	KORTESTW     K1, K2
-	JEQ          ordered6
-	VCMPPS       $0x03, Z9, Z9, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z7, Z7, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z2
-	VPORD        Z2, Z1, Z1
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
-ordered6:
-	VMOVDQU8 Z1, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
+// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpAnyE5M2BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x38800000, Z27 0x7f800000, Z26 0xa800000, Z25 0x1c4, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
-	// per group: Z20 scale
-	// vector registers in use at once: 25
+TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x80
+	// per group: Z23 recip
+	// loaded at each use: scale, 0x7f, table
+	// vector registers in use at once: 32
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Z31
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z29
-	VBROADCASTSS constantsAVX512<>+96(SB), Z28
-	VBROADCASTSS constantsAVX512<>+12(SB), Z27
-	VBROADCASTSS constantsAVX512<>+100(SB), Z26
-	VBROADCASTSS constantsAVX512<>+104(SB), Z25
-	VPXORD       Z24, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+24(SB), Z23
-	VBROADCASTSS constantsAVX512<>+92(SB), Z22
-	VMOVUPS      constantsAVX512<>+28(SB), Z21
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS most+32(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+104(SB), Z29
+	VBROADCASTSS constantsAVX512<>+108(SB), Z28
+	VBROADCASTSS constantsAVX512<>+8(SB), Z27
+	VBROADCASTSS constantsAVX512<>+112(SB), Z26
+	VPXORD       Z25, Z25, Z25
+	VBROADCASTSS constantsAVX512<>+20(SB), Z24
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R10, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R10, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z20
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
+	VBROADCASTSS (BX), Z23
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R8, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z22
+	VMULPS       Z23, Z22, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z22, Z0, Z1
+	VMOVAPS      Z0, Z21
+	VFMADD231PS  Z23, Z1, Z21
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z20
+	VMULPS       Z23, Z20, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z20, Z0, Z1
+	VMOVAPS      Z0, Z19
+	VFMADD231PS  Z23, Z1, Z19
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z18
+	VMULPS       Z23, Z18, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z18, Z0, Z1
+	VMOVAPS      Z0, Z17
+	VFMADD231PS  Z23, Z1, Z17
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z16
+	VMULPS       Z23, Z16, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z16, Z0, Z1
+	VMOVAPS      Z0, Z15
+	VFMADD231PS  Z23, Z1, Z15
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	VPMOVZXWD    160(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	VPMOVZXWD    192(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z23, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z23, Z6, Z5
+	VPMOVZXWD    224(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z23, Z8, Z7
+	VADDPS       Z19, Z21, Z8
+	VADDPS       Z15, Z17, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPANDD       Z30, Z21, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z27, Z8, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z28, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VPSRLD       $0x14, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPMAXSD      Z25, Z8, Z8
+	VPSRLD       $0x18, Z22, Z9
+	VPTERNLOGD   $0xf8, Z24, Z9, Z8
+	VPANDD       Z30, Z19, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z27, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z28, Z10, Z10
+	VADDPS       Z10, Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VPSRLD       $0x14, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPMAXSD      Z25, Z9, Z9
+	VPSRLD       $0x18, Z20, Z10
+	VPTERNLOGD   $0xf8, Z24, Z10, Z9
+	VPACKSSDW    Z9, Z8, Z8
+	VPANDD       Z30, Z17, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z27, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z28, Z10, Z10
+	VADDPS       Z10, Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VPSRLD       $0x14, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPMAXSD      Z25, Z9, Z9
+	VPSRLD       $0x18, Z18, Z10
+	VPTERNLOGD   $0xf8, Z24, Z10, Z9
+	VPANDD       Z30, Z15, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z27, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z28, Z11, Z11
+	VADDPS       Z11, Z10, Z10
+	VSUBPS       Z11, Z10, Z10
+	VPSRLD       $0x14, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPMAXSD      Z25, Z10, Z10
+	VPSRLD       $0x18, Z16, Z11
+	VPTERNLOGD   $0xf8, Z24, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z8, Z8
+	VPERMD       Z8, Z10, Z8
+	VMOVUPS      Z8, (DI)
+	VMOVAPS      Z1, Z21
+	VMOVAPS      Z0, Z22
+	VMOVAPS      Z3, Z19
+	VMOVAPS      Z2, Z20
+	VMOVAPS      Z5, Z17
+	VMOVAPS      Z4, Z18
+	VMOVAPS      Z7, Z15
+	VMOVAPS      Z6, Z16
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x15, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x15, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z23, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z23, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z23, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPSRLD       $0x14, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPMAXSD      Z25, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z24, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered1:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
-	JGE     grouploop
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z2
-	VPANDD      Z27, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z26, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x15, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
-	VPMAXSD     Z24, Z2, Z2
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z2
-	CMPQ        BX, $+17
-	JLT         groupnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z4
-	VPANDD      Z27, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z26, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPMAXSD     Z24, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	CMPQ        BX, $+33
-	JLT         groupnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z5
-	VMINPS      Z5, Z31, Z5
-	VPANDD      Z29, Z5, Z6
-	VPANDD      Z27, Z6, Z7
-	VPMAXUD     Z28, Z7, Z7
-	VPADDD      Z26, Z7, Z8
-	VADDPS      Z8, Z6, Z6
-	VPSUBD      Z8, Z6, Z6
-	VPSRLD      $0x15, Z7, Z7
-	VPADDD      Z7, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VPMAXSD     Z24, Z6, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	CMPQ        BX, $+49
-	JLT         groupnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z7
-	VMINPS      Z7, Z31, Z7
-	VPANDD      Z29, Z7, Z8
-	VPANDD      Z27, Z8, Z9
-	VPMAXUD     Z28, Z9, Z9
-	VPADDD      Z26, Z9, Z10
-	VADDPS      Z10, Z8, Z8
-	VPSUBD      Z10, Z8, Z8
-	VPSRLD      $0x15, Z9, Z9
-	VPADDD      Z9, Z8, Z8
-	VPSUBD      Z25, Z8, Z8
-	VPMAXSD     Z24, Z8, Z8
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z8
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y4
+	VPMOVZXWD    Y4, Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z23, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z23, Z6, Z5
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y6
+	VPMOVZXWD    Y6, Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z23, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z3
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z5
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPSRLD       $0x14, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPMAXSD      Z25, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z24, Z6, Z7
 
-groupnarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
+grouptailnarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z7, Z5, Z5
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z5, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
 
-ordered2:
-	VMOVDQU8 Z2, K7, (DI)
-	LEAQ     (DI)(BX*1), DI
-	LEAQ     (SI)(BX*2), SI
+grouptailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
 
 groupend:
 	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R8, $+2
-	JLT  short2end
+	CMPQ         R9, $+2
+	JLT          short2end
+	CMPQ         R9, $+8
+	JLT          short2loop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z21
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z21, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z21, Z1, Z2
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z0, Z2, Z20
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z19
+	VMULPS       Z0, Z19, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z19, Z1, Z2
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z0, Z2, Z18
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z17
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z17, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z17, Z1, Z2
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z2, Z16
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z15
+	VMULPS       Z0, Z15, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z15, Z1, Z2
+	VMOVAPS      Z1, Z14
+	VFMADD231PS  Z0, Z2, Z14
+
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z1, Z3, Z4
+	VBROADCASTSS 8(DX), Z5
+	VFNMADD213PS Z3, Z4, Z5
+	VFMADD231PS  Z1, Z5, Z4
+	VPMOVZXWD    192(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 12(BX), Z5
+	VMULPS       Z5, Z1, Z6
+	VBROADCASTSS 12(DX), Z7
+	VFNMADD213PS Z1, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VMULPS       Z5, Z7, Z8
+	VBROADCASTSS 12(DX), Z9
+	VFNMADD213PS Z7, Z8, Z9
+	VFMADD231PS  Z5, Z9, Z8
+	VADDPS       Z18, Z20, Z5
+	VADDPS       Z14, Z16, Z9
+	VADDPS       Z9, Z5, Z5
+	VCMPPS       $0x03, Z5, Z5, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPANDD       Z30, Z20, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z27, Z5, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z28, Z9, Z9
+	VADDPS       Z9, Z5, Z5
+	VSUBPS       Z9, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
+	VPSRLD       $0x18, Z21, Z9
+	VPTERNLOGD   $0xf8, Z24, Z9, Z5
+	VPANDD       Z30, Z18, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z27, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z28, Z10, Z10
+	VADDPS       Z10, Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VPSRLD       $0x14, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPMAXSD      Z25, Z9, Z9
+	VPSRLD       $0x18, Z19, Z10
+	VPTERNLOGD   $0xf8, Z24, Z10, Z9
+	VPACKSSDW    Z9, Z5, Z5
+	VPANDD       Z30, Z16, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z27, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z28, Z10, Z10
+	VADDPS       Z10, Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VPSRLD       $0x14, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPMAXSD      Z25, Z9, Z9
+	VPSRLD       $0x18, Z17, Z10
+	VPTERNLOGD   $0xf8, Z24, Z10, Z9
+	VPANDD       Z30, Z14, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z27, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z28, Z11, Z11
+	VADDPS       Z11, Z10, Z10
+	VSUBPS       Z11, Z10, Z10
+	VPSRLD       $0x14, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPMAXSD      Z25, Z10, Z10
+	VPSRLD       $0x18, Z15, Z11
+	VPTERNLOGD   $0xf8, Z24, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z5, Z5
+	VPERMD       Z5, Z10, Z5
+	VMOVUPS      Z5, (DI)
+	VMOVAPS      Z2, Z20
+	VMOVAPS      Z0, Z21
+	VMOVAPS      Z4, Z18
+	VMOVAPS      Z3, Z19
+	VMOVAPS      Z6, Z16
+	VMOVAPS      Z1, Z17
+	VMOVAPS      Z8, Z14
+	VMOVAPS      Z7, Z15
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+4
+	JGE          short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
-	VPMAXSD      Z24, Z2, Z2
+	VMULPS       Z23, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z22, Z4, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z22, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z22, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z22, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z27, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z26, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPMAXSD      Z24, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z26, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VPMAXSD      Z24, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z27, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z26, Z8, Z9
-	VADDPS       Z9, Z7, Z7
-	VPSUBD       Z9, Z7, Z7
-	VPSRLD       $0x15, Z8, Z8
-	VPADDD       Z8, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
-	VPMAXSD      Z24, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z7
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPSRLD       $0x14, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPMAXSD      Z25, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z24, Z6, Z7
 	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z21, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x03, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z22, K1, Z0
-	VPORD        Z0, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered3:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R8
-	CMPQ    R8, $+2
-	JGE     short2loop
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R8, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
-	VBROADCASTSS 8(DX), Z18
-	VBROADCASTSS 12(DX), Z17
+	CMPQ         R9, $+4
+	JLT          short4end
+	CMPQ         R9, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
-	VPMAXSD      Z24, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
+	VPSLLD       $0x10, Z0, Z19
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z19, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z19, Z1, Z2
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z0, Z2, Z18
 	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z27, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z26, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPMAXSD      Z24, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
+	VPSLLD       $0x10, Z0, Z17
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z17, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z17, Z1, Z2
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z0, Z2, Z16
 	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z26, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VPMAXSD      Z24, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
+	VPSLLD       $0x10, Z0, Z15
+	VBROADCASTSS 8(BX), Z0
+	VMULPS       Z0, Z15, Z1
+	VBROADCASTSS 8(DX), Z2
+	VFNMADD213PS Z15, Z1, Z2
+	VMOVAPS      Z1, Z14
+	VFMADD231PS  Z0, Z2, Z14
 	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z13
+	VBROADCASTSS 12(BX), Z0
+	VMULPS       Z0, Z13, Z1
+	VBROADCASTSS 12(DX), Z2
+	VFNMADD213PS Z13, Z1, Z2
+	VMOVAPS      Z1, Z12
+	VFMADD231PS  Z0, Z2, Z12
+
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z17, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z27, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z26, Z8, Z9
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 20(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VBROADCASTSS 20(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    192(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS 24(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VBROADCASTSS 24(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS 28(BX), Z7
+	VMULPS       Z7, Z5, Z8
+	VBROADCASTSS 28(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z16, Z18, Z7
+	VADDPS       Z12, Z14, Z9
 	VADDPS       Z9, Z7, Z7
-	VPSUBD       Z9, Z7, Z7
-	VPSRLD       $0x15, Z8, Z8
-	VPADDD       Z8, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
-	VPMAXSD      Z24, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z7
-	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z21, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x03, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z22, K1, Z0
-	VPORD        Z0, Z2, Z2
-
-ordered4:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R8
-	CMPQ    R8, $+4
-	JGE     short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z3
-	VDIVPS     Z3, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z27, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z26, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z27, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z26, Z6, Z7
-	VADDPS     Z7, Z5, Z5
-	VPSUBD     Z7, Z5, Z5
-	VPSRLD     $0x15, Z6, Z6
-	VPADDD     Z6, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z27, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z26, Z8, Z9
-	VADDPS     Z9, Z7, Z7
-	VPSUBD     Z9, Z7, Z7
-	VPSRLD     $0x15, Z8, Z8
-	VPADDD     Z8, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered5
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered5:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
-	JGE     laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z2
-	VPANDD      Z27, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z26, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x15, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
-	VPMAXSD     Z24, Z2, Z2
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z2
-	CMPQ        BX, $+17
-	JLT         lanenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z4
-	VPANDD      Z27, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z26, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPMAXSD     Z24, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	CMPQ        BX, $+33
-	JLT         lanenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VDIVPS      Z5, Z0, Z0
-	VMAXPS      Z0, Z30, Z5
-	VMINPS      Z5, Z31, Z5
-	VPANDD      Z29, Z5, Z6
-	VPANDD      Z27, Z6, Z7
-	VPMAXUD     Z28, Z7, Z7
-	VPADDD      Z26, Z7, Z8
-	VADDPS      Z8, Z6, Z6
-	VPSUBD      Z8, Z6, Z6
-	VPSRLD      $0x15, Z7, Z7
-	VPADDD      Z7, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VPMAXSD     Z24, Z6, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	CMPQ        BX, $+49
-	JLT         lanenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VDIVPS      Z7, Z0, Z0
-	VMAXPS      Z0, Z30, Z7
-	VMINPS      Z7, Z31, Z7
-	VPANDD      Z29, Z7, Z8
-	VPANDD      Z27, Z8, Z9
-	VPMAXUD     Z28, Z9, Z9
-	VPADDD      Z26, Z9, Z10
-	VADDPS      Z10, Z8, Z8
-	VPSUBD      Z10, Z8, Z8
-	VPSRLD      $0x15, Z9, Z9
-	VPADDD      Z9, Z8, Z8
-	VPSUBD      Z25, Z8, Z8
-	VPMAXSD     Z24, Z8, Z8
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z8
-
-lanenarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered6:
-	VMOVDQU8 Z2, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x80
-	// per group: Z23 recip, Z22 hi, Z21 Xor
-	// loaded at each use: scale, 0x7f7f7f7f, table
-	// vector registers in use at once: 29
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+108(SB), Z29
-	VBROADCASTSS constantsAVX512<>+112(SB), Z28
-	VBROADCASTSS constantsAVX512<>+12(SB), Z27
-	VBROADCASTSS constantsAVX512<>+116(SB), Z26
-	VPXORD       Z25, Z25, Z25
-	VBROADCASTSS constantsAVX512<>+24(SB), Z24
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS (R8), Z22
-	VPXORD       Z31, Z22, Z21
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z27, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z27, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z5
-	VBROADCASTSS (DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z23, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z27, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z28, Z6, Z6
-	VADDPS       Z6, Z3, Z3
-	VSUBPS       Z6, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z6
-	VMINPS       Z6, Z22, Z6
-	VMULPS       Z23, Z6, Z7
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z23, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z27, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z28, Z8, Z8
-	VADDPS       Z8, Z6, Z6
-	VSUBPS       Z8, Z6, Z6
-	VPSRLD       $0x14, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered1
 	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered1:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     grouploop
-
-grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z1
-	VMINPS       Z1, Z22, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z27, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	CMPQ         R9, $+17
-	JLT          groupnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z3
-	VMINPS       Z3, Z22, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z27, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	CMPQ         R9, $+33
-	JLT          groupnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z5
-	VMINPS       Z5, Z22, Z5
-	VMULPS       Z23, Z5, Z6
-	VBROADCASTSS (DX), Z7
-	VFNMADD231PS Z7, Z6, Z5
-	VFMADD231PS  Z23, Z5, Z6
-	VPANDD       Z30, Z6, Z5
-	VPANDD       Z27, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z28, Z7, Z7
-	VADDPS       Z7, Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPMAXSD      Z25, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z5
-	CMPQ         R9, $+49
-	JLT          groupnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z21, Z7
-	VMINPS       Z7, Z22, Z7
-	VMULPS       Z23, Z7, Z8
-	VBROADCASTSS (DX), Z9
-	VFNMADD231PS Z9, Z8, Z7
-	VFMADD231PS  Z23, Z7, Z8
-	VPANDD       Z30, Z8, Z7
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPANDD       Z30, Z18, Z7
+	VPMINUD      Z31, Z7, Z7
 	VPANDD       Z27, Z7, Z9
 	VPMAXUD      Z29, Z9, Z9
 	VPADDD       Z28, Z9, Z9
@@ -3329,326 +3953,398 @@ grouptail:
 	VPSRLD       $0x14, Z7, Z7
 	VPSUBD       Z26, Z7, Z7
 	VPMAXSD      Z25, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z7
-
-groupnarrow:
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKSSDW    Z7, Z5, Z5
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered2
-	VCMPPS       $0x03, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered2:
-	VMOVDQU8 Z1, K7, (DI)
-	LEAQ     (DI)(R9*1), DI
-	LEAQ     (SI)(R9*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VPXORD       Z31, Z21, Z19
-	VPXORD       Z31, Z20, Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z21, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z27, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z3
-	VMINPS       Z3, Z21, Z3
-	VMULPS       Z23, Z3, Z4
-	VBROADCASTSS (DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z23, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z27, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z3
-	VMINPS       Z3, Z20, Z3
-	VMULPS       Z22, Z3, Z5
-	VBROADCASTSS 4(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z22, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z27, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z28, Z6, Z6
-	VADDPS       Z6, Z3, Z3
-	VSUBPS       Z6, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z18, Z6
-	VMINPS       Z6, Z20, Z6
-	VMULPS       Z22, Z6, Z7
-	VBROADCASTSS 4(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z22, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z27, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z28, Z8, Z8
-	VADDPS       Z8, Z6, Z6
-	VSUBPS       Z8, Z6, Z6
-	VPSRLD       $0x14, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
-
-ordered3:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+8, BX
-	ADDQ    $+8, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R10
-	CMPQ    R10, $+2
-	JGE     short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R10, $+4
-	JLT  short4end
+	VPSRLD       $0x18, Z19, Z9
+	VPTERNLOGD   $0xf8, Z24, Z9, Z7
+	VPANDD       Z30, Z16, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z27, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z28, Z10, Z10
+	VADDPS       Z10, Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VPSRLD       $0x14, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPMAXSD      Z25, Z9, Z9
+	VPSRLD       $0x18, Z17, Z10
+	VPTERNLOGD   $0xf8, Z24, Z10, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPANDD       Z30, Z14, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z27, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z28, Z10, Z10
+	VADDPS       Z10, Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VPSRLD       $0x14, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPMAXSD      Z25, Z9, Z9
+	VPSRLD       $0x18, Z15, Z10
+	VPTERNLOGD   $0xf8, Z24, Z10, Z9
+	VPANDD       Z30, Z12, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z27, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z28, Z11, Z11
+	VADDPS       Z11, Z10, Z10
+	VSUBPS       Z11, Z10, Z10
+	VPSRLD       $0x14, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPMAXSD      Z25, Z10, Z10
+	VPSRLD       $0x18, Z13, Z11
+	VPTERNLOGD   $0xf8, Z24, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z7, Z7
+	VPERMD       Z7, Z10, Z7
+	VMOVUPS      Z7, (DI)
+	VMOVAPS      Z2, Z18
+	VMOVAPS      Z0, Z19
+	VMOVAPS      Z4, Z16
+	VMOVAPS      Z1, Z17
+	VMOVAPS      Z6, Z14
+	VMOVAPS      Z3, Z15
+	VMOVAPS      Z8, Z12
+	VMOVAPS      Z5, Z13
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+8
+	JGE          short4ahead
 
 short4loop:
 	VBROADCASTSS (BX), Z23
 	VBROADCASTSS 4(BX), Z22
 	VBROADCASTSS 8(BX), Z21
 	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VPXORD       Z31, Z19, Z15
-	VPXORD       Z31, Z18, Z14
-	VPXORD       Z31, Z17, Z13
-	VPXORD       Z31, Z16, Z12
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z19, Z1
-	VMULPS       Z23, Z1, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z1
-	VFMADD231PS  Z23, Z1, Z2
-	VPANDD       Z30, Z2, Z1
-	VPANDD       Z27, Z1, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
+	VMULPS       Z23, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z23, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z22, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z21, Z4, Z5
+	VBROADCASTSS 8(DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z21, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z20, Z6, Z7
+	VBROADCASTSS 12(DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z20, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z28, Z8, Z8
+	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z26, Z1, Z1
 	VPMAXSD      Z25, Z1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z14, Z3
-	VMINPS       Z3, Z18, Z3
-	VMULPS       Z22, Z3, Z4
-	VBROADCASTSS 4(DX), Z5
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z22, Z3, Z4
-	VPANDD       Z30, Z4, Z3
-	VPANDD       Z27, Z3, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VSUBPS       Z0, Z3, Z3
 	VPSRLD       $0x14, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
 	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z13, Z3
-	VMINPS       Z3, Z17, Z3
-	VMULPS       Z21, Z3, Z5
-	VBROADCASTSS 8(DX), Z6
-	VFNMADD231PS Z6, Z5, Z3
-	VFMADD231PS  Z21, Z3, Z5
-	VPANDD       Z30, Z5, Z3
-	VPANDD       Z27, Z3, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z28, Z6, Z6
-	VADDPS       Z6, Z3, Z3
-	VSUBPS       Z6, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPMAXSD      Z25, Z3, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z12, Z6
-	VMINPS       Z6, Z16, Z6
-	VMULPS       Z20, Z6, Z7
-	VBROADCASTSS 12(DX), Z8
-	VFNMADD231PS Z8, Z7, Z6
-	VFMADD231PS  Z20, Z6, Z7
-	VPANDD       Z30, Z7, Z6
-	VPANDD       Z27, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z28, Z8, Z8
-	VADDPS       Z8, Z6, Z6
-	VSUBPS       Z8, Z6, Z6
-	VPSRLD       $0x14, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z27, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VSUBPS       Z0, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z27, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VSUBPS       Z0, Z7, Z7
+	VPSRLD       $0x14, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPMAXSD      Z25, Z7, Z7
+	VPSRLD       $0x18, Z6, Z6
+	VPTERNLOGD   $0xf8, Z24, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z2, Z4, K1
-	VCMPPS       $0x03, Z5, Z7, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x03, Z7, Z7, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z2, Z2, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z3
-	VPORD        Z3, Z1, Z1
+	VMOVUPS      Z1, (DI)
 
-ordered4:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+16, BX
-	ADDQ    $+16, R8
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R10
-	CMPQ    R10, $+4
-	JGE     short4loop
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
+	MOVQ R9, R8
+	CMPQ R8, $+64
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS      64(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS      128(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS      128(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    96(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMOVUPS      192(BX), Z7
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS      192(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z28, Z7, Z7
+	VADDPS       Z7, Z2, Z2
+	VSUBPS       Z7, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPANDD       Z30, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VSUBPS       Z0, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z27, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VSUBPS       Z0, Z6, Z6
+	VPSRLD       $0x14, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z6
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z27, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VSUBPS       Z0, Z8, Z8
+	VPSRLD       $0x14, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPMAXSD      Z25, Z8, Z8
+	VPSRLD       $0x18, Z5, Z5
+	VPTERNLOGD   $0xf8, Z24, Z5, Z8
+	VPACKSSDW    Z8, Z6, Z6
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z6, Z2, Z2
+	VPERMD       Z2, Z0, Z2
+	VMOVUPS      Z2, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(BX), K6, Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS.Z    64(DX), K6, Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    128(BX), K6, Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS.Z    128(DX), K6, Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y5
+	VPMOVZXWD    Y5, Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMOVUPS.Z    192(BX), K6, Z7
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS.Z    192(DX), K6, Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanetailrare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z28, Z7, Z7
+	VADDPS       Z7, Z2, Z2
+	VSUBPS       Z7, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VSUBPS       Z0, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z27, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VSUBPS       Z0, Z6, Z6
+	VPSRLD       $0x14, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPMAXSD      Z25, Z6, Z6
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z6
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z27, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z28, Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VSUBPS       Z0, Z8, Z8
+	VPSRLD       $0x14, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPMAXSD      Z25, Z8, Z8
+	VPSRLD       $0x18, Z5, Z5
+	VPTERNLOGD   $0xf8, Z24, Z5, Z8
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z2, Z2
+	VPACKSSDW Z8, Z6, Z6
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z6, Z2, Z2
+	VPERMD    Z2, Z0, Z2
+	VMOVDQU8  Z2, K7, (DI)
+
+lanetailback:
+laneend:
+	VZEROUPPER
+	RET
+
+grouprare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
 	VPANDD       Z27, Z1, Z2
 	VPMAXUD      Z29, Z2, Z2
 	VPADDD       Z28, Z2, Z2
@@ -3657,127 +4353,439 @@ laneloop:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z26, Z1, Z1
 	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
+
+grouptailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
 	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z4
-	VMOVUPS      64(R8), Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z27, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z28, Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
 	VPSRLD       $0x14, Z2, Z2
 	VPSUBD       Z26, Z2, Z2
 	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z4, Z7, Z6
-	VFNMADD231PS Z2, Z6, Z7
-	VFMADD231PS  Z4, Z7, Z6
-	VPANDD       Z30, Z6, Z2
-	VPANDD       Z27, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z28, Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
 	VPSRLD       $0x14, Z2, Z2
 	VPSUBD       Z26, Z2, Z2
 	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
 	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z4
-	VMOVUPS      192(BX), Z7
-	VMOVUPS      192(R8), Z8
-	VPXORD       Z31, Z8, Z9
-	VMAXPS       Z0, Z9, Z9
-	VMINPS       Z9, Z8, Z9
-	VMULPS       Z7, Z9, Z8
-	VFNMADD231PS Z4, Z8, Z9
-	VFMADD231PS  Z7, Z9, Z8
-	VPANDD       Z30, Z8, Z4
-	VPANDD       Z27, Z4, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z28, Z7, Z7
-	VADDPS       Z7, Z4, Z4
-	VSUBPS       Z7, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPMAXSD      Z25, Z4, Z4
+	VMOVUPS      192(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
 	VPACKUSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z6, Z8, K2
-	KORTESTW     K1, K2
-	JEQ          ordered5
-	VCMPPS       $0x03, Z8, Z8, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z6, Z6, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z2
-	VPORD        Z2, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
 
-ordered5:
-	VMOVUPS Z1, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	ADDQ    $+256, R8
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+lanetailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
 	VPANDD       Z27, Z1, Z2
 	VPMAXUD      Z29, Z2, Z2
 	VPADDD       Z28, Z2, Z2
@@ -3786,2145 +4794,1814 @@ lanetail:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z26, Z1, Z1
 	VPMAXSD      Z25, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	CMPQ         R9, $+17
-	JLT          lanenarrow
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    64(DX), K6, Z2
-	VMOVUPS.Z    64(BX), K6, Z4
-	VMOVUPS.Z    64(R8), K6, Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z4, Z6, Z5
-	VFNMADD231PS Z2, Z5, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VPANDD       Z30, Z5, Z2
-	VPANDD       Z27, Z2, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z28, Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
 	VPSRLD       $0x14, Z2, Z2
 	VPSUBD       Z26, Z2, Z2
 	VPMAXSD      Z25, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	CMPQ         R9, $+33
-	JLT          lanenarrow
+	CMPQ         R8, $+33
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
-	VMOVUPS.Z    128(BX), K6, Z6
-	VMOVUPS.Z    128(R8), K6, Z7
-	VPXORD       Z31, Z7, Z8
-	VMAXPS       Z0, Z8, Z8
-	VMINPS       Z8, Z7, Z8
-	VMULPS       Z6, Z8, Z7
-	VFNMADD231PS Z4, Z7, Z8
-	VFMADD231PS  Z6, Z8, Z7
-	VPANDD       Z30, Z7, Z4
-	VPANDD       Z27, Z4, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z28, Z6, Z6
-	VADDPS       Z6, Z4, Z4
-	VSUBPS       Z6, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPMAXSD      Z25, Z4, Z4
+	VMOVUPS.Z    128(DX), K6, Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBLENDMPS    Z3, Z4, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z4
-	CMPQ         R9, $+49
-	JLT          lanenarrow
+	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	CMPQ         R8, $+49
+	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z6
-	VMOVUPS.Z    192(BX), K6, Z8
-	VMOVUPS.Z    192(R8), K6, Z9
-	VPXORD       Z31, Z9, Z10
-	VMAXPS       Z0, Z10, Z10
-	VMINPS       Z10, Z9, Z10
-	VMULPS       Z8, Z10, Z9
-	VFNMADD231PS Z6, Z9, Z10
-	VFMADD231PS  Z8, Z10, Z9
-	VPANDD       Z30, Z9, Z6
-	VPANDD       Z27, Z6, Z8
-	VPMAXUD      Z29, Z8, Z8
-	VPADDD       Z28, Z8, Z8
-	VADDPS       Z8, Z6, Z6
-	VSUBPS       Z8, Z6, Z6
-	VPSRLD       $0x14, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z6
-
-lanenarrow:
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKSSDW    Z6, Z4, Z4
-	VMOVUPS      constantsAVX512<>+28(SB), Z0
-	VPACKUSWB    Z4, Z1, Z1
-	VPERMD       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VCMPPS       $0x03, Z3, Z5, K1
-	VCMPPS       $0x03, Z7, Z9, K2
-	KORTESTW     K1, K2
-	JEQ          ordered6
-	VCMPPS       $0x03, Z9, Z9, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z7, Z7, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z5, Z5, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z0, K1, Z2
-	VPORD        Z2, Z1, Z1
-
-ordered6:
-	VMOVDQU8 Z1, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpAnyE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpAnyE2M1BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0xb000000, Z26 0x7f800000, Z25 0x3c0, Z24 0x0, Z23 0x80, Z22 0x7f7f7f7f, Z21 table
-	// per group: Z20 scale
-	// vector registers in use at once: 24
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Z31
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z29
-	VBROADCASTSS constantsAVX512<>+108(SB), Z28
-	VBROADCASTSS constantsAVX512<>+112(SB), Z27
-	VBROADCASTSS constantsAVX512<>+12(SB), Z26
-	VBROADCASTSS constantsAVX512<>+116(SB), Z25
-	VPXORD       Z24, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+24(SB), Z23
-	VBROADCASTSS constantsAVX512<>+92(SB), Z22
-	VMOVUPS      constantsAVX512<>+28(SB), Z21
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z20
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z27, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPSRLD     $0x14, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z26, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z27, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z26, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z27, Z6, Z6
-	VADDPS     Z6, Z5, Z5
-	VSUBPS     Z6, Z5, Z5
-	VPSRLD     $0x14, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z20, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z26, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z27, Z8, Z8
-	VADDPS     Z8, Z7, Z7
-	VSUBPS     Z8, Z7, Z7
-	VPSRLD     $0x14, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered1
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered1:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
-	JGE     grouploop
-
-grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z27, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPSRLD      $0x14, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
-	VPMAXSD     Z24, Z2, Z2
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z2
-	CMPQ        BX, $+17
-	JLT         groupnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z4
-	VPANDD      Z26, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z27, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPMAXSD     Z24, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	CMPQ        BX, $+33
-	JLT         groupnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z5
-	VMINPS      Z5, Z31, Z5
-	VPANDD      Z29, Z5, Z6
-	VPANDD      Z26, Z6, Z7
-	VPMAXUD     Z28, Z7, Z7
-	VPADDD      Z27, Z7, Z7
-	VADDPS      Z7, Z6, Z6
-	VSUBPS      Z7, Z6, Z6
-	VPSRLD      $0x14, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VPMAXSD     Z24, Z6, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	CMPQ        BX, $+49
-	JLT         groupnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z20, Z0, Z0
-	VMAXPS      Z0, Z30, Z7
-	VMINPS      Z7, Z31, Z7
-	VPANDD      Z29, Z7, Z8
-	VPANDD      Z26, Z8, Z9
-	VPMAXUD     Z28, Z9, Z9
-	VPADDD      Z27, Z9, Z9
-	VADDPS      Z9, Z8, Z8
-	VSUBPS      Z9, Z8, Z8
-	VPSRLD      $0x14, Z8, Z8
-	VPSUBD      Z25, Z8, Z8
-	VPMAXSD     Z24, Z8, Z8
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z8
-
-groupnarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered2
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered2:
-	VMOVDQU8 Z2, K7, (DI)
-	LEAQ     (DI)(BX*1), DI
-	LEAQ     (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
-	VPANDD       Z26, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z27, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
-	VPMAXSD      Z24, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z26, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z27, Z5, Z5
+	VMOVUPS.Z    192(DX), K6, Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
 	VADDPS       Z5, Z4, Z4
 	VSUBPS       Z5, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPMAXSD      Z24, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z26, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z27, Z6, Z6
-	VADDPS       Z6, Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VPMAXSD      Z24, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z26, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z27, Z8, Z8
-	VADDPS       Z8, Z7, Z7
-	VSUBPS       Z8, Z7, Z7
-	VPSRLD       $0x14, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
-	VPMAXSD      Z24, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z7
-	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z21, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered3
-	VCMPPS       $0x03, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z22, K1, Z0
-	VPORD        Z0, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z0, Z4
 
-ordered3:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+8, DX
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+2, R8
-	CMPQ    R8, $+2
-	JGE     short2loop
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VMOVUPS   constantsAVX512<>+24(SB), Z0
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z0, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z20
-	VBROADCASTSS 4(DX), Z19
-	VBROADCASTSS 8(DX), Z18
-	VBROADCASTSS 12(DX), Z17
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z2
-	VPANDD       Z26, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z27, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
-	VPMAXSD      Z24, Z2, Z2
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z4
-	VPANDD       Z26, Z4, Z5
-	VPMAXUD      Z28, Z5, Z5
-	VPADDD       Z27, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z25, Z4, Z4
-	VPMAXSD      Z24, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z4
-	VMINPS       Z4, Z31, Z4
-	VPANDD       Z29, Z4, Z5
-	VPANDD       Z26, Z5, Z6
-	VPMAXUD      Z28, Z6, Z6
-	VPADDD       Z27, Z6, Z6
-	VADDPS       Z6, Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z25, Z5, Z5
-	VPMAXSD      Z24, Z5, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z17, Z0, Z0
-	VMAXPS       Z0, Z30, Z6
-	VMINPS       Z6, Z31, Z6
-	VPANDD       Z29, Z6, Z7
-	VPANDD       Z26, Z7, Z8
-	VPMAXUD      Z28, Z8, Z8
-	VPADDD       Z27, Z8, Z8
-	VADDPS       Z8, Z7, Z7
-	VSUBPS       Z8, Z7, Z7
-	VPSRLD       $0x14, Z7, Z7
-	VPSUBD       Z25, Z7, Z7
-	VPMAXSD      Z24, Z7, Z7
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z23, Z0, Z7
-	VPACKSSDW    Z7, Z5, Z5
-	VPACKUSWB    Z5, Z2, Z2
-	VPERMD       Z2, Z21, Z2
-	VCMPPS       $0x03, Z1, Z3, K1
-	VCMPPS       $0x03, Z4, Z6, K2
-	KORTESTW     K1, K2
-	JEQ          ordered4
-	VCMPPS       $0x03, Z6, Z6, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z4, Z4, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z3, Z3, K2
-	KORQ         K1, K2, K1
-	KSHIFTLQ     $0x10, K1, K1
-	VCMPPS       $0x03, Z1, Z1, K2
-	KORQ         K1, K2, K1
-	VMOVDQU8.Z   Z22, K1, Z0
-	VPORD        Z0, Z2, Z2
-
-ordered4:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+16, DX
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	SUBQ    $+4, R8
-	CMPQ    R8, $+4
-	JGE     short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z2
-	VPANDD     Z26, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z27, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPSRLD     $0x14, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPMAXSD    Z24, Z2, Z2
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z2
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z3
-	VDIVPS     Z3, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z4
-	VPANDD     Z26, Z4, Z5
-	VPMAXUD    Z28, Z5, Z5
-	VPADDD     Z27, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z25, Z4, Z4
-	VPMAXSD    Z24, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z4
-	VPACKSSDW  Z4, Z2, Z2
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z4
-	VDIVPS     Z4, Z0, Z0
-	VMAXPS     Z0, Z30, Z4
-	VMINPS     Z4, Z31, Z4
-	VPANDD     Z29, Z4, Z5
-	VPANDD     Z26, Z5, Z6
-	VPMAXUD    Z28, Z6, Z6
-	VPADDD     Z27, Z6, Z6
-	VADDPS     Z6, Z5, Z5
-	VSUBPS     Z6, Z5, Z5
-	VPSRLD     $0x14, Z5, Z5
-	VPSUBD     Z25, Z5, Z5
-	VPMAXSD    Z24, Z5, Z5
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z5
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z6
-	VDIVPS     Z6, Z0, Z0
-	VMAXPS     Z0, Z30, Z6
-	VMINPS     Z6, Z31, Z6
-	VPANDD     Z29, Z6, Z7
-	VPANDD     Z26, Z7, Z8
-	VPMAXUD    Z28, Z8, Z8
-	VPADDD     Z27, Z8, Z8
-	VADDPS     Z8, Z7, Z7
-	VSUBPS     Z8, Z7, Z7
-	VPSRLD     $0x14, Z7, Z7
-	VPSUBD     Z25, Z7, Z7
-	VPMAXSD    Z24, Z7, Z7
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z23, Z0, Z7
-	VPACKSSDW  Z7, Z5, Z5
-	VPACKUSWB  Z5, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z4, Z6, K2
-	KORTESTW   K1, K2
-	JEQ        ordered5
-	VCMPPS     $0x03, Z6, Z6, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z4, Z4, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered5:
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, DI
-	ADDQ    $+128, SI
-	ADDQ    $+256, DX
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
-	JGE     laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z2
-	VPANDD      Z26, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z27, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPSRLD      $0x14, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
-	VPMAXSD     Z24, Z2, Z2
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z2
-	CMPQ        BX, $+17
-	JLT         lanenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z4
-	VPANDD      Z26, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z27, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPMAXSD     Z24, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z4
-	CMPQ        BX, $+33
-	JLT         lanenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VDIVPS      Z5, Z0, Z0
-	VMAXPS      Z0, Z30, Z5
-	VMINPS      Z5, Z31, Z5
-	VPANDD      Z29, Z5, Z6
-	VPANDD      Z26, Z6, Z7
-	VPMAXUD     Z28, Z7, Z7
-	VPADDD      Z27, Z7, Z7
-	VADDPS      Z7, Z6, Z6
-	VSUBPS      Z7, Z6, Z6
-	VPSRLD      $0x14, Z6, Z6
-	VPSUBD      Z25, Z6, Z6
-	VPMAXSD     Z24, Z6, Z6
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z6
-	CMPQ        BX, $+49
-	JLT         lanenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VDIVPS      Z7, Z0, Z0
-	VMAXPS      Z0, Z30, Z7
-	VMINPS      Z7, Z31, Z7
-	VPANDD      Z29, Z7, Z8
-	VPANDD      Z26, Z8, Z9
-	VPMAXUD     Z28, Z9, Z9
-	VPADDD      Z27, Z9, Z9
-	VADDPS      Z9, Z8, Z8
-	VSUBPS      Z9, Z8, Z8
-	VPSRLD      $0x14, Z8, Z8
-	VPSUBD      Z25, Z8, Z8
-	VPMAXSD     Z24, Z8, Z8
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z23, Z0, Z8
-
-lanenarrow:
-	VPACKSSDW  Z4, Z2, Z2
-	VPACKSSDW  Z8, Z6, Z6
-	VPACKUSWB  Z6, Z2, Z2
-	VPERMD     Z2, Z21, Z2
-	VCMPPS     $0x03, Z1, Z3, K1
-	VCMPPS     $0x03, Z5, Z7, K2
-	KORTESTW   K1, K2
-	JEQ        ordered6
-	VCMPPS     $0x03, Z7, Z7, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z5, Z5, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z3, Z3, K2
-	KORQ       K1, K2, K1
-	KSHIFTLQ   $0x10, K1, K1
-	VCMPPS     $0x03, Z1, Z1, K2
-	KORQ       K1, K2, K1
-	VMOVDQU8.Z Z22, K1, Z0
-	VPORD      Z0, Z2, Z2
-
-ordered6:
-	VMOVDQU8 Z2, K7, (DI)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 hi, R9 elements left, R10 groups left, R11 length
-	// per call: Z31 0x80000000, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
-	// per group: Z22 scale, Z21 recip, Z20 hi, Z19 Xor
-	// vector registers in use at once: 31
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8
+	// per group: Z24 recip
+	// loaded at each use: scale, table, 0x10011001
+	// vector registers in use at once: 32
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	MOVQ         hi+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+108(SB), Z29
-	VBROADCASTSS constantsAVX512<>+12(SB), Z28
-	VBROADCASTSS constantsAVX512<>+112(SB), Z27
-	VBROADCASTSS constantsAVX512<>+120(SB), Z26
-	VBROADCASTSS constantsAVX512<>+124(SB), Z25
-	VMOVUPS      constantsAVX512<>+28(SB), Z24
-	VBROADCASTSS constantsAVX512<>+128(SB), Z23
-	MOVQ         groups+40(FP), R10
-	MOVQ         length+48(FP), R11
-	CMPQ         R11, $+1
+	VBROADCASTSS most+32(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+104(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	VBROADCASTSS constantsAVX512<>+108(SB), Z27
+	VBROADCASTSS constantsAVX512<>+116(SB), Z26
+	VBROADCASTSS constantsAVX512<>+120(SB), Z25
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R10, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R10, $+16
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS (R8), Z20
-	VPXORD       Z31, Z20, Z19
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
+	VBROADCASTSS (BX), Z24
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R8, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z23
+	VMULPS       Z24, Z23, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z23, Z0, Z1
+	VMOVAPS      Z0, Z22
+	VFMADD231PS  Z24, Z1, Z22
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z21
+	VMULPS       Z24, Z21, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z21, Z0, Z1
+	VMOVAPS      Z0, Z20
+	VFMADD231PS  Z24, Z1, Z20
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z19
+	VMULPS       Z24, Z19, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z19, Z0, Z1
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z24, Z1, Z18
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z17
+	VMULPS       Z24, Z17, Z0
+	VBROADCASTSS (DX), Z1
+	VFNMADD213PS Z17, Z0, Z1
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z24, Z1, Z16
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    160(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    192(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VPMOVZXWD    224(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z20, Z22, Z8
+	VADDPS       Z16, Z18, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VPANDD       Z30, Z22, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z8, Z8
+	VPSUBD       Z10, Z8, Z8
+	VPSRLD       $0x16, Z9, Z9
+	VPADDD       Z9, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x1c, Z23, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z8
+	VPANDD       Z30, Z20, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x16, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x1c, Z21, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z8, Z8
+	VPANDD       Z30, Z18, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x16, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x1c, Z19, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z16, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x16, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x1c, Z17, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z8, Z8
+	VPERMD       Z8, Z10, Z8
+	VBROADCASTSS constantsAVX512<>+124(SB), Z9
+	VPMADDUBSW   Z9, Z8, Z10
+	VPMOVWB      Z10, Y10
+	VMOVUPS      Y10, (DI)
+	VMOVAPS      Z1, Z22
+	VMOVAPS      Z0, Z23
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z5, Z18
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z7, Z16
+	VMOVAPS      Z6, Z17
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z2
-	VPSUBD       Z3, Z2, Z2
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z3
-	VFNMADD231PS Z22, Z3, Z1
-	VFMADD231PS  Z21, Z1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
 	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z4, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z3, Z3
 	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z3
-	VFNMADD231PS Z22, Z3, Z1
-	VFMADD231PS  Z21, Z1, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z4, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z4
-	VFNMADD231PS Z22, Z4, Z1
-	VFMADD231PS  Z21, Z1, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z28, Z4, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z5
-	VADDPS       Z5, Z4, Z4
-	VPSUBD       Z5, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z2, Z2
-	VPERMD       Z2, Z24, Z2
-	VPMADDUBSW   Z23, Z2, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          grouploop
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x1c, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 grouptail:
-	TESTQ        R9, R9
+	TESTQ        R8, R8
 	JEQ          groupend
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z21, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z2
-	VPSUBD       Z3, Z2, Z2
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
-	CMPQ         R9, $+17
-	JLT          groupnarrow
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z3
-	VFNMADD231PS Z22, Z3, Z1
-	VFMADD231PS  Z21, Z1, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z4, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	CMPQ         R9, $+33
-	JLT          groupnarrow
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z4
-	VFNMADD231PS Z22, Z4, Z1
-	VFMADD231PS  Z21, Z1, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z28, Z4, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z5
-	VADDPS       Z5, Z4, Z4
-	VPSUBD       Z5, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	CMPQ         R9, $+49
-	JLT          groupnarrow
+	VMOVDQU16.Z  64(SI), K6, Y4
+	VPMOVZXWD    Y4, Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z24, Z4, Z5
+	VBROADCASTSS (DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z24, Z6, Z5
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z20, Z1
-	VMULPS       Z21, Z1, Z5
-	VFNMADD231PS Z22, Z5, Z1
-	VFMADD231PS  Z21, Z1, Z5
-	VPANDD       Z30, Z5, Z5
-	VPANDD       Z28, Z5, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z6
-	VADDPS       Z6, Z5, Z5
-	VPSUBD       Z6, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
+	VMOVDQU16.Z  96(SI), K6, Y6
+	VPMOVZXWD    Y6, Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z24, Z6, Z7
+	VBROADCASTSS (DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z24, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z5
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x1c, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
 
-groupnarrow:
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z4, Z2, Z2
-	VPERMD     Z2, Z24, Z2
-	VMOVDQU8.Z Z2, K7, Z0
-	VPMADDUBSW Z23, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
-	MOVQ       R9, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, DI
-	LEAQ       (SI)(R9*2), SI
+grouptailnarrow:
+	VPACKSSDW    Z3, Z1, Z1
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VMOVDQU8.Z   Z1, K7, Z2
+	VPMADDUBSW   Z0, Z2, Z2
+	VPMOVWB      Z2, Y2
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8     Y2, K6, (DI)
+
+grouptailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
 
 groupend:
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R9
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R10, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS (R8), Z18
-	VBROADCASTSS 4(R8), Z17
-	VPXORD       Z31, Z18, Z16
-	VPXORD       Z31, Z17, Z15
+	CMPQ         R9, $+2
+	JLT          short2end
+	CMPQ         R9, $+8
+	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z20, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z2
-	VPSUBD       Z3, Z2, Z2
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMULPS       Z20, Z1, Z3
-	VFNMADD231PS Z22, Z3, Z1
-	VFMADD231PS  Z20, Z1, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z4, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
+	VPSLLD       $0x10, Z0, Z22
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z22, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z22, Z1, Z2
+	VMOVAPS      Z1, Z21
+	VFMADD231PS  Z0, Z2, Z21
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z20
+	VMULPS       Z0, Z20, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z20, Z1, Z2
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z0, Z2, Z19
 	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z18
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z18, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z18, Z1, Z2
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z0, Z2, Z17
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z16
+	VMULPS       Z0, Z16, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z16, Z1, Z2
+	VMOVAPS      Z1, Z15
+	VFMADD231PS  Z0, Z2, Z15
+
+short2ahead:
+	VPMOVZXWD    128(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z3
-	VFNMADD231PS Z21, Z3, Z1
-	VFMADD231PS  Z19, Z1, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z4, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z17, Z1
-	VMULPS       Z19, Z1, Z4
-	VFNMADD231PS Z21, Z4, Z1
-	VFMADD231PS  Z19, Z1, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z28, Z4, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z5
-	VADDPS       Z5, Z4, Z4
-	VPSUBD       Z5, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z2, Z2
-	VPERMD       Z2, Z24, Z2
-	VPMADDUBSW   Z23, Z2, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS 8(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 8(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z1, Z3, Z4
+	VBROADCASTSS 8(DX), Z5
+	VFNMADD213PS Z3, Z4, Z5
+	VFMADD231PS  Z1, Z5, Z4
+	VPMOVZXWD    192(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 12(BX), Z5
+	VMULPS       Z5, Z1, Z6
+	VBROADCASTSS 12(DX), Z7
+	VFNMADD213PS Z1, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VMULPS       Z5, Z7, Z8
+	VBROADCASTSS 12(DX), Z9
+	VFNMADD213PS Z7, Z8, Z9
+	VFMADD231PS  Z5, Z9, Z8
+	VADDPS       Z19, Z21, Z5
+	VADDPS       Z15, Z17, Z9
+	VADDPS       Z9, Z5, Z5
+	VCMPPS       $0x03, Z5, Z5, K1
+	KORTESTD     K1, K1
+	JNE          short2loop
+	VPANDD       Z30, Z21, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPSRLD       $0x16, Z9, Z9
+	VPADDD       Z9, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x1c, Z22, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z5
+	VPANDD       Z30, Z19, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x16, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x1c, Z20, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z5, Z5
+	VPANDD       Z30, Z17, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x16, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x1c, Z18, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z15, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x16, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x1c, Z16, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z5, Z5
+	VPERMD       Z5, Z10, Z5
+	VBROADCASTSS constantsAVX512<>+124(SB), Z9
+	VPMADDUBSW   Z9, Z5, Z10
+	VPMOVWB      Z10, Y10
+	VMOVUPS      Y10, (DI)
+	VMOVAPS      Z2, Z21
+	VMOVAPS      Z0, Z22
+	VMOVAPS      Z4, Z19
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z6, Z17
+	VMOVAPS      Z1, Z18
+	VMOVAPS      Z8, Z15
+	VMOVAPS      Z7, Z16
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
-	ADDQ         $+8, R8
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2loop
+	SUBQ         $+2, R9
+	CMPQ         R9, $+4
+	JGE          short2ahead
+
+short2loop:
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z24, Z2, Z3
+	VBROADCASTSS (DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z24, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z23, Z4, Z5
+	VBROADCASTSS 4(DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z23, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z23, Z6, Z7
+	VBROADCASTSS 4(DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z23, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x1c, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
 
 short2end:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R10, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VBROADCASTSS (R8), Z14
-	VBROADCASTSS 4(R8), Z13
-	VBROADCASTSS 8(R8), Z12
-	VBROADCASTSS 12(R8), Z11
-	VPXORD       Z31, Z14, Z10
-	VPXORD       Z31, Z13, Z9
-	VPXORD       Z31, Z12, Z8
-	VPXORD       Z31, Z11, Z7
+	CMPQ         R9, $+4
+	JLT          short4end
+	CMPQ         R9, $+16
+	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z14, Z1
-	VMULPS       Z18, Z1, Z2
-	VFNMADD231PS Z22, Z2, Z1
-	VFMADD231PS  Z18, Z1, Z2
-	VPANDD       Z30, Z2, Z2
-	VPANDD       Z28, Z2, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z3
-	VADDPS       Z3, Z2, Z2
-	VPSUBD       Z3, Z2, Z2
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPSLLD       $0x10, Z0, Z20
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z20, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z20, Z1, Z2
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z0, Z2, Z19
 	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z13, Z1
-	VMULPS       Z17, Z1, Z3
-	VFNMADD231PS Z21, Z3, Z1
-	VFMADD231PS  Z17, Z1, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z4, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPACKSSDW    Z3, Z2, Z2
+	VPSLLD       $0x10, Z0, Z18
+	VBROADCASTSS 4(BX), Z0
+	VMULPS       Z0, Z18, Z1
+	VBROADCASTSS 4(DX), Z2
+	VFNMADD213PS Z18, Z1, Z2
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z0, Z2, Z17
 	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z8, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z16, Z1, Z3
-	VFNMADD231PS Z20, Z3, Z1
-	VFMADD231PS  Z16, Z1, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z4, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPSLLD       $0x10, Z0, Z16
+	VBROADCASTSS 8(BX), Z0
+	VMULPS       Z0, Z16, Z1
+	VBROADCASTSS 8(DX), Z2
+	VFNMADD213PS Z16, Z1, Z2
+	VMOVAPS      Z1, Z15
+	VFMADD231PS  Z0, Z2, Z15
 	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z14
+	VBROADCASTSS 12(BX), Z0
+	VMULPS       Z0, Z14, Z1
+	VBROADCASTSS 12(DX), Z2
+	VFNMADD213PS Z14, Z1, Z2
+	VMOVAPS      Z1, Z13
+	VFMADD231PS  Z0, Z2, Z13
+
+short4ahead:
+	VPMOVZXWD    128(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z11, Z1
-	VMULPS       Z15, Z1, Z4
-	VFNMADD231PS Z19, Z4, Z1
-	VFMADD231PS  Z15, Z1, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z28, Z4, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z5
-	VADDPS       Z5, Z4, Z4
-	VPSUBD       Z5, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z2, Z2
-	VPERMD       Z2, Z24, Z2
-	VPMADDUBSW   Z23, Z2, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS 16(BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VBROADCASTSS 16(DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    160(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS 20(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VBROADCASTSS 20(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    192(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS 24(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VBROADCASTSS 24(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    224(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS 28(BX), Z7
+	VMULPS       Z7, Z5, Z8
+	VBROADCASTSS 28(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z17, Z19, Z7
+	VADDPS       Z13, Z15, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          short4loop
+	VPANDD       Z30, Z19, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z9
+	VPMAXUD      Z29, Z9, Z9
+	VPADDD       Z27, Z9, Z10
+	VADDPS       Z10, Z7, Z7
+	VPSUBD       Z10, Z7, Z7
+	VPSRLD       $0x16, Z9, Z9
+	VPADDD       Z9, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x1c, Z20, Z9
+	VPTERNLOGD   $0xf8, Z25, Z9, Z7
+	VPANDD       Z30, Z17, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x16, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x1c, Z18, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPANDD       Z30, Z15, Z9
+	VPMINUD      Z31, Z9, Z9
+	VPANDD       Z28, Z9, Z10
+	VPMAXUD      Z29, Z10, Z10
+	VPADDD       Z27, Z10, Z11
+	VADDPS       Z11, Z9, Z9
+	VPSUBD       Z11, Z9, Z9
+	VPSRLD       $0x16, Z10, Z10
+	VPADDD       Z10, Z9, Z9
+	VPSUBD       Z26, Z9, Z9
+	VPSRLD       $0x1c, Z16, Z10
+	VPTERNLOGD   $0xf8, Z25, Z10, Z9
+	VPANDD       Z30, Z13, Z10
+	VPMINUD      Z31, Z10, Z10
+	VPANDD       Z28, Z10, Z11
+	VPMAXUD      Z29, Z11, Z11
+	VPADDD       Z27, Z11, Z12
+	VADDPS       Z12, Z10, Z10
+	VPSUBD       Z12, Z10, Z10
+	VPSRLD       $0x16, Z11, Z11
+	VPADDD       Z11, Z10, Z10
+	VPSUBD       Z26, Z10, Z10
+	VPSRLD       $0x1c, Z14, Z11
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VPACKSSDW    Z10, Z9, Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VPACKUSWB    Z9, Z7, Z7
+	VPERMD       Z7, Z10, Z7
+	VBROADCASTSS constantsAVX512<>+124(SB), Z9
+	VPMADDUBSW   Z9, Z7, Z10
+	VPMOVWB      Z10, Y10
+	VMOVUPS      Y10, (DI)
+	VMOVAPS      Z2, Z19
+	VMOVAPS      Z0, Z20
+	VMOVAPS      Z4, Z17
+	VMOVAPS      Z1, Z18
+	VMOVAPS      Z6, Z15
+	VMOVAPS      Z3, Z16
+	VMOVAPS      Z8, Z13
+	VMOVAPS      Z5, Z14
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
-	ADDQ         $+16, R8
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4loop
+	SUBQ         $+4, R9
+	CMPQ         R9, $+8
+	JGE          short4ahead
+
+short4loop:
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VBROADCASTSS (DX), Z2
+	VFNMADD213PS Z0, Z1, Z2
+	VFMADD231PS  Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VBROADCASTSS 4(DX), Z4
+	VFNMADD213PS Z2, Z3, Z4
+	VFMADD231PS  Z23, Z4, Z3
+	VPMOVZXWD    64(SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMULPS       Z22, Z4, Z5
+	VBROADCASTSS 8(DX), Z6
+	VFNMADD213PS Z4, Z5, Z6
+	VFMADD231PS  Z22, Z6, Z5
+	VPMOVZXWD    96(SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMULPS       Z21, Z6, Z7
+	VBROADCASTSS 12(DX), Z8
+	VFNMADD213PS Z6, Z7, Z8
+	VFMADD231PS  Z21, Z8, Z7
+	VADDPS       Z3, Z1, Z8
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z9, Z8, Z8
+	VCMPPS       $0x03, Z8, Z8, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z8
+	VPMAXUD      Z29, Z8, Z8
+	VPADDD       Z27, Z8, Z9
+	VADDPS       Z9, Z1, Z1
+	VPSUBD       Z9, Z1, Z1
+	VPSRLD       $0x16, Z8, Z8
+	VPADDD       Z8, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPANDD       Z30, Z3, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z8
+	VADDPS       Z8, Z3, Z3
+	VPSUBD       Z8, Z3, Z3
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPANDD       Z30, Z5, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z5, Z5
+	VPSUBD       Z2, Z5, Z5
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z5
+	VPANDD       Z30, Z7, Z7
+	VPMINUD      Z31, Z7, Z7
+	VPANDD       Z28, Z7, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z2
+	VADDPS       Z2, Z7, Z7
+	VPSUBD       Z2, Z7, Z7
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z7, Z7
+	VPSUBD       Z26, Z7, Z7
+	VPSRLD       $0x1c, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z6, Z7
+	VPACKSSDW    Z7, Z5, Z5
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
 
 short4end:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JNE   groups
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
+	MOVQ R9, R8
+	CMPQ R8, $+64
 	JLT  lanetail
 
 laneloop:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z3
-	VPSUBD       Z2, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS      64(DX), Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS      128(BX), Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS      128(DX), Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
+	VPMOVZXWD    96(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMOVUPS      192(BX), Z7
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS      192(DX), Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanerare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z2, Z2
+	VPSUBD       Z9, Z2, Z2
+	VPSRLD       $0x16, Z7, Z7
+	VPADDD       Z7, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VPXORD       Z31, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z2, Z5, Z4
-	VFNMADD231PS Z1, Z4, Z5
-	VFMADD231PS  Z2, Z5, Z4
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	VPANDD       Z30, Z4, Z4
-	VPANDD       Z28, Z4, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z4, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z7
+	VADDPS       Z7, Z4, Z4
+	VPSUBD       Z7, Z4, Z4
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z4, Z4
 	VPSUBD       Z26, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z4
-	VPXORD       Z31, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z2, Z5, Z4
-	VFNMADD231PS Z1, Z4, Z5
-	VFMADD231PS  Z2, Z5, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z28, Z4, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z4, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z2, Z6, Z5
-	VFNMADD231PS Z1, Z5, Z6
-	VFMADD231PS  Z2, Z6, Z5
-	VPANDD       Z30, Z5, Z5
-	VPANDD       Z28, Z5, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z5, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z24, Z3
-	VPMADDUBSW   Z23, Z3, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          laneloop
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z28, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z6, Z6
+	VPSUBD       Z1, Z6, Z6
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z6
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z8, Z8
+	VPSUBD       Z1, Z8, Z8
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x1c, Z5, Z5
+	VPTERNLOGD   $0xf8, Z25, Z5, Z8
+	VPACKSSDW    Z8, Z6, Z6
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z6, Z2, Z2
+	VPERMD       Z2, Z0, Z2
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z2, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
 
 lanetail:
-	TESTQ        R9, R9
+	TESTQ        R8, R8
 	JEQ          laneend
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VPXORD       Z31, Z3, Z4
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z3
-	VFNMADD231PS Z1, Z3, Z4
-	VFMADD231PS  Z2, Z4, Z3
-	VPANDD       Z30, Z3, Z3
-	VPANDD       Z28, Z3, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z3, Z3
-	VPSUBD       Z2, Z3, Z3
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z3
-	CMPQ         R9, $+17
-	JLT          lanenarrow
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFNMADD213PS Z0, Z2, Z3
+	VFMADD231PS  Z1, Z3, Z2
 	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
-	VPXORD       Z31, Z4, Z5
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VMULPS       Z2, Z5, Z4
-	VFNMADD231PS Z1, Z4, Z5
-	VFMADD231PS  Z2, Z5, Z4
-	VPANDD       Z30, Z4, Z4
-	VPANDD       Z28, Z4, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z4, Z4
-	VPSUBD       Z2, Z4, Z4
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z4
-	CMPQ         R9, $+33
-	JLT          lanenarrow
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(BX), K6, Z3
+	VMULPS       Z3, Z1, Z4
+	VMOVUPS.Z    64(DX), K6, Z5
+	VFNMADD213PS Z1, Z4, Z5
+	VFMADD231PS  Z3, Z5, Z4
 	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
-	VPXORD       Z31, Z5, Z6
-	VMAXPS       Z0, Z6, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z2, Z6, Z5
-	VFNMADD231PS Z1, Z5, Z6
-	VFMADD231PS  Z2, Z6, Z5
-	VPANDD       Z30, Z5, Z5
-	VPANDD       Z28, Z5, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z5, Z5
-	VPSUBD       Z2, Z5, Z5
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z5
-	CMPQ         R9, $+49
-	JLT          lanenarrow
+	VMOVDQU16.Z  64(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    128(BX), K6, Z5
+	VMULPS       Z5, Z3, Z6
+	VMOVUPS.Z    128(DX), K6, Z7
+	VFNMADD213PS Z3, Z6, Z7
+	VFMADD231PS  Z5, Z7, Z6
 	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
-	VPXORD       Z31, Z6, Z7
-	VMAXPS       Z0, Z7, Z7
-	VMINPS       Z7, Z6, Z7
-	VMULPS       Z2, Z7, Z6
-	VFNMADD231PS Z1, Z6, Z7
-	VFMADD231PS  Z2, Z7, Z6
-	VPANDD       Z30, Z6, Z6
-	VPANDD       Z28, Z6, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z2
-	VADDPS       Z2, Z6, Z6
-	VPSUBD       Z2, Z6, Z6
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
+	VMOVDQU16.Z  96(SI), K6, Y5
+	VPMOVZXWD    Y5, Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMOVUPS.Z    192(BX), K6, Z7
+	VMULPS       Z7, Z5, Z8
+	VMOVUPS.Z    192(DX), K6, Z9
+	VFNMADD213PS Z5, Z8, Z9
+	VFMADD231PS  Z7, Z9, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTD     K1, K1
+	JNE          lanetailrare
+	VPANDD       Z30, Z2, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z7
+	VPMAXUD      Z29, Z7, Z7
+	VPADDD       Z27, Z7, Z9
+	VADDPS       Z9, Z2, Z2
+	VPSUBD       Z9, Z2, Z2
+	VPSRLD       $0x16, Z7, Z7
+	VPADDD       Z7, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z25, Z0, Z6
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z4, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z7
+	VADDPS       Z7, Z4, Z4
+	VPSUBD       Z7, Z4, Z4
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z6, Z6
+	VPMINUD      Z31, Z6, Z6
+	VPANDD       Z28, Z6, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z6, Z6
+	VPSUBD       Z1, Z6, Z6
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z6, Z6
+	VPSUBD       Z26, Z6, Z6
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z6
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z30, Z8, Z8
+	VPMINUD      Z31, Z8, Z8
+	VPANDD       Z28, Z8, Z0
+	VPMAXUD      Z29, Z0, Z0
+	VPADDD       Z27, Z0, Z1
+	VADDPS       Z1, Z8, Z8
+	VPSUBD       Z1, Z8, Z8
+	VPSRLD       $0x16, Z0, Z0
+	VPADDD       Z0, Z8, Z8
+	VPSUBD       Z26, Z8, Z8
+	VPSRLD       $0x1c, Z5, Z5
+	VPTERNLOGD   $0xf8, Z25, Z5, Z8
 
-lanenarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKUSWB  Z5, Z3, Z3
-	VPERMD     Z3, Z24, Z3
-	VMOVDQU8.Z Z3, K7, Z0
-	VPMADDUBSW Z23, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+lanetailnarrow:
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z8, Z6, Z6
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z6, Z2, Z2
+	VPERMD       Z2, Z0, Z2
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VMOVDQU8.Z   Z2, K7, Z1
+	VPMADDUBSW   Z0, Z1, Z1
+	VPMOVWB      Z1, Y1
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8     Y1, K6, (DI)
 
+lanetailback:
 laneend:
 	VZEROUPPER
 	RET
 
-// func QuantizeFpAnyE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpAnyE2M1PackedBF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 most, Z0 0x80000000, Z30 Xor, Z29 0x7fffffff, Z28 0x3f800000, Z27 0x7f800000, Z26 0xb000000, Z25 0xfe, Z24 0x8, Z23 table, Z22 0x10011001
-	// per group: Z21 scale
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS most+24(FP), Z31
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VPXORD       Z0, Z31, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z29
-	VBROADCASTSS constantsAVX512<>+108(SB), Z28
-	VBROADCASTSS constantsAVX512<>+12(SB), Z27
-	VBROADCASTSS constantsAVX512<>+112(SB), Z26
-	VBROADCASTSS constantsAVX512<>+120(SB), Z25
-	VBROADCASTSS constantsAVX512<>+124(SB), Z24
-	VMOVUPS      constantsAVX512<>+28(SB), Z23
-	VBROADCASTSS constantsAVX512<>+128(SB), Z22
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z21
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
-
-grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z25, Z1, Z1
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z2
-	VMINPS     Z2, Z31, Z2
-	VPANDD     Z29, Z2, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z2
-	VMINPS     Z2, Z31, Z2
-	VPANDD     Z29, Z2, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z21, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z3
-	VPANDD     Z27, Z3, Z4
-	VPMAXUD    Z28, Z4, Z4
-	VPADDD     Z26, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z23, Z1
-	VPMADDUBSW Z22, Z1, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        grouploop
-
-grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z25, Z1, Z1
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z1
-	CMPQ        BX, $+17
-	JLT         groupnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z2
-	VMINPS      Z2, Z31, Z2
-	VPANDD      Z29, Z2, Z2
-	VPANDD      Z27, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z26, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z2
-	CMPQ        BX, $+33
-	JLT         groupnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z3
-	VPANDD      Z27, Z3, Z4
-	VPMAXUD     Z28, Z4, Z4
-	VPADDD      Z26, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z25, Z3, Z3
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z3
-	CMPQ        BX, $+49
-	JLT         groupnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z21, Z0, Z0
-	VMAXPS      Z0, Z30, Z4
-	VMINPS      Z4, Z31, Z4
-	VPANDD      Z29, Z4, Z4
-	VPANDD      Z27, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z26, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z4
-
-groupnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z23, Z1
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z22, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
-	MOVQ       BX, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, DI
-	LEAQ       (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-
-short2loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
+grouprare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z25, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVAPS.Z    Z0, K1, Z0
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
 	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z2
-	VMINPS       Z2, Z31, Z2
-	VPANDD       Z29, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z2
-	VMINPS       Z2, Z31, Z2
-	VPANDD       Z29, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
 	VPMOVZXWD    96(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPMAXUD      Z28, Z4, Z4
-	VPADDD       Z26, Z4, Z5
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x16, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z25, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
 	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z23, Z1
-	VPMADDUBSW   Z22, Z1, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          groupback
 
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-
-short4loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS 8(DX), Z19
-	VBROADCASTSS 12(DX), Z18
-	VPMOVZXWD    (SI), Z0
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z21, Z0, Z0
-	VMAXPS       Z0, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VPANDD       Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z28, Z2, Z2
-	VPADDD       Z26, Z2, Z3
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z25, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVAPS.Z    Z0, K1, Z0
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z20, Z0, Z0
-	VMAXPS       Z0, Z30, Z2
-	VMINPS       Z2, Z31, Z2
-	VPANDD       Z29, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z19, Z0, Z0
-	VMAXPS       Z0, Z30, Z2
-	VMINPS       Z2, Z31, Z2
-	VPANDD       Z29, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z28, Z3, Z3
-	VPADDD       Z26, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z25, Z2, Z2
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z18, Z0, Z0
-	VMAXPS       Z0, Z30, Z3
-	VMINPS       Z3, Z31, Z3
-	VPANDD       Z29, Z3, Z3
-	VPANDD       Z27, Z3, Z4
-	VPMAXUD      Z28, Z4, Z4
-	VPADDD       Z26, Z4, Z5
+	VBROADCASTSS (DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x16, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z25, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z24, Z0, Z3
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z4
+
+grouptailrarenarrow:
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VMOVDQU8.Z   Z1, K7, Z2
+	VPMADDUBSW   Z0, Z2, Z2
+	VPMOVWB      Z2, Y2
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8     Y2, K6, (DI)
+	JMP          grouptailback
+
+short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
 	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
 	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z23, Z1
-	VPMADDUBSW   Z22, Z1, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          short2back
 
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+short4rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 4(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 8(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VBROADCASTSS 12(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          short4back
 
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+lanerare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z4
+	VADDPS       Z4, Z2, Z2
+	VPSUBD       Z4, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      192(DX), Z3
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z30, Z0, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x16, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z0, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VPMADDUBSW   Z0, Z1, Z2
+	VPMOVWB      Z2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          laneback
 
-laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VMAXPS     Z0, Z30, Z1
-	VMINPS     Z1, Z31, Z1
-	VPANDD     Z29, Z1, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z28, Z2, Z2
-	VPADDD     Z26, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z25, Z1, Z1
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    64(DX), Z2
-	VDIVPS     Z2, Z0, Z0
-	VMAXPS     Z0, Z30, Z2
-	VMINPS     Z2, Z31, Z2
-	VPANDD     Z29, Z2, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    128(DX), Z2
-	VDIVPS     Z2, Z0, Z0
-	VMAXPS     Z0, Z30, Z2
-	VMINPS     Z2, Z31, Z2
-	VPANDD     Z29, Z2, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z28, Z3, Z3
-	VPADDD     Z26, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z25, Z2, Z2
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    192(DX), Z3
-	VDIVPS     Z3, Z0, Z0
-	VMAXPS     Z0, Z30, Z3
-	VMINPS     Z3, Z31, Z3
-	VPANDD     Z29, Z3, Z3
-	VPANDD     Z27, Z3, Z4
-	VPMAXUD    Z28, Z4, Z4
-	VPADDD     Z26, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z25, Z3, Z3
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z24, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z23, Z1
-	VPMADDUBSW Z22, Z1, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+lanetailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
-	VMAXPS      Z0, Z30, Z1
-	VMINPS      Z1, Z31, Z1
-	VPANDD      Z29, Z1, Z1
-	VPANDD      Z27, Z1, Z2
-	VPMAXUD     Z28, Z2, Z2
-	VPADDD      Z26, Z2, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z30, Z0, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z25, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z1
-	CMPQ        BX, $+17
-	JLT         lanenarrow
+	VPTERNLOGD  $0xf8, Z25, Z0, Z1
+	CMPQ        R8, $+17
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   64(DX), K6, Z2
 	VDIVPS      Z2, Z0, Z0
-	VMAXPS      Z0, Z30, Z2
-	VMINPS      Z2, Z31, Z2
-	VPANDD      Z29, Z2, Z2
-	VPANDD      Z27, Z2, Z3
-	VPMAXUD     Z28, Z3, Z3
-	VPADDD      Z26, Z3, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z30, Z0, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z3
+	VPMAXUD     Z29, Z3, Z3
+	VPADDD      Z27, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z25, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z2
-	CMPQ        BX, $+33
-	JLT         lanenarrow
+	VPTERNLOGD  $0xf8, Z25, Z0, Z2
+	CMPQ        R8, $+33
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   128(DX), K6, Z3
 	VDIVPS      Z3, Z0, Z0
-	VMAXPS      Z0, Z30, Z3
-	VMINPS      Z3, Z31, Z3
-	VPANDD      Z29, Z3, Z3
-	VPANDD      Z27, Z3, Z4
-	VPMAXUD     Z28, Z4, Z4
-	VPADDD      Z26, Z4, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z30, Z0, Z3
+	VPMINUD     Z31, Z3, Z3
+	VPANDD      Z28, Z3, Z4
+	VPMAXUD     Z29, Z4, Z4
+	VPADDD      Z27, Z4, Z5
 	VADDPS      Z5, Z3, Z3
 	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z25, Z3, Z3
+	VPSUBD      Z26, Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z3
-	CMPQ        BX, $+49
-	JLT         lanenarrow
+	VPTERNLOGD  $0xf8, Z25, Z0, Z3
+	CMPQ        R8, $+49
+	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   192(DX), K6, Z4
 	VDIVPS      Z4, Z0, Z0
-	VMAXPS      Z0, Z30, Z4
-	VMINPS      Z4, Z31, Z4
-	VPANDD      Z29, Z4, Z4
-	VPANDD      Z27, Z4, Z5
-	VPMAXUD     Z28, Z5, Z5
-	VPADDD      Z26, Z5, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z25, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
 
-lanenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z23, Z1
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z22, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+lanetailrarenarrow:
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VMOVUPS      constantsAVX512<>+24(SB), Z0
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z0
+	VMOVDQU8.Z   Z1, K7, Z2
+	VPMADDUBSW   Z0, Z2, Z2
+	VPMOVWB      Z2, Y2
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8     Y2, K6, (DI)
+	JMP          lanetailback
 
-laneend:
-	VZEROUPPER
-	RET
-
-DATA constantsAVX512<>+0(SB)/4, $0x80000000
-DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+8(SB)/4, $0x3c800000
-DATA constantsAVX512<>+12(SB)/4, $0x7f800000
-DATA constantsAVX512<>+16(SB)/4, $0x0a000000
-DATA constantsAVX512<>+20(SB)/4, $0x000003c8
-DATA constantsAVX512<>+24(SB)/4, $0x00000080
-DATA constantsAVX512<>+28(SB)/4, $0x00000000
-DATA constantsAVX512<>+32(SB)/4, $0x00000004
-DATA constantsAVX512<>+36(SB)/4, $0x00000008
-DATA constantsAVX512<>+40(SB)/4, $0x0000000c
-DATA constantsAVX512<>+44(SB)/4, $0x00000001
-DATA constantsAVX512<>+48(SB)/4, $0x00000005
-DATA constantsAVX512<>+52(SB)/4, $0x00000009
-DATA constantsAVX512<>+56(SB)/4, $0x0000000d
-DATA constantsAVX512<>+60(SB)/4, $0x00000002
-DATA constantsAVX512<>+64(SB)/4, $0x00000006
-DATA constantsAVX512<>+68(SB)/4, $0x0000000a
-DATA constantsAVX512<>+72(SB)/4, $0x0000000e
-DATA constantsAVX512<>+76(SB)/4, $0x00000003
-DATA constantsAVX512<>+80(SB)/4, $0x00000007
-DATA constantsAVX512<>+84(SB)/4, $0x0000000b
-DATA constantsAVX512<>+88(SB)/4, $0x0000000f
-DATA constantsAVX512<>+92(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+96(SB)/4, $0x38800000
-DATA constantsAVX512<>+100(SB)/4, $0x0a800000
-DATA constantsAVX512<>+104(SB)/4, $0x000001c4
-DATA constantsAVX512<>+108(SB)/4, $0x3f800000
-DATA constantsAVX512<>+112(SB)/4, $0x0b000000
-DATA constantsAVX512<>+116(SB)/4, $0x000003c0
-DATA constantsAVX512<>+120(SB)/4, $0x000000fe
-DATA constantsAVX512<>+124(SB)/4, $0x00000008
-DATA constantsAVX512<>+128(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+4(SB)/4, $0x3c800000
+DATA constantsAVX512<>+8(SB)/4, $0x7f800000
+DATA constantsAVX512<>+12(SB)/4, $0x0a000000
+DATA constantsAVX512<>+16(SB)/4, $0x000003c8
+DATA constantsAVX512<>+20(SB)/4, $0x00000080
+DATA constantsAVX512<>+24(SB)/4, $0x00000000
+DATA constantsAVX512<>+28(SB)/4, $0x00000004
+DATA constantsAVX512<>+32(SB)/4, $0x00000008
+DATA constantsAVX512<>+36(SB)/4, $0x0000000c
+DATA constantsAVX512<>+40(SB)/4, $0x00000001
+DATA constantsAVX512<>+44(SB)/4, $0x00000005
+DATA constantsAVX512<>+48(SB)/4, $0x00000009
+DATA constantsAVX512<>+52(SB)/4, $0x0000000d
+DATA constantsAVX512<>+56(SB)/4, $0x00000002
+DATA constantsAVX512<>+60(SB)/4, $0x00000006
+DATA constantsAVX512<>+64(SB)/4, $0x0000000a
+DATA constantsAVX512<>+68(SB)/4, $0x0000000e
+DATA constantsAVX512<>+72(SB)/4, $0x00000003
+DATA constantsAVX512<>+76(SB)/4, $0x00000007
+DATA constantsAVX512<>+80(SB)/4, $0x0000000b
+DATA constantsAVX512<>+84(SB)/4, $0x0000000f
+DATA constantsAVX512<>+88(SB)/4, $0x0000007f
+DATA constantsAVX512<>+92(SB)/4, $0x38800000
+DATA constantsAVX512<>+96(SB)/4, $0x0a800000
+DATA constantsAVX512<>+100(SB)/4, $0x000001c4
+DATA constantsAVX512<>+104(SB)/4, $0x3f800000
+DATA constantsAVX512<>+108(SB)/4, $0x0b000000
+DATA constantsAVX512<>+112(SB)/4, $0x000003c0
+DATA constantsAVX512<>+116(SB)/4, $0x000000fe
+DATA constantsAVX512<>+120(SB)/4, $0x00000008
+DATA constantsAVX512<>+124(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $128

@@ -4,66 +4,34 @@
 
 package asm
 
-// QuantizeFpE4M3F16AVX2 sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
-// recip and hi are PrepareFp's.
+// QuantizeFpE4M3F16AVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpE4M3F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+func QuantizeFpE4M3F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 
-// QuantizeFpAnyE4M3F16AVX2 sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
-// It divides, so any scale will do.
+// QuantizeFpE5M2F16AVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpAnyE4M3F16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
+func QuantizeFpE5M2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 
-// QuantizeFpE5M2F16AVX2 sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
-// recip and hi are PrepareFp's.
+// QuantizeFpE2M1F16AVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpE5M2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 
-// QuantizeFpAnyE5M2F16AVX2 sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
-// It divides, so any scale will do.
+// QuantizeFpE2M1PackedF16AVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpAnyE5M2F16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-
-// QuantizeFpE2M1F16AVX2 sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
-// recip and hi are PrepareFp's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-
-// QuantizeFpAnyE2M1F16AVX2 sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
-// It divides, so any scale will do.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeFpAnyE2M1F16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-
-// QuantizeFpE2M1PackedF16AVX2 sets q to the code of min(max(x, -hi), hi)/scale, rounded to the format.
-// recip and hi are PrepareFp's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
-
-// QuantizeFpAnyE2M1PackedF16AVX2 sets q to the code of v = x/scale, clamped to -most and most and rounded to the format.
-// It divides, so any scale will do.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeFpAnyE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
+func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)

@@ -4,20 +4,19 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// func QuantizeFpE4M3F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 
-TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $248-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x0, V23 0x80, V22 0x7f7f7f7f
-	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 24
+TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $184-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V30 most, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x80
+	// per group: V23 scale, V22 recip
+	// vector registers in use at once: 30
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD $2147483648, R16
-	VDUP R16, V30.S4
+	FMOVS most+32(FP), F30
+	VDUP V30.S[0], V30.S4
 	MOVD $2147483647, R16
 	VDUP R16, V29.S4
 	MOVD $1015021568, R16
@@ -28,423 +27,523 @@ TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $248-56
 	VDUP R16, V26.S4
 	MOVD $968, R16
 	VDUP R16, V25.S4
-	VMOVI $0, V24.B16
 	MOVD $128, R16
-	VDUP R16, V23.S4
-	MOVD $2139062143, R16
-	VDUP R16, V22.S4
-	MOVD groups+40(FP), R6
-	MOVD length+48(FP), R7
-	CMP $1, R7
+	VDUP R16, V24.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V21.S4]
-	VLD1R (R3), [V20.S4]
-	VLD1R (R4), [V19.S4]
-	VEOR V30.B16, V19.B16, V18.B16
-	MOVD R7, R5
-	CMP $16, R5
+	VLD1R (R2), [V23.S4]
+	VLD1R (R3), [V22.S4]
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217815 // fcvtl v21.4s, v0.4h
+	WORD $0x6e36dea0 // fmul v0.4s, v21.4s, v22.4s
+	VMOV V21.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V20.B16
+	VFMLA V22.S4, V1.S4, V20.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217813 // fcvtl v19.4s, v0.4h
+	WORD $0x6e36de60 // fmul v0.4s, v19.4s, v22.4s
+	VMOV V19.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V18.B16
+	VFMLA V22.S4, V1.S4, V18.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217811 // fcvtl v17.4s, v0.4h
+	WORD $0x6e36de20 // fmul v0.4s, v17.4s, v22.4s
+	VMOV V17.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V16.B16
+	VFMLA V22.S4, V1.S4, V16.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e21780f // fcvtl v15.4s, v0.4h
+	WORD $0x6e36dde0 // fmul v0.4s, v15.4s, v22.4s
+	VMOV V15.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V14.B16
+	VFMLA V22.S4, V1.S4, V14.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 40(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 48(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 56(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e32f688 // fmax v8.4s, v20.4s, v18.4s
+	WORD $0x4e2ef609 // fmax v9.4s, v16.4s, v14.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouploop
+	VAND V29.B16, V20.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $24, V21.S4, V9.S4
+	VAND V24.B16, V9.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	VAND V29.B16, V18.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V27.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V11.S4
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	VSUB V11.S4, V9.S4, V9.S4
+	VUSHR $20, V10.S4, V10.S4
+	VADD V10.S4, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	VUSHR $24, V19.S4, V10.S4
+	VAND V24.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	VAND V29.B16, V16.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V27.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V11.S4
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	VSUB V11.S4, V9.S4, V9.S4
+	VUSHR $20, V10.S4, V10.S4
+	VADD V10.S4, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	VUSHR $24, V17.S4, V10.S4
+	VAND V24.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	VAND V29.B16, V14.B16, V10.B16
+	VUMIN V30.S4, V10.S4, V10.S4
+	VAND V27.B16, V10.B16, V11.B16
+	VUMAX V28.S4, V11.S4, V11.S4
+	VADD V26.S4, V11.S4, V12.S4
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	VSUB V12.S4, V10.S4, V10.S4
+	VUSHR $20, V11.S4, V11.S4
+	VADD V11.S4, V10.S4, V10.S4
+	VSUB V25.S4, V10.S4, V10.S4
+	VUSHR $24, V15.S4, V11.S4
+	VAND V24.B16, V11.B16, V11.B16
+	VORR V11.B16, V10.B16, V10.B16
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614949 // sqxtn2 v9.8h, v10.4s
+	WORD $0x2e212908 // sqxtun v8.8b, v8.8h
+	WORD $0x6e212928 // sqxtun2 v8.16b, v9.8h
+	FMOVQ F8, (R0)
+	VMOV V1.B16, V20.B16
+	VMOV V0.B16, V21.B16
+	VMOV V3.B16, V18.B16
+	VMOV V2.B16, V19.B16
+	VMOV V5.B16, V16.B16
+	VMOV V4.B16, V17.B16
+	VMOV V7.B16, V14.B16
+	VMOV V6.B16, V15.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V2.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V1.B16
-	VAND V27.B16, V1.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V3.B16
-	VAND V27.B16, V3.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V6.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VSUB V6.S4, V3.S4, V3.S4
-	VUSHR $20, V5.S4, V5.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 8(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 16(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 24(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouprare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V8.B16
 	VUMAX V28.S4, V8.S4, V8.S4
 	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VSUB V9.S4, V1.S4, V1.S4
 	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VADD V8.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
 	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V8.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VSUB V8.S4, V3.S4, V3.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VSUB V2.S4, V5.S4, V5.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V27.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	VSUB V2.S4, V7.S4, V7.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	VUSHR $24, V6.S4, V6.S4
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
-	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	FMOVQ F1, (R0)
+groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
 grouptail:
-	CBZ R5, groupend
+	CBZ R4, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
+	TBZ $3, R4, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R5, piece2
+	TBZ $2, R4, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R5, piece3
+	TBZ $1, R4, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R5, piece4
+	TBZ $0, R4, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V2.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V1.B16
-	VAND V27.B16, V1.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V1.S4, V1.S4
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 40(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 48(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouptailrare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VSUB V9.S4, V1.S4, V1.S4
+	VUSHR $20, V8.S4, V8.S4
+	VADD V8.S4, V1.S4, V1.S4
 	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT groupnarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V3.B16
-	VAND V27.B16, V3.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V6.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VSUB V6.S4, V3.S4, V3.S4
-	VUSHR $20, V5.S4, V5.S4
-	VADD V5.S4, V3.S4, V3.S4
+	CMP $5, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V8.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VSUB V8.S4, V3.S4, V3.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
 	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $9, R5
-	BLT groupnarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
-	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
-	VFMLS V21.S4, V6.S4, V5.S4
-	VFMLA V20.S4, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V5.B16
-	VAND V27.B16, V5.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V8.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VSUB V8.S4, V5.S4, V5.S4
-	VUSHR $20, V7.S4, V7.S4
-	VADD V7.S4, V5.S4, V5.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	CMP $9, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VSUB V2.S4, V5.S4, V5.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V5.S4, V5.S4
 	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
-	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
-	VFMLS V21.S4, V8.S4, V7.S4
-	VFMLA V20.S4, V7.S4, V8.S4
-	VAND V29.B16, V8.B16, V7.B16
-	VAND V27.B16, V7.B16, V9.B16
-	VUMAX V28.S4, V9.S4, V9.S4
-	VADD V26.S4, V9.S4, V10.S4
-	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
-	VSUB V10.S4, V7.S4, V7.S4
-	VUSHR $20, V9.S4, V9.S4
-	VADD V9.S4, V7.S4, V7.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V27.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	VSUB V2.S4, V7.S4, V7.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V7.S4, V7.S4
 	VSUB V25.S4, V7.S4, V7.S4
-	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-groupnarrow:
+	VUSHR $24, V6.S4, V6.S4
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
 	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
-	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece5
+	TBZ $3, R4, piece5
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece5:
-	TBZ $2, R5, piece6
+	TBZ $2, R4, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece6:
-	TBZ $1, R5, piece7
+	TBZ $1, R4, piece7
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece7:
-	TBZ $0, R5, piece8
+	TBZ $0, R4, piece8
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
 groupend:
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+	SUB $1, R5, R5
+	CBNZ R5, groups
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
+	MOVD R5, R4
+	CMP $16, R4
 	BLT lanetail
 laneloop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $20, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VSUB V6.S4, V2.S4, V2.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F4
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R2), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 16(R1), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 32(R3), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 32(R2), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
 	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 48(R2), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanerare
+	VAND V29.B16, V2.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V7.B16
 	VUMAX V28.S4, V7.S4, V7.S4
 	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	VSUB V9.S4, V2.S4, V2.S4
 	VUSHR $20, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VADD V7.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	VSUB V7.S4, V4.S4, V4.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
-	VORR V3.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	VSUB V1.S4, V6.S4, V6.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	VSUB V1.S4, V8.S4, V8.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $24, V5.S4, V5.S4
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
+	FMOVQ F2, (R0)
+laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
+	CBZ R4, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R4, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece9:
-	TBZ $2, R5, piece10
+	TBZ $2, R4, piece10
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece10:
-	TBZ $1, R5, piece11
+	TBZ $1, R4, piece11
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece11:
-	TBZ $0, R5, piece12
+	TBZ $0, R4, piece12
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
@@ -455,21 +554,21 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
+	TBZ $3, R4, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
-	TBZ $2, R5, piece14
+	TBZ $2, R4, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $1, R5, piece15
+	TBZ $1, R4, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece15:
-	TBZ $0, R5, piece16
+	TBZ $0, R4, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
@@ -480,750 +579,517 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece17:
-	TBZ $2, R5, piece18
+	TBZ $2, R4, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $1, R5, piece19
+	TBZ $1, R4, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece19:
-	TBZ $0, R5, piece20
+	TBZ $0, R4, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $20, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanenarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VSUB V6.S4, V2.S4, V2.S4
-	VUSHR $20, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $9, R5
-	BLT lanenarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	FMOVQ 224(RSP), F7
-	VEOR V30.B16, V7.B16, V8.B16
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V7.S4
-	VAND V29.B16, V7.B16, V4.B16
-	VAND V27.B16, V4.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V8.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	VSUB V8.S4, V4.S4, V4.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $13, R5
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	VEOR V30.B16, V9.B16, V10.B16
-	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
-	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
-	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	VAND V29.B16, V9.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V10.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	VSUB V10.S4, V6.S4, V6.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-lanenarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
-	VORR V3.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
-laneend:
-	RET
-
-// func QuantizeFpAnyE4M3F16NEON(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-
-TEXT ·QuantizeFpAnyE4M3F16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3c800000, V26 0x7f800000, V25 0xa000000, V24 0x3c8, V23 0x0, V22 0x80, V21 0x7f7f7f7f
-	// per group: V20 scale
-	// vector registers in use at once: 22
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	FMOVS most+24(FP), F30
-	VDUP V30.S[0], V30.S4
-	MOVD $2147483648, R16
-	VDUP R16, V0.S4
-	VEOR V0.B16, V30.B16, V29.B16
-	MOVD $2147483647, R16
-	VDUP R16, V28.S4
-	MOVD $1015021568, R16
-	VDUP R16, V27.S4
-	MOVD $2139095040, R16
-	VDUP R16, V26.S4
-	MOVD $167772160, R16
-	VDUP R16, V25.S4
-	MOVD $968, R16
-	VDUP R16, V24.S4
-	VMOVI $0, V23.B16
-	MOVD $128, R16
-	VDUP R16, V22.S4
-	MOVD $2139062143, R16
-	VDUP R16, V21.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	VLD1R (R2), [V20.S4]
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $20, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $20, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R3
-	BLT groupnarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $20, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R3
-	BLT groupnarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VSUB V8.S4, V6.S4, V6.S4
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 64(RSP), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 48(RSP), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 160(RSP), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 96(RSP), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 112(RSP), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanetailrare
+	VAND V29.B16, V2.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	VSUB V9.S4, V2.S4, V2.S4
 	VUSHR $20, V7.S4, V7.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VADD V7.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R3
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V25.S4, V9.S4, V10.S4
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	VSUB V10.S4, V8.S4, V8.S4
-	VUSHR $20, V9.S4, V9.S4
-	VADD V9.S4, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-groupnarrow:
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	VSUB V7.S4, V4.S4, V4.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $9, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	VSUB V1.S4, V6.S4, V6.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	VSUB V1.S4, V8.S4, V8.S4
+	VUSHR $20, V0.S4, V0.S4
+	VADD V0.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $24, V5.S4, V5.S4
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+lanetailnarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
 	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
 	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
 	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R3, piece5
+	TBZ $3, R4, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
+piece21:
+	TBZ $2, R4, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
+piece22:
+	TBZ $1, R4, piece23
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
+piece23:
+	TBZ $0, R4, piece24
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+piece24:
+laneend:
 	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $20, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VBSL V3.B16, V6.B16, V5.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	FMOVQ F1, 16(RSP)
+	B grouptailback
+lanerare:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VSUB V4.S4, V2.S4, V2.S4
 	VUSHR $20, V3.S4, V3.S4
 	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	VSUB V6.S4, V4.S4, V4.S4
 	VUSHR $20, V5.S4, V5.S4
 	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R2), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	VSUB V7.S4, V5.S4, V5.S4
 	VUSHR $20, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $20, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B laneback
+lanetailrare:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 64(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VSUB V4.S4, V2.S4, V2.S4
 	VUSHR $20, V3.S4, V3.S4
 	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R3
-	BLT lanenarrow
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
 	FMOVD 40(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	VSUB V6.S4, V4.S4, V4.S4
 	VUSHR $20, V5.S4, V5.S4
 	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R3
-	BLT lanenarrow
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
 	FMOVD 48(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F5
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	VSUB V8.S4, V6.S4, V6.S4
 	VUSHR $20, V7.S4, V7.S4
 	VADD V7.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VSUB V25.S4, V6.S4, V6.S4
+	VBSL V3.B16, V6.B16, V5.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R3
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V25.S4, V9.S4, V10.S4
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	VSUB V10.S4, V8.S4, V8.S4
-	VUSHR $20, V9.S4, V9.S4
-	VADD V9.S4, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-lanenarrow:
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-laneend:
-	RET
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	FMOVQ F1, 16(RSP)
+	B lanetailback
 
-// func QuantizeFpE5M2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// func QuantizeFpE5M2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 
-TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $248-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x0, V23 0x80, V22 0x7f7f7f7f
-	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 24
+TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $184-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V30 most, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x80
+	// per group: V23 scale, V22 recip
+	// vector registers in use at once: 30
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD $2147483648, R16
-	VDUP R16, V30.S4
+	FMOVS most+32(FP), F30
+	VDUP V30.S[0], V30.S4
 	MOVD $2147483647, R16
 	VDUP R16, V29.S4
 	MOVD $947912704, R16
@@ -1234,423 +1100,523 @@ TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $248-56
 	VDUP R16, V26.S4
 	MOVD $452, R16
 	VDUP R16, V25.S4
-	VMOVI $0, V24.B16
 	MOVD $128, R16
-	VDUP R16, V23.S4
-	MOVD $2139062143, R16
-	VDUP R16, V22.S4
-	MOVD groups+40(FP), R6
-	MOVD length+48(FP), R7
-	CMP $1, R7
+	VDUP R16, V24.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V21.S4]
-	VLD1R (R3), [V20.S4]
-	VLD1R (R4), [V19.S4]
-	VEOR V30.B16, V19.B16, V18.B16
-	MOVD R7, R5
-	CMP $16, R5
+	VLD1R (R2), [V23.S4]
+	VLD1R (R3), [V22.S4]
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217815 // fcvtl v21.4s, v0.4h
+	WORD $0x6e36dea0 // fmul v0.4s, v21.4s, v22.4s
+	VMOV V21.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V20.B16
+	VFMLA V22.S4, V1.S4, V20.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217813 // fcvtl v19.4s, v0.4h
+	WORD $0x6e36de60 // fmul v0.4s, v19.4s, v22.4s
+	VMOV V19.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V18.B16
+	VFMLA V22.S4, V1.S4, V18.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217811 // fcvtl v17.4s, v0.4h
+	WORD $0x6e36de20 // fmul v0.4s, v17.4s, v22.4s
+	VMOV V17.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V16.B16
+	VFMLA V22.S4, V1.S4, V16.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e21780f // fcvtl v15.4s, v0.4h
+	WORD $0x6e36dde0 // fmul v0.4s, v15.4s, v22.4s
+	VMOV V15.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V14.B16
+	VFMLA V22.S4, V1.S4, V14.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 40(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 48(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 56(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e32f688 // fmax v8.4s, v20.4s, v18.4s
+	WORD $0x4e2ef609 // fmax v9.4s, v16.4s, v14.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouploop
+	VAND V29.B16, V20.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $21, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $24, V21.S4, V9.S4
+	VAND V24.B16, V9.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	VAND V29.B16, V18.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V27.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V11.S4
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	VSUB V11.S4, V9.S4, V9.S4
+	VUSHR $21, V10.S4, V10.S4
+	VADD V10.S4, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	VUSHR $24, V19.S4, V10.S4
+	VAND V24.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	VAND V29.B16, V16.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V27.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V11.S4
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	VSUB V11.S4, V9.S4, V9.S4
+	VUSHR $21, V10.S4, V10.S4
+	VADD V10.S4, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	VUSHR $24, V17.S4, V10.S4
+	VAND V24.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	VAND V29.B16, V14.B16, V10.B16
+	VUMIN V30.S4, V10.S4, V10.S4
+	VAND V27.B16, V10.B16, V11.B16
+	VUMAX V28.S4, V11.S4, V11.S4
+	VADD V26.S4, V11.S4, V12.S4
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	VSUB V12.S4, V10.S4, V10.S4
+	VUSHR $21, V11.S4, V11.S4
+	VADD V11.S4, V10.S4, V10.S4
+	VSUB V25.S4, V10.S4, V10.S4
+	VUSHR $24, V15.S4, V11.S4
+	VAND V24.B16, V11.B16, V11.B16
+	VORR V11.B16, V10.B16, V10.B16
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614949 // sqxtn2 v9.8h, v10.4s
+	WORD $0x2e212908 // sqxtun v8.8b, v8.8h
+	WORD $0x6e212928 // sqxtun2 v8.16b, v9.8h
+	FMOVQ F8, (R0)
+	VMOV V1.B16, V20.B16
+	VMOV V0.B16, V21.B16
+	VMOV V3.B16, V18.B16
+	VMOV V2.B16, V19.B16
+	VMOV V5.B16, V16.B16
+	VMOV V4.B16, V17.B16
+	VMOV V7.B16, V14.B16
+	VMOV V6.B16, V15.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V2.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V1.B16
-	VAND V27.B16, V1.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V3.B16
-	VAND V27.B16, V3.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V6.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VSUB V6.S4, V3.S4, V3.S4
-	VUSHR $21, V5.S4, V5.S4
-	VADD V5.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V27.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VSUB V7.S4, V3.S4, V3.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 8(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 16(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 24(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouprare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V8.B16
 	VUMAX V28.S4, V8.S4, V8.S4
 	VADD V26.S4, V8.S4, V9.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	VSUB V9.S4, V6.S4, V6.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VSUB V9.S4, V1.S4, V1.S4
 	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VADD V8.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
 	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V8.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VSUB V8.S4, V3.S4, V3.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VSUB V2.S4, V5.S4, V5.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V27.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	VSUB V2.S4, V7.S4, V7.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	VUSHR $24, V6.S4, V6.S4
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
-	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	FMOVQ F1, (R0)
+groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
 grouptail:
-	CBZ R5, groupend
+	CBZ R4, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
+	TBZ $3, R4, piece1
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece1:
-	TBZ $2, R5, piece2
+	TBZ $2, R4, piece2
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece2:
-	TBZ $1, R5, piece3
+	TBZ $1, R4, piece3
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece3:
-	TBZ $0, R5, piece4
+	TBZ $0, R4, piece4
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V2.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V1.B16
-	VAND V27.B16, V1.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V1.S4, V1.S4
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 40(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 48(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouptailrare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VSUB V9.S4, V1.S4, V1.S4
+	VUSHR $21, V8.S4, V8.S4
+	VADD V8.S4, V1.S4, V1.S4
 	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
+	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT groupnarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V3.B16
-	VAND V27.B16, V3.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V6.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	VSUB V6.S4, V3.S4, V3.S4
-	VUSHR $21, V5.S4, V5.S4
-	VADD V5.S4, V3.S4, V3.S4
+	CMP $5, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V8.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VSUB V8.S4, V3.S4, V3.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
 	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $9, R5
-	BLT groupnarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
-	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
-	VFMLS V21.S4, V6.S4, V5.S4
-	VFMLA V20.S4, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V5.B16
-	VAND V27.B16, V5.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V8.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VSUB V8.S4, V5.S4, V5.S4
-	VUSHR $21, V7.S4, V7.S4
-	VADD V7.S4, V5.S4, V5.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	CMP $9, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VSUB V2.S4, V5.S4, V5.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V5.S4, V5.S4
 	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
-	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
-	VFMLS V21.S4, V8.S4, V7.S4
-	VFMLA V20.S4, V7.S4, V8.S4
-	VAND V29.B16, V8.B16, V7.B16
-	VAND V27.B16, V7.B16, V9.B16
-	VUMAX V28.S4, V9.S4, V9.S4
-	VADD V26.S4, V9.S4, V10.S4
-	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
-	VSUB V10.S4, V7.S4, V7.S4
-	VUSHR $21, V9.S4, V9.S4
-	VADD V9.S4, V7.S4, V7.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V27.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	VSUB V2.S4, V7.S4, V7.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V7.S4, V7.S4
 	VSUB V25.S4, V7.S4, V7.S4
-	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-groupnarrow:
+	VUSHR $24, V6.S4, V6.S4
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
 	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
 	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
-	VORR V2.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece5
+	TBZ $3, R4, piece5
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece5:
-	TBZ $2, R5, piece6
+	TBZ $2, R4, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece6:
-	TBZ $1, R5, piece7
+	TBZ $1, R4, piece7
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece7:
-	TBZ $0, R5, piece8
+	TBZ $0, R4, piece8
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
 groupend:
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+	SUB $1, R5, R5
+	CBNZ R5, groups
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
+	MOVD R5, R4
+	CMP $16, R4
 	BLT lanetail
 laneloop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $21, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VSUB V6.S4, V2.S4, V2.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V7.S4
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VSUB V7.S4, V2.S4, V2.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F4
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R2), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 16(R1), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 32(R3), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 32(R2), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
 	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V27.B16, V4.B16, V7.B16
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 48(R2), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanerare
+	VAND V29.B16, V2.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V7.B16
 	VUMAX V28.S4, V7.S4, V7.S4
 	VADD V26.S4, V7.S4, V9.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	VSUB V9.S4, V4.S4, V4.S4
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	VSUB V9.S4, V2.S4, V2.S4
 	VUSHR $21, V7.S4, V7.S4
-	VADD V7.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VADD V7.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	VSUB V7.S4, V4.S4, V4.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
-	VORR V3.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	VSUB V1.S4, V6.S4, V6.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	VSUB V1.S4, V8.S4, V8.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $24, V5.S4, V5.S4
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
+	FMOVQ F2, (R0)
+laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
+	CBZ R4, laneend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R4, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece9:
-	TBZ $2, R5, piece10
+	TBZ $2, R4, piece10
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece10:
-	TBZ $1, R5, piece11
+	TBZ $1, R4, piece11
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece11:
-	TBZ $0, R5, piece12
+	TBZ $0, R4, piece12
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
@@ -1661,21 +1627,21 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
+	TBZ $3, R4, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
-	TBZ $2, R5, piece14
+	TBZ $2, R4, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $1, R5, piece15
+	TBZ $1, R4, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece15:
-	TBZ $0, R5, piece16
+	TBZ $0, R4, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
@@ -1686,750 +1652,517 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece17:
-	TBZ $2, R5, piece18
+	TBZ $2, R4, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $1, R5, piece19
+	TBZ $1, R4, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece19:
-	TBZ $0, R5, piece20
+	TBZ $0, R4, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V4.S4
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VSUB V4.S4, V1.S4, V1.S4
-	VUSHR $21, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanenarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V2.B16
-	VAND V27.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V6.S4
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VSUB V6.S4, V2.S4, V2.S4
-	VUSHR $21, V4.S4, V4.S4
-	VADD V4.S4, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $9, R5
-	BLT lanenarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	FMOVQ 224(RSP), F7
-	VEOR V30.B16, V7.B16, V8.B16
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V7.S4
-	VAND V29.B16, V7.B16, V4.B16
-	VAND V27.B16, V4.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V8.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	VSUB V8.S4, V4.S4, V4.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $13, R5
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	VEOR V30.B16, V9.B16, V10.B16
-	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
-	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
-	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	VAND V29.B16, V9.B16, V6.B16
-	VAND V27.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V10.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	VSUB V10.S4, V6.S4, V6.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-lanenarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
-	VORR V3.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
-laneend:
-	RET
-
-// func QuantizeFpAnyE5M2F16NEON(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-
-TEXT ·QuantizeFpAnyE5M2F16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x38800000, V26 0x7f800000, V25 0xa800000, V24 0x1c4, V23 0x0, V22 0x80, V21 0x7f7f7f7f
-	// per group: V20 scale
-	// vector registers in use at once: 22
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	FMOVS most+24(FP), F30
-	VDUP V30.S[0], V30.S4
-	MOVD $2147483648, R16
-	VDUP R16, V0.S4
-	VEOR V0.B16, V30.B16, V29.B16
-	MOVD $2147483647, R16
-	VDUP R16, V28.S4
-	MOVD $947912704, R16
-	VDUP R16, V27.S4
-	MOVD $2139095040, R16
-	VDUP R16, V26.S4
-	MOVD $176160768, R16
-	VDUP R16, V25.S4
-	MOVD $452, R16
-	VDUP R16, V24.S4
-	VMOVI $0, V23.B16
-	MOVD $128, R16
-	VDUP R16, V22.S4
-	MOVD $2139062143, R16
-	VDUP R16, V21.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	VLD1R (R2), [V20.S4]
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $21, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $21, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R3
-	BLT groupnarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $21, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R3
-	BLT groupnarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VSUB V8.S4, V6.S4, V6.S4
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 64(RSP), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 48(RSP), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 160(RSP), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 96(RSP), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 112(RSP), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanetailrare
+	VAND V29.B16, V2.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	VSUB V9.S4, V2.S4, V2.S4
 	VUSHR $21, V7.S4, V7.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VADD V7.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R3
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V25.S4, V9.S4, V10.S4
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	VSUB V10.S4, V8.S4, V8.S4
-	VUSHR $21, V9.S4, V9.S4
-	VADD V9.S4, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-groupnarrow:
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	VSUB V7.S4, V4.S4, V4.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $9, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	VSUB V1.S4, V6.S4, V6.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	VSUB V1.S4, V8.S4, V8.S4
+	VUSHR $21, V0.S4, V0.S4
+	VADD V0.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $24, V5.S4, V5.S4
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+lanetailnarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
 	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
 	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
 	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R3, piece5
+	TBZ $3, R4, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
+piece21:
+	TBZ $2, R4, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
+piece22:
+	TBZ $1, R4, piece23
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
+piece23:
+	TBZ $0, R4, piece24
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+piece24:
+laneend:
 	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VSUB V8.S4, V6.S4, V6.S4
+	VUSHR $21, V7.S4, V7.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VBSL V3.B16, V6.B16, V5.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	FMOVQ F1, 16(RSP)
+	B grouptailback
+lanerare:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VSUB V4.S4, V2.S4, V2.S4
 	VUSHR $21, V3.S4, V3.S4
 	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	VSUB V6.S4, V4.S4, V4.S4
 	VUSHR $21, V5.S4, V5.S4
 	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R2), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V25.S4, V6.S4, V7.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	VSUB V7.S4, V5.S4, V5.S4
 	VUSHR $21, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V25.S4, V8.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	VSUB V9.S4, V7.S4, V7.S4
-	VUSHR $21, V8.S4, V8.S4
-	VADD V8.S4, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B laneback
+lanetailrare:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 64(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VSUB V4.S4, V2.S4, V2.S4
 	VUSHR $21, V3.S4, V3.S4
 	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
+	VSUB V25.S4, V2.S4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R3
-	BLT lanenarrow
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
 	FMOVD 40(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	VSUB V6.S4, V4.S4, V4.S4
 	VUSHR $21, V5.S4, V5.S4
 	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
+	VSUB V25.S4, V4.S4, V4.S4
+	VBSL V3.B16, V4.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R3
-	BLT lanenarrow
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
 	FMOVD 48(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F5
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V25.S4, V7.S4, V8.S4
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V8.S4
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	VSUB V8.S4, V6.S4, V6.S4
 	VUSHR $21, V7.S4, V7.S4
 	VADD V7.S4, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VSUB V25.S4, V6.S4, V6.S4
+	VBSL V3.B16, V6.B16, V5.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R3
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V25.S4, V9.S4, V10.S4
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	VSUB V10.S4, V8.S4, V8.S4
-	VUSHR $21, V9.S4, V9.S4
-	VADD V9.S4, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-lanenarrow:
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-laneend:
-	RET
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	FMOVQ F1, 16(RSP)
+	B lanetailback
 
-// func QuantizeFpE2M1F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// func QuantizeFpE2M1F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 
-TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $248-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x80, V22 0x7f7f7f7f
-	// per group: V21 scale, V20 recip, V19 hi, V18 Xor
-	// vector registers in use at once: 23
+TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x80
+	// per group: V22 scale, V21 recip
+	// vector registers in use at once: 30
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD $2147483648, R16
-	VDUP R16, V30.S4
+	FMOVS most+32(FP), F30
+	VDUP V30.S[0], V30.S4
 	MOVD $2147483647, R16
 	VDUP R16, V29.S4
 	MOVD $1065353216, R16
@@ -2443,408 +2176,521 @@ TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $248-56
 	VMOVI $0, V24.B16
 	MOVD $128, R16
 	VDUP R16, V23.S4
-	MOVD $2139062143, R16
-	VDUP R16, V22.S4
-	MOVD groups+40(FP), R6
-	MOVD length+48(FP), R7
-	CMP $1, R7
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V21.S4]
-	VLD1R (R3), [V20.S4]
-	VLD1R (R4), [V19.S4]
-	VEOR V30.B16, V19.B16, V18.B16
-	MOVD R7, R5
-	CMP $16, R5
+	VLD1R (R2), [V22.S4]
+	VLD1R (R3), [V21.S4]
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
-grouploop:
+	CMP $64, R4
+	BLT grouploop
 	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V2.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VUSHR $20, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e217814 // fcvtl v20.4s, v0.4h
+	WORD $0x6e35de80 // fmul v0.4s, v20.4s, v21.4s
+	VMOV V20.B16, V1.B16
+	VFMLS V22.S4, V0.S4, V1.S4
+	VMOV V0.B16, V19.B16
+	VFMLA V21.S4, V1.S4, V19.S4
 	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V3.B16
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	VUSHR $20, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e217812 // fcvtl v18.4s, v0.4h
+	WORD $0x6e35de40 // fmul v0.4s, v18.4s, v21.4s
+	VMOV V18.B16, V1.B16
+	VFMLS V22.S4, V0.S4, V1.S4
+	VMOV V0.B16, V17.B16
+	VFMLA V21.S4, V1.S4, V17.S4
 	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc65 // fmul v5.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V5.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V5.S4
-	VAND V29.B16, V5.B16, V3.B16
-	VAND V26.B16, V3.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	VUSHR $20, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x0e217810 // fcvtl v16.4s, v0.4h
+	WORD $0x6e35de00 // fmul v0.4s, v16.4s, v21.4s
+	VMOV V16.B16, V1.B16
+	VFMLS V22.S4, V0.S4, V1.S4
+	VMOV V0.B16, V15.B16
+	VFMLA V21.S4, V1.S4, V15.S4
 	FMOVD 24(R1), F0
+	WORD $0x0e21780e // fcvtl v14.4s, v0.4h
+	WORD $0x6e35ddc0 // fmul v0.4s, v14.4s, v21.4s
+	VMOV V14.B16, V1.B16
+	VFMLS V22.S4, V0.S4, V1.S4
+	VMOV V0.B16, V13.B16
+	VFMLA V21.S4, V1.S4, V13.S4
+groupahead:
+	FMOVD 32(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f406 // fmax v6.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
-	WORD $0x6e34dcc7 // fmul v7.4s, v6.4s, v20.4s
-	VFMLS V21.S4, V7.S4, V6.S4
-	VFMLA V20.S4, V6.S4, V7.S4
-	VAND V29.B16, V7.B16, V6.B16
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V27.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	VUSHR $20, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
-	VORR V2.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-grouptail:
-	CBZ R5, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
-	VFMLS V21.S4, V2.S4, V1.S4
-	VFMLA V20.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V1.B16
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V28.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VUSHR $20, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT groupnarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
-	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
-	VFMLS V21.S4, V4.S4, V3.S4
-	VFMLA V20.S4, V3.S4, V4.S4
-	VAND V29.B16, V4.B16, V3.B16
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	VUSHR $20, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $9, R5
-	BLT groupnarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f405 // fmax v5.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
-	WORD $0x6e34dca6 // fmul v6.4s, v5.4s, v20.4s
-	VFMLS V21.S4, V6.S4, V5.S4
-	VFMLA V20.S4, V5.S4, V6.S4
-	VAND V29.B16, V6.B16, V5.B16
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e32f407 // fmax v7.4s, v0.4s, v18.4s
-	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
-	WORD $0x6e34dce8 // fmul v8.4s, v7.4s, v20.4s
-	VFMLS V21.S4, V8.S4, V7.S4
-	VFMLA V20.S4, V7.S4, V8.S4
-	VAND V29.B16, V8.B16, V7.B16
-	VAND V26.B16, V7.B16, V9.B16
+	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V22.S4, V1.S4, V2.S4
+	VFMLA V21.S4, V2.S4, V1.S4
+	FMOVD 40(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e35dc43 // fmul v3.4s, v2.4s, v21.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V22.S4, V3.S4, V4.S4
+	VFMLA V21.S4, V4.S4, V3.S4
+	FMOVD 48(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e35dc85 // fmul v5.4s, v4.4s, v21.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V22.S4, V5.S4, V6.S4
+	VFMLA V21.S4, V6.S4, V5.S4
+	FMOVD 56(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e35dcc7 // fmul v7.4s, v6.4s, v21.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V22.S4, V7.S4, V8.S4
+	VFMLA V21.S4, V8.S4, V7.S4
+	WORD $0x4e31f668 // fmax v8.4s, v19.4s, v17.4s
+	WORD $0x4e2df5e9 // fmax v9.4s, v15.4s, v13.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouploop
+	VAND V29.B16, V19.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
 	VUMAX V28.S4, V9.S4, V9.S4
 	VADD V27.S4, V9.S4, V9.S4
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
-	VUSHR $20, V7.S4, V7.S4
-	VSUB V25.S4, V7.S4, V7.S4
-	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	WORD $0x4e621ec2 // bic v2.16b, v22.16b, v2.16b
-	VORR V2.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VUSHR $20, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	WORD $0x4eb86508 // smax v8.4s, v8.4s, v24.4s
+	VUSHR $24, V20.S4, V9.S4
+	VAND V23.B16, V9.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	VAND V29.B16, V17.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V26.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V27.S4, V10.S4, V10.S4
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	VUSHR $20, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	WORD $0x4eb86529 // smax v9.4s, v9.4s, v24.4s
+	VUSHR $24, V18.S4, V10.S4
+	VAND V23.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	VAND V29.B16, V15.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V26.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V27.S4, V10.S4, V10.S4
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	VUSHR $20, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	WORD $0x4eb86529 // smax v9.4s, v9.4s, v24.4s
+	VUSHR $24, V16.S4, V10.S4
+	VAND V23.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	VAND V29.B16, V13.B16, V10.B16
+	VUMIN V30.S4, V10.S4, V10.S4
+	VAND V26.B16, V10.B16, V11.B16
+	VUMAX V28.S4, V11.S4, V11.S4
+	VADD V27.S4, V11.S4, V11.S4
+	WORD $0x4e2bd54a // fadd v10.4s, v10.4s, v11.4s
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	VUSHR $20, V10.S4, V10.S4
+	VSUB V25.S4, V10.S4, V10.S4
+	WORD $0x4eb8654a // smax v10.4s, v10.4s, v24.4s
+	VUSHR $24, V14.S4, V11.S4
+	VAND V23.B16, V11.B16, V11.B16
+	VORR V11.B16, V10.B16, V10.B16
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614949 // sqxtn2 v9.8h, v10.4s
+	WORD $0x2e212908 // sqxtun v8.8b, v8.8h
+	WORD $0x6e212928 // sqxtun2 v8.16b, v9.8h
+	FMOVQ F8, (R0)
+	VMOV V1.B16, V19.B16
+	VMOV V0.B16, V20.B16
+	VMOV V3.B16, V17.B16
+	VMOV V2.B16, V18.B16
+	VMOV V5.B16, V15.B16
+	VMOV V4.B16, V16.B16
+	VMOV V7.B16, V13.B16
+	VMOV V6.B16, V14.B16
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
+grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V22.S4, V1.S4, V2.S4
+	VFMLA V21.S4, V2.S4, V1.S4
+	FMOVD 8(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e35dc43 // fmul v3.4s, v2.4s, v21.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V22.S4, V3.S4, V4.S4
+	VFMLA V21.S4, V4.S4, V3.S4
+	FMOVD 16(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e35dc85 // fmul v5.4s, v4.4s, v21.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V22.S4, V5.S4, V6.S4
+	VFMLA V21.S4, V6.S4, V5.S4
+	FMOVD 24(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e35dcc7 // fmul v7.4s, v6.4s, v21.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V22.S4, V7.S4, V8.S4
+	VFMLA V21.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouprare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	VUSHR $20, V1.S4, V1.S4
 	VSUB V25.S4, V1.S4, V1.S4
 	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V2.B16
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VUSHR $20, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V26.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V23.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e24dce6 // fmul v6.4s, v7.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V2.B16
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VUSHR $20, V2.S4, V2.S4
-	VSUB V25.S4, V2.S4, V2.S4
-	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	VEOR V30.B16, V8.B16, V9.B16
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x6e27dd28 // fmul v8.4s, v9.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V9.S4
-	VFMLA V7.S4, V9.S4, V8.S4
-	VAND V29.B16, V8.B16, V4.B16
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	VUSHR $20, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VUSHR $24, V4.S4, V4.S4
+	VAND V23.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V26.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
+	VUSHR $24, V6.S4, V6.S4
+	VAND V23.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
-	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
 	FMOVQ F1, (R0)
+groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
 	VMOVI $0, V31.B16
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V22.S4, V1.S4, V2.S4
+	VFMLA V21.S4, V2.S4, V1.S4
+	FMOVD 40(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e35dc43 // fmul v3.4s, v2.4s, v21.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V22.S4, V3.S4, V4.S4
+	VFMLA V21.S4, V4.S4, V3.S4
+	FMOVD 48(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e35dc85 // fmul v5.4s, v4.4s, v21.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V22.S4, V5.S4, V6.S4
+	VFMLA V21.S4, V6.S4, V5.S4
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e35dcc7 // fmul v7.4s, v6.4s, v21.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V22.S4, V7.S4, V8.S4
+	VFMLA V21.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouptailrare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V27.S4, V8.S4, V8.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V26.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	WORD $0x4eb86463 // smax v3.4s, v3.4s, v24.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V23.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	CMP $9, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VUSHR $24, V4.S4, V4.S4
+	VAND V23.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V26.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
+	VUSHR $20, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	WORD $0x4eb864e7 // smax v7.4s, v7.4s, v24.4s
+	VUSHR $24, V6.S4, V6.S4
+	VAND V23.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	FMOVQ F1, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R2), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 16(R1), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 32(R3), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 32(R2), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 48(R3), F7
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 48(R2), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanerare
+	VAND V29.B16, V2.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V23.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V26.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V23.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
+	VUSHR $20, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	WORD $0x4eb86508 // smax v8.4s, v8.4s, v24.4s
+	VUSHR $24, V5.S4, V5.S4
+	VAND V23.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
+	FMOVQ F2, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece9:
-	TBZ $2, R5, piece10
+	TBZ $2, R4, piece10
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece10:
-	TBZ $1, R5, piece11
+	TBZ $1, R4, piece11
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece11:
-	TBZ $0, R5, piece12
+	TBZ $0, R4, piece12
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
@@ -2855,21 +2701,21 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
+	TBZ $3, R4, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece13:
-	TBZ $2, R5, piece14
+	TBZ $2, R4, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $1, R5, piece15
+	TBZ $1, R4, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece15:
-	TBZ $0, R5, piece16
+	TBZ $0, R4, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
@@ -2880,730 +2726,517 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece17:
-	TBZ $2, R5, piece18
+	TBZ $2, R4, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $1, R5, piece19
+	TBZ $1, R4, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
 piece19:
-	TBZ $0, R5, piece20
+	TBZ $0, R4, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V28.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VUSHR $20, V1.S4, V1.S4
-	VSUB V25.S4, V1.S4, V1.S4
-	WORD $0x4eb86421 // smax v1.4s, v1.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanenarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	FMOVQ 208(RSP), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e24dcc5 // fmul v5.4s, v6.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V6.S4
-	VFMLA V4.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V2.B16
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V28.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 64(RSP), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 48(RSP), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 160(RSP), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 96(RSP), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 112(RSP), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanetailrare
+	VAND V29.B16, V2.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	VUSHR $20, V2.S4, V2.S4
 	VSUB V25.S4, V2.S4, V2.S4
 	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
 	VUSHR $24, V0.S4, V0.S4
 	VAND V23.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	CMP $9, R5
-	BLT lanenarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	FMOVQ 224(RSP), F7
-	VEOR V30.B16, V7.B16, V8.B16
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x6e26dd07 // fmul v7.4s, v8.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V7.S4
-	VAND V29.B16, V7.B16, V4.B16
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	VUSHR $20, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
 	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $13, R5
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
-	FMOVQ 240(RSP), F9
-	VEOR V30.B16, V9.B16, V10.B16
-	WORD $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
-	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
-	WORD $0x6e28dd49 // fmul v9.4s, v10.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V10.S4
-	VFMLA V8.S4, V10.S4, V9.S4
-	VAND V29.B16, V9.B16, V6.B16
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V28.S4, V8.S4, V8.S4
-	VADD V27.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V23.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $9, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V26.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
 	VUSHR $20, V6.S4, V6.S4
 	VSUB V25.S4, V6.S4, V6.S4
 	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-lanenarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	WORD $0x4e631ec3 // bic v3.16b, v22.16b, v3.16b
-	VORR V3.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
-laneend:
-	RET
-
-// func QuantizeFpAnyE2M1F16NEON(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-
-TEXT ·QuantizeFpAnyE2M1F16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0xb000000, V25 0x7f800000, V24 0x3c0, V23 0x0, V22 0x80, V21 0x7f7f7f7f
-	// per group: V20 scale
-	// vector registers in use at once: 21
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	FMOVS most+24(FP), F30
-	VDUP V30.S[0], V30.S4
-	MOVD $2147483648, R16
-	VDUP R16, V0.S4
-	VEOR V0.B16, V30.B16, V29.B16
-	MOVD $2147483647, R16
-	VDUP R16, V28.S4
-	MOVD $1065353216, R16
-	VDUP R16, V27.S4
-	MOVD $184549376, R16
-	VDUP R16, V26.S4
-	MOVD $2139095040, R16
-	VDUP R16, V25.S4
-	MOVD $960, R16
-	VDUP R16, V24.S4
-	VMOVI $0, V23.B16
-	MOVD $128, R16
-	VDUP R16, V22.S4
-	MOVD $2139062143, R16
-	VDUP R16, V21.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	VLD1R (R2), [V20.S4]
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V25.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VUSHR $20, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V25.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V25.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	VUSHR $20, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VUSHR $20, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R3
-	BLT groupnarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V25.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VUSHR $20, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R3
-	BLT groupnarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V25.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	VUSHR $20, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R3
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V25.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V23.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V26.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V27.S4, V0.S4, V0.S4
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
 	VUSHR $20, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-groupnarrow:
+	VSUB V25.S4, V8.S4, V8.S4
+	WORD $0x4eb86508 // smax v8.4s, v8.4s, v24.4s
+	VUSHR $24, V5.S4, V5.S4
+	VAND V23.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+lanetailnarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
 	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
 	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
 	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, 16(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R3, piece5
+	TBZ $3, R4, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
+piece21:
+	TBZ $2, R4, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
+piece22:
+	TBZ $1, R4, piece23
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
+piece23:
+	TBZ $0, R4, piece24
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+piece24:
+laneend:
 	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVD 40(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVD 48(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	VUSHR $20, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VBSL V3.B16, V6.B16, V5.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	FMOVQ F1, 16(RSP)
+	B grouptailback
+lanerare:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	VUSHR $20, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V25.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VUSHR $20, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VBSL V3.B16, V4.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VBSL V3.B16, V4.B16, V2.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R2), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V5.B16
-	VAND V25.B16, V5.B16, V6.B16
-	VUMAX V27.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
 	VUSHR $20, V5.S4, V5.S4
-	VSUB V24.S4, V5.S4, V5.S4
-	WORD $0x4eb764a5 // smax v5.4s, v5.4s, v23.4s
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VBSL V3.B16, V5.B16, V4.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e3df406 // fmax v6.4s, v0.4s, v29.4s
-	WORD $0x4ebef4c6 // fmin v6.4s, v6.4s, v30.4s
-	VAND V28.B16, V6.B16, V7.B16
-	VAND V25.B16, V7.B16, V8.B16
-	VUMAX V27.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	VUSHR $20, V7.S4, V7.S4
-	VSUB V24.S4, V7.S4, V7.S4
-	WORD $0x4eb764e7 // smax v7.4s, v7.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B laneback
+lanetailrare:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 64(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V2.B16
-	VAND V25.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V27.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	VUSHR $20, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	WORD $0x4eb76442 // smax v2.4s, v2.4s, v23.4s
+	VSUB V25.S4, V2.S4, V2.S4
+	WORD $0x4eb86442 // smax v2.4s, v2.4s, v24.4s
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R3
-	BLT lanenarrow
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
 	FMOVD 40(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V4.B16
-	VAND V25.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V27.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VUSHR $20, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	WORD $0x4eb76484 // smax v4.4s, v4.4s, v23.4s
+	VSUB V25.S4, V4.S4, V4.S4
+	WORD $0x4eb86484 // smax v4.4s, v4.4s, v24.4s
+	VBSL V3.B16, V4.B16, V2.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R3
-	BLT lanenarrow
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
 	FMOVD 48(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F5
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V27.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
-	WORD $0x4e3df405 // fmax v5.4s, v0.4s, v29.4s
-	WORD $0x4ebef4a5 // fmin v5.4s, v5.4s, v30.4s
-	VAND V28.B16, V5.B16, V6.B16
-	VAND V25.B16, V6.B16, V7.B16
-	VUMAX V27.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V27.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
 	VUSHR $20, V6.S4, V6.S4
-	VSUB V24.S4, V6.S4, V6.S4
-	WORD $0x4eb764c6 // smax v6.4s, v6.4s, v23.4s
+	VSUB V25.S4, V6.S4, V6.S4
+	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
+	VBSL V3.B16, V6.B16, V5.B16
 	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	CMP $13, R3
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e3df407 // fmax v7.4s, v0.4s, v29.4s
-	WORD $0x4ebef4e7 // fmin v7.4s, v7.4s, v30.4s
-	VAND V28.B16, V7.B16, V8.B16
-	VAND V25.B16, V8.B16, V9.B16
-	VUMAX V27.S4, V9.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	VUSHR $20, V8.S4, V8.S4
-	VSUB V24.S4, V8.S4, V8.S4
-	WORD $0x4eb76508 // smax v8.4s, v8.4s, v23.4s
-	VUSHR $24, V0.S4, V0.S4
-	VAND V22.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-lanenarrow:
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	WORD $0x4e611ea1 // bic v1.16b, v21.16b, v1.16b
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, 16(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-laneend:
-	RET
+	VAND V23.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	FMOVQ F1, 16(RSP)
+	B lanetailback
 
-// func QuantizeFpE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, hi *float32, groups int, length int)
+// func QuantizeFpE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
 
-TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $248-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 hi, R5 elements left, R6 groups left, R7 length
-	// per call: V30 0x80000000, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
-	// per group: V23 scale, V22 recip, V21 hi, V20 Xor
-	// vector registers in use at once: 18
+TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
+	// per group: V23 scale, V22 recip
+	// vector registers in use at once: 30
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD hi+32(FP), R4
-	MOVD $2147483648, R16
-	VDUP R16, V30.S4
+	FMOVS most+32(FP), F30
+	VDUP V30.S[0], V30.S4
 	MOVD $2147483647, R16
 	VDUP R16, V29.S4
 	MOVD $1065353216, R16
@@ -3616,97 +3249,807 @@ TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $248-56
 	VDUP R16, V25.S4
 	MOVD $8, R16
 	VDUP R16, V24.S4
-	MOVD groups+40(FP), R6
-	MOVD length+48(FP), R7
-	CMP $1, R7
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
 	BEQ lanes
 groups:
 	VLD1R (R2), [V23.S4]
 	VLD1R (R3), [V22.S4]
-	VLD1R (R4), [V21.S4]
-	VEOR V30.B16, V21.B16, V20.B16
-	MOVD R7, R5
-	CMP $16, R5
+	MOVD R6, R4
+	CMP $16, R4
 	BLT grouptail
+	CMP $64, R4
+	BLT grouploop
+	FMOVD (R1), F0
+	WORD $0x0e217815 // fcvtl v21.4s, v0.4h
+	WORD $0x6e36dea0 // fmul v0.4s, v21.4s, v22.4s
+	VMOV V21.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V20.B16
+	VFMLA V22.S4, V1.S4, V20.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217813 // fcvtl v19.4s, v0.4h
+	WORD $0x6e36de60 // fmul v0.4s, v19.4s, v22.4s
+	VMOV V19.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V18.B16
+	VFMLA V22.S4, V1.S4, V18.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217811 // fcvtl v17.4s, v0.4h
+	WORD $0x6e36de20 // fmul v0.4s, v17.4s, v22.4s
+	VMOV V17.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V16.B16
+	VFMLA V22.S4, V1.S4, V16.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e21780f // fcvtl v15.4s, v0.4h
+	WORD $0x6e36dde0 // fmul v0.4s, v15.4s, v22.4s
+	VMOV V15.B16, V1.B16
+	VFMLS V23.S4, V0.S4, V1.S4
+	VMOV V0.B16, V14.B16
+	VFMLA V22.S4, V1.S4, V14.S4
+groupahead:
+	FMOVD 32(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 40(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 48(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 56(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e32f688 // fmax v8.4s, v20.4s, v18.4s
+	WORD $0x4e2ef609 // fmax v9.4s, v16.4s, v14.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouploop
+	VAND V29.B16, V20.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V9.B16
+	VUMAX V28.S4, V9.S4, V9.S4
+	VADD V26.S4, V9.S4, V10.S4
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	VSUB V10.S4, V8.S4, V8.S4
+	VUSHR $22, V9.S4, V9.S4
+	VADD V9.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $28, V21.S4, V9.S4
+	VAND V24.B16, V9.B16, V9.B16
+	VORR V9.B16, V8.B16, V8.B16
+	VAND V29.B16, V18.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V27.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V11.S4
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	VSUB V11.S4, V9.S4, V9.S4
+	VUSHR $22, V10.S4, V10.S4
+	VADD V10.S4, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	VUSHR $28, V19.S4, V10.S4
+	VAND V24.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	VAND V29.B16, V16.B16, V9.B16
+	VUMIN V30.S4, V9.S4, V9.S4
+	VAND V27.B16, V9.B16, V10.B16
+	VUMAX V28.S4, V10.S4, V10.S4
+	VADD V26.S4, V10.S4, V11.S4
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	VSUB V11.S4, V9.S4, V9.S4
+	VUSHR $22, V10.S4, V10.S4
+	VADD V10.S4, V9.S4, V9.S4
+	VSUB V25.S4, V9.S4, V9.S4
+	VUSHR $28, V17.S4, V10.S4
+	VAND V24.B16, V10.B16, V10.B16
+	VORR V10.B16, V9.B16, V9.B16
+	VAND V29.B16, V14.B16, V10.B16
+	VUMIN V30.S4, V10.S4, V10.S4
+	VAND V27.B16, V10.B16, V11.B16
+	VUMAX V28.S4, V11.S4, V11.S4
+	VADD V26.S4, V11.S4, V12.S4
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	VSUB V12.S4, V10.S4, V10.S4
+	VUSHR $22, V11.S4, V11.S4
+	VADD V11.S4, V10.S4, V10.S4
+	VSUB V25.S4, V10.S4, V10.S4
+	VUSHR $28, V15.S4, V11.S4
+	VAND V24.B16, V11.B16, V11.B16
+	VORR V11.B16, V10.B16, V10.B16
+	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
+	WORD $0x4e614949 // sqxtn2 v9.8h, v10.4s
+	WORD $0x2e212908 // sqxtun v8.8b, v8.8h
+	WORD $0x6e212928 // sqxtun2 v8.16b, v9.8h
+	VUZP1 V8.B16, V8.B16, V9.B16
+	VUZP2 V8.B16, V8.B16, V8.B16
+	VSLI $4, V8.B16, V9.B16
+	FMOVD F9, (R0)
+	VMOV V1.B16, V20.B16
+	VMOV V0.B16, V21.B16
+	VMOV V3.B16, V18.B16
+	VMOV V2.B16, V19.B16
+	VMOV V5.B16, V16.B16
+	VMOV V4.B16, V17.B16
+	VMOV V7.B16, V14.B16
+	VMOV V6.B16, V15.B16
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $32, R4
+	BGE groupahead
 grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 8(R1), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 16(R1), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 24(R1), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouprare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VSUB V9.S4, V1.S4, V1.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V8.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VSUB V8.S4, V3.S4, V3.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VSUB V2.S4, V5.S4, V5.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VUSHR $28, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V27.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	VSUB V2.S4, V7.S4, V7.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	VUSHR $28, V6.S4, V6.S4
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+groupback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVD 32(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V22.S4, V2.S4, V1.S4
+	FMOVD 40(RSP), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x6e36dc43 // fmul v3.4s, v2.4s, v22.4s
+	VMOV V2.B16, V4.B16
+	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V22.S4, V4.S4, V3.S4
+	FMOVD 48(RSP), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x6e36dc85 // fmul v5.4s, v4.4s, v22.4s
+	VMOV V4.B16, V6.B16
+	VFMLS V23.S4, V5.S4, V6.S4
+	VFMLA V22.S4, V6.S4, V5.S4
+	FMOVD 56(RSP), F6
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x6e36dcc7 // fmul v7.4s, v6.4s, v22.4s
+	VMOV V6.B16, V8.B16
+	VFMLS V23.S4, V7.S4, V8.S4
+	VFMLA V22.S4, V8.S4, V7.S4
+	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS grouptailrare
+	VAND V29.B16, V1.B16, V1.B16
+	VUMIN V30.S4, V1.S4, V1.S4
+	VAND V27.B16, V1.B16, V8.B16
+	VUMAX V28.S4, V8.S4, V8.S4
+	VADD V26.S4, V8.S4, V9.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VSUB V9.S4, V1.S4, V1.S4
+	VUSHR $22, V8.S4, V8.S4
+	VADD V8.S4, V1.S4, V1.S4
+	VSUB V25.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V24.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V3.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V8.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VSUB V8.S4, V3.S4, V3.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V24.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	CMP $9, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V5.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VSUB V2.S4, V5.S4, V5.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VUSHR $28, V4.S4, V4.S4
+	VAND V24.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V29.B16, V7.B16, V7.B16
+	VUMIN V30.S4, V7.S4, V7.S4
+	VAND V27.B16, V7.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V2.S4
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	VSUB V2.S4, V7.S4, V7.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V7.S4, V7.S4
+	VSUB V25.S4, V7.S4, V7.S4
+	VUSHR $28, V6.S4, V6.S4
+	VAND V24.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614861 // sqxtn2 v1.8h, v3.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148e5 // sqxtn2 v5.8h, v7.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+grouptailback:
+	TBZ $0, R4, even5
+	ADD $16, RSP, R17
+	ADD R4>>1, R17, R17
+	MOVBU (R17), R19
+	AND $15, R19, R19
+	MOVB R19, (R17)
+even5:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $2, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $1, R4, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	TBZ $0, R4, piece9
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece9:
+	ADD R4>>1, R0, R0
+	ADD R4<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 8(R1), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R2), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 16(R1), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 32(R3), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 32(R2), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 24(R1), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 48(R3), F7
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 48(R2), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanerare
 	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	VSUB V3.S4, V2.S4, V2.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V2.S4, V2.S4
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	VSUB V9.S4, V2.S4, V2.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V2.S4, V2.S4
 	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 8(R1), F0
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	VSUB V7.S4, V4.S4, V4.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	VSUB V1.S4, V6.S4, V6.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	VSUB V1.S4, V8.S4, V8.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $28, V5.S4, V5.S4
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R0)
+laneback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	VMOVI $0, V31.B16
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $2, R4, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $1, R4, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	TBZ $0, R4, piece13
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece13:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $2, R4, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $1, R4, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $0, R4, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	VMOVI $0, V31.B16
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $2, R4, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $1, R4, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $0, R4, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc23 // fmul v3.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V3.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VSUB V4.S4, V3.S4, V3.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 64(RSP), F3
+	VMOV V0.B16, V4.B16
+	VFMLS V3.S4, V2.S4, V4.S4
+	VFMLA V1.S4, V4.S4, V2.S4
+	FMOVD 40(RSP), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	VMOV V1.B16, V6.B16
+	VFMLS V5.S4, V4.S4, V6.S4
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVD 48(RSP), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVQ 160(RSP), F5
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	FMOVQ 96(RSP), F7
+	VMOV V3.B16, V8.B16
+	VFMLS V7.S4, V6.S4, V8.S4
+	VFMLA V5.S4, V8.S4, V6.S4
+	FMOVD 56(RSP), F5
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	FMOVQ 112(RSP), F9
+	VMOV V5.B16, V10.B16
+	VFMLS V9.S4, V8.S4, V10.S4
+	VFMLA V7.S4, V10.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS lanetailrare
+	VAND V29.B16, V2.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V7.B16
+	VUMAX V28.S4, V7.S4, V7.S4
+	VADD V26.S4, V7.S4, V9.S4
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	VSUB V9.S4, V2.S4, V2.S4
+	VUSHR $22, V7.S4, V7.S4
+	VADD V7.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
 	VUSHR $28, V0.S4, V0.S4
 	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VORR V0.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V4.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V7.S4
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	VSUB V7.S4, V4.S4, V4.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $9, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V6.B16, V6.B16
+	VUMIN V30.S4, V6.S4, V6.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	VSUB V1.S4, V6.S4, V6.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V6.S4, V6.S4
+	VSUB V25.S4, V6.S4, V6.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V24.B16, V3.B16, V3.B16
+	VORR V3.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailnarrow
+	VAND V29.B16, V8.B16, V8.B16
+	VUMIN V30.S4, V8.S4, V8.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMAX V28.S4, V0.S4, V0.S4
+	VADD V26.S4, V0.S4, V1.S4
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	VSUB V1.S4, V8.S4, V8.S4
+	VUSHR $22, V0.S4, V0.S4
+	VADD V0.S4, V8.S4, V8.S4
+	VSUB V25.S4, V8.S4, V8.S4
+	VUSHR $28, V5.S4, V5.S4
+	VAND V24.B16, V5.B16, V5.B16
+	VORR V5.B16, V8.B16, V8.B16
+lanetailnarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614906 // sqxtn2 v6.8h, v8.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, 16(RSP)
+lanetailback:
+	TBZ $0, R4, even22
+	ADD $16, RSP, R17
+	ADD R4>>1, R17, R17
+	MOVBU (R17), R19
+	AND $15, R19, R19
+	MOVB R19, (R17)
+even22:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $2, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+	TBZ $1, R4, piece25
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece25:
+	TBZ $0, R4, piece26
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece26:
+laneend:
+	RET
+grouprare:
+	FMOVD (R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc23 // fmul v3.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V3.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VSUB V4.S4, V3.S4, V3.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V3.S4, V3.S4
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
 	VSUB V25.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
 	FMOVD 24(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc24 // fmul v4.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V4.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	VSUB V5.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VAND V4.B16, V1.B16, V4.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
@@ -3715,117 +4058,91 @@ grouploop:
 	VUZP2 V2.B16, V2.B16, V2.B16
 	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-grouptail:
-	CBZ R5, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
+	B groupback
+grouptailrare:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V2.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	VSUB V3.S4, V2.S4, V2.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V2.S4, V2.S4
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
 	VSUB V25.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $5, R5
-	BLT groupnarrow
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
 	FMOVD 40(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc23 // fmul v3.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V3.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VSUB V4.S4, V3.S4, V3.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V3.S4, V3.S4
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
 	VSUB V25.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $9, R5
-	BLT groupnarrow
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
 	FMOVD 48(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc24 // fmul v4.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V4.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	VSUB V5.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
 	VSUB V25.S4, V4.S4, V4.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $13, R5
-	BLT groupnarrow
+	VAND V4.B16, V1.B16, V4.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e34f401 // fmax v1.4s, v0.4s, v20.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6e36dc25 // fmul v5.4s, v1.4s, v22.4s
-	VFMLS V23.S4, V5.S4, V1.S4
-	VFMLA V22.S4, V1.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	VSUB V6.S4, V5.S4, V5.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
 	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-groupnarrow:
+	VAND V5.B16, V1.B16, V5.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+grouptailrarenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
@@ -3836,904 +4153,195 @@ groupnarrow:
 	VUZP2 V2.B16, V2.B16, V2.B16
 	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, 16(RSP)
-	TBZ $0, R5, even5
-	ADD $16, RSP, R17
-	ADD R5>>1, R17, R17
-	MOVBU (R17), R19
-	AND $15, R19, R19
-	MOVB R19, (R17)
-even5:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $2, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $1, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	TBZ $0, R5, piece9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece9:
-	ADD R5>>1, R0, R0
-	ADD R5<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
+	B grouptailback
+lanerare:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VSUB V2.S4, V3.S4, V3.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
 	FMOVD 8(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	FMOVD 16(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
 	FMOVD 24(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R4), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
-	VUZP1 V3.B16, V3.B16, V0.B16
-	VUZP2 V3.B16, V3.B16, V3.B16
-	VSLI $4, V3.B16, V0.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VAND V4.B16, V1.B16, V4.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R5, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $1, R5, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R5, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R5, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $1, R5, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R5, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $2, R5, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $1, R5, piece24
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $0, R5, piece25
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece25:
+	B laneback
+lanetailrare:
 	FMOVD 32(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	VEOR V30.B16, V3.B16, V4.B16
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6e22dc83 // fmul v3.4s, v4.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V4.S4
-	VFMLA V2.S4, V4.S4, V3.S4
-	VAND V29.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	VSUB V2.S4, V3.S4, V3.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V3.S4, V3.S4
-	VSUB V25.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $5, R5
-	BLT lanenarrow
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V2.B16
+	VUMIN V30.S4, V2.S4, V2.S4
+	VAND V27.B16, V2.B16, V3.B16
+	VUMAX V28.S4, V3.S4, V3.S4
+	VADD V26.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V25.S4, V2.S4, V2.S4
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
 	FMOVD 40(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	FMOVQ 208(RSP), F4
-	VEOR V30.B16, V4.B16, V5.B16
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x6e22dca4 // fmul v4.4s, v5.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V5.S4
-	VFMLA V2.S4, V5.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	VSUB V2.S4, V4.S4, V4.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V4.S4, V4.S4
-	VSUB V25.S4, V4.S4, V4.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	CMP $9, R5
-	BLT lanenarrow
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V3.B16
+	VUMIN V30.S4, V3.S4, V3.S4
+	VAND V27.B16, V3.B16, V4.B16
+	VUMAX V28.S4, V4.S4, V4.S4
+	VADD V26.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V25.S4, V3.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
 	FMOVD 48(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F5
-	VEOR V30.B16, V5.B16, V6.B16
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x6e22dcc5 // fmul v5.4s, v6.4s, v2.4s
-	VFMLS V1.S4, V5.S4, V6.S4
-	VFMLA V2.S4, V6.S4, V5.S4
-	VAND V29.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	VSUB V2.S4, V5.S4, V5.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT lanenarrow
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V4.B16
+	VUMIN V30.S4, V4.S4, V4.S4
+	VAND V27.B16, V4.B16, V5.B16
+	VUMAX V28.S4, V5.S4, V5.S4
+	VADD V26.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V25.S4, V4.S4, V4.S4
+	VAND V4.B16, V1.B16, V4.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
 	FMOVD 56(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	FMOVQ 240(RSP), F6
-	VEOR V30.B16, V6.B16, V7.B16
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x6e22dce6 // fmul v6.4s, v7.4s, v2.4s
-	VFMLS V1.S4, V6.S4, V7.S4
-	VFMLA V2.S4, V7.S4, V6.S4
-	VAND V29.B16, V6.B16, V6.B16
-	VAND V27.B16, V6.B16, V1.B16
-	VUMAX V28.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V2.S4
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	VSUB V2.S4, V6.S4, V6.S4
-	VUSHR $22, V1.S4, V1.S4
-	VADD V1.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-lanenarrow:
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128a3 // sqxtun2 v3.16b, v5.8h
-	VUZP1 V3.B16, V3.B16, V0.B16
-	VUZP2 V3.B16, V3.B16, V3.B16
-	VSLI $4, V3.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	TBZ $0, R5, even26
-	ADD $16, RSP, R17
-	ADD R5>>1, R17, R17
-	MOVBU (R17), R19
-	AND $15, R19, R19
-	MOVB R19, (R17)
-even26:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $2, R5, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	TBZ $1, R5, piece29
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece29:
-	TBZ $0, R5, piece30
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece30:
-laneend:
-	RET
-
-// func QuantizeFpAnyE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, most float32, groups int, length int)
-
-TEXT ·QuantizeFpAnyE2M1PackedF16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 q, R1 x, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 most, V0 0x80000000, V29 Xor, V28 0x7fffffff, V27 0x3f800000, V26 0x7f800000, V25 0xb000000, V24 0xfe, V23 0x8
-	// per group: V22 scale
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	FMOVS most+24(FP), F30
-	VDUP V30.S[0], V30.S4
-	MOVD $2147483648, R16
-	VDUP R16, V0.S4
-	VEOR V0.B16, V30.B16, V29.B16
-	MOVD $2147483647, R16
-	VDUP R16, V28.S4
-	MOVD $1065353216, R16
-	VDUP R16, V27.S4
-	MOVD $2139095040, R16
-	VDUP R16, V26.S4
-	MOVD $184549376, R16
-	VDUP R16, V25.S4
-	MOVD $254, R16
-	VDUP R16, V24.S4
-	MOVD $8, R16
-	VDUP R16, V23.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	VLD1R (R2), [V22.S4]
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VSUB V3.S4, V1.S4, V1.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V24.S4, V1.S4, V1.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V5.S4, V3.S4, V3.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V3.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V29.B16, V0.B16, V5.B16
+	VUMIN V30.S4, V5.S4, V5.S4
+	VAND V27.B16, V5.B16, V6.B16
+	VUMAX V28.S4, V6.S4, V6.S4
+	VADD V26.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V25.S4, V5.S4, V5.S4
+	VAND V5.B16, V1.B16, V5.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V24.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+lanetailrarenarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VSUB V3.S4, V1.S4, V1.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V24.S4, V1.S4, V1.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R3
-	BLT groupnarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $9, R3
-	BLT groupnarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V5.S4, V3.S4, V3.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V3.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $13, R3
-	BLT groupnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $22, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-groupnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, 16(RSP)
-	TBZ $0, R3, even5
-	ADD $16, RSP, R17
-	ADD R3>>1, R17, R17
-	MOVBU (R17), R19
-	AND $15, R19, R19
-	MOVB R19, (R17)
-even5:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $2, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $1, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	TBZ $0, R3, piece9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece9:
-	ADD R3>>1, R0, R0
-	ADD R3<<1, R1, R1
-groupend:
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VSUB V3.S4, V1.S4, V1.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V24.S4, V1.S4, V1.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V5.S4, V3.S4, V3.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V3.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	VMOVI $0, V31.B16
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R3, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	VMOVI $0, V31.B16
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R3, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $1, R3, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R3, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e3df401 // fmax v1.4s, v0.4s, v29.4s
-	WORD $0x4ebef421 // fmin v1.4s, v1.4s, v30.4s
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V27.S4, V2.S4, V2.S4
-	VADD V25.S4, V2.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VSUB V3.S4, V1.S4, V1.S4
-	VUSHR $22, V2.S4, V2.S4
-	VADD V2.S4, V1.S4, V1.S4
-	VSUB V24.S4, V1.S4, V1.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	CMP $5, R3
-	BLT lanenarrow
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e3df402 // fmax v2.4s, v0.4s, v29.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V27.S4, V3.S4, V3.S4
-	VADD V25.S4, V3.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	VSUB V4.S4, V2.S4, V2.S4
-	VUSHR $22, V3.S4, V3.S4
-	VADD V3.S4, V2.S4, V2.S4
-	VSUB V24.S4, V2.S4, V2.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	CMP $9, R3
-	BLT lanenarrow
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e3df403 // fmax v3.4s, v0.4s, v29.4s
-	WORD $0x4ebef463 // fmin v3.4s, v3.4s, v30.4s
-	VAND V28.B16, V3.B16, V3.B16
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V27.S4, V4.S4, V4.S4
-	VADD V25.S4, V4.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V5.S4, V3.S4, V3.S4
-	VUSHR $22, V4.S4, V4.S4
-	VADD V4.S4, V3.S4, V3.S4
-	VSUB V24.S4, V3.S4, V3.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	CMP $13, R3
-	BLT lanenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e3df404 // fmax v4.4s, v0.4s, v29.4s
-	WORD $0x4ebef484 // fmin v4.4s, v4.4s, v30.4s
-	VAND V28.B16, V4.B16, V4.B16
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V27.S4, V5.S4, V5.S4
-	VADD V25.S4, V5.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V6.S4, V4.S4, V4.S4
-	VUSHR $22, V5.S4, V5.S4
-	VADD V5.S4, V4.S4, V4.S4
-	VSUB V24.S4, V4.S4, V4.S4
-	VUSHR $28, V0.S4, V0.S4
-	VAND V23.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-lanenarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	TBZ $0, R3, even18
-	ADD $16, RSP, R17
-	ADD R3>>1, R17, R17
-	MOVBU (R17), R19
-	AND $15, R19, R19
-	MOVB R19, (R17)
-even18:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $2, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	TBZ $1, R3, piece21
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece21:
-	TBZ $0, R3, piece22
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece22:
-laneend:
-	RET
+	B lanetailback

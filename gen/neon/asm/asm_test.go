@@ -102,6 +102,7 @@ func tests() []instruction {
 	v3("FMIN", "fmin v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMIN)
 	v2("FMAXV", "fmaxv s{d}, v{n}.4s", (*Printer).FMAXV)
 	v2("FMINV", "fminv s{d}, v{n}.4s", (*Printer).FMINV)
+	v2("FCMP", "fcmp s{d}, s{n}", (*Printer).FCMP)
 	v3("FCMEQ", "fcmeq v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMEQ)
 	v2("FCVTNS", "fcvtns v{d}.4s, v{n}.4s", (*Printer).FCVTNS)
 	v2("SCVTF", "scvtf v{d}.4s, v{n}.4s", (*Printer).SCVTF)
@@ -113,6 +114,8 @@ func tests() []instruction {
 	s3("SUB", "sub v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SUB)
 	s3("SQADD", "sqadd v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SQADD)
 	s3("SMAX", "smax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMAX)
+	s3("SMIN", "smin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMIN)
+	s3("UMIN", "umin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMIN)
 	s3("UMAX", "umax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMAX)
 	s3("ADDP", "addp v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ADDP)
 	s3("CMEQ", "cmeq v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).CMEQ)
@@ -120,7 +123,6 @@ func tests() []instruction {
 
 	v3("AND", "and v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).AND)
 	v3("EOR", "eor v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).EOR)
-	v3("BIC", "bic v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).BIC)
 	v3("BSL", "bsl v{d}.16b, v{n}.16b, v{m}.16b", (*Printer).BSL)
 	for _, r := range vs {
 		want := "orr v{d}.16b, v{n}.16b, v{m}.16b"
@@ -230,6 +232,7 @@ func tests() []instruction {
 	branch("BLT", "b.lt #4", (*Printer).BLT)
 	branch("BLE", "b.le #4", (*Printer).BLE)
 	branch("BGE", "b.ge #4", (*Printer).BGE)
+	branch("BVS", "b.vs #4", (*Printer).BVS)
 	branch("CBZ", "cbz x26, #4", func(p *Printer, l string) { p.CBZ(26, l) })
 	branch("CBNZ", "cbnz x26, #4", func(p *Printer, l string) { p.CBNZ(26, l) })
 	branch("TBZ", "tbz w26, #0, #4", func(p *Printer, l string) { p.TBZ(26, 0, l) })

@@ -13,9 +13,6 @@ func (p *Printer) ORR(d, n, m V) { p.full("VORR", B, d, n, m) }
 // EOR is d = n ^ m.
 func (p *Printer) EOR(d, n, m V) { p.full("VEOR", B, d, n, m) }
 
-// BIC is d = n &^ m.
-func (p *Printer) BIC(d, n, m V) { p.three(0x4e601c00, "bic", B, d, n, m) }
-
 // BSL is d = n where d's bits are set, m elsewhere, bit by bit.
 func (p *Printer) BSL(d, n, m V) { p.full("VBSL", B, d, n, m) }
 

@@ -42,6 +42,9 @@ func (p *Printer) FMAXV(d, n V) { p.across(0x6e30f800, "fmaxv", d, n) }
 // FMINV has in lane 0 of d the smallest element of n, NaN if one is; the rest of d is 0.
 func (p *Printer) FMINV(d, n V) { p.across(0x6eb0f800, "fminv", d, n) }
 
+// FCMP compares lane 0 of d with lane 0 of n, for a branch.
+func (p *Printer) FCMP(d, n V) { p.op("FCMPS", n.float(), d.float()) }
+
 // FCMEQ is d = all ones where n == m, else 0; with a NaN it does not hold.
 func (p *Printer) FCMEQ(d, n, m V) { p.three(0x4e20e400, "fcmeq", S, d, n, m) }
 

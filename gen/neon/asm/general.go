@@ -138,6 +138,9 @@ func (p *Printer) BLE(label string) { p.op("BLE", label) }
 // BGE branches if n >= m, signed.
 func (p *Printer) BGE(label string) { p.op("BGE", label) }
 
+// BVS branches if there was a NaN in the last comparison.
+func (p *Printer) BVS(label string) { p.op("BVS", label) }
+
 // CBZ branches if n is 0.
 func (p *Printer) CBZ(n R, label string) { p.op("CBZ", n.name(), label) }
 

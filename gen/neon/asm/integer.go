@@ -26,6 +26,15 @@ func (p *Printer) SMAX(s Size, d, n, m V) {
 	p.integer(0x4e206400, "smax", s, d, n, m)
 }
 
+// SMIN is d = min(n, m), signed.
+func (p *Printer) SMIN(s Size, d, n, m V) {
+	sized("SMIN", s, B, S)
+	p.integer(0x4e206c00, "smin", s, d, n, m)
+}
+
+// UMIN is d = min(n, m), unsigned.
+func (p *Printer) UMIN(s Size, d, n, m V) { sized("UMIN", s, B, S); p.full("VUMIN", s, d, n, m) }
+
 // UMAX is d = max(n, m), unsigned.
 func (p *Printer) UMAX(s Size, d, n, m V) { sized("UMAX", s, B, S); p.full("VUMAX", s, d, n, m) }
 
